@@ -1,0 +1,132 @@
+//! `ar-doctor check`.
+
+use std::time::Instant;
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+
+use super::source::{Bare, Source};
+use super::{Failure, Format, Global, exit, terminal};
+use crate::engine::{self, Diagnosis, Options};
+use crate::facts::Facts;
+use crate::findings::Severity;
+use crate::redact::Redactor;
+use crate::report::{self, Report, Timings, json, text};
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo ar-doctor check
+  sudo ar-doctor check --response firewall-drop600 -v
+  ar-doctor check --from /mnt/image --home /var/ossec
+  ar-doctor check --config ossec.conf --role manager --fail-on warning
+  ssh agent cat /var/ossec/etc/ossec.conf | ar-doctor check --config - --role agent
+
+Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage, 3 nothing to diagnose,
+4 incomplete under --strict, 70 internal error, 130 interrupted.";
+
+/// Find where active responses stop, why, and what mends it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Only the responses of this name, command, executable or id
+    #[arg(long, value_name = "NAME")]
+    response: Option<String>,
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Exit with 1 when there is a finding of this severity or above
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
+    fail_on: FailOn,
+    /// Exit with 4 when something could not be examined
+    #[arg(long)]
+    strict: bool,
+    /// Show what each entry is ranked by
+    #[arg(long)]
+    why: bool,
+    /// Show how long it took
+    #[arg(long)]
+    timings: bool,
+    #[command(flatten)]
+    bare: Bare,
+}
+
+/// What makes `check` fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// What stops a response
+    Error,
+    /// What bends one, too
+    Warning,
+    /// Hygiene, too
+    Advice,
+    /// Nothing
+    Never,
+}
+
+impl FailOn {
+    const fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Advice => Some(Severity::Advice),
+            Self::Never => None,
+        }
+    }
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+    let begin = Instant::now();
+    let source = Source::open(global, &arguments.bare)?;
+    let facts = source.facts(global, redactor)?;
+    let opened = begin.elapsed();
+    let options = Options { response: arguments.response.clone() };
+    let diagnosis = engine::run(&facts, &options);
+    let total = begin.elapsed();
+    if let Some(name) = &arguments.response {
+        refuse_unknown_name(&facts, &diagnosis, name)?;
+    }
+    let milliseconds = |time: std::time::Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+    let timings = arguments.timings.then(|| Timings {
+        open: milliseconds(opened),
+        probes: milliseconds(total.saturating_sub(opened)),
+        total: milliseconds(total),
+    });
+    let report =
+        Report { facts: &facts, diagnosis: &diagnosis, redactor, response: arguments.response.as_deref(), timings };
+    let out = match arguments.format {
+        Format::Json => json::to_text(&json::check(&report)).map_err(Failure::internal)?,
+        Format::Text => {
+            let mut page = terminal::page(global);
+            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
+            text::write(&report, options, &mut page);
+            page.into_text()
+        }
+    };
+    terminal::print(&out)?;
+    let outcome = exit::Outcome {
+        failed: !diagnosis.failed_probes.is_empty(),
+        sealed: facts.install.sealed.is_some(),
+        worst: diagnosis.worst(),
+        incomplete: report::is_incomplete(&facts, &diagnosis),
+    };
+    Ok(exit::of_check(outcome, exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict }))
+}
+
+/// A name that is no response's is a mistake on the command line, but only where
+/// the responses could be read, and nothing is wrong that hides them.
+fn refuse_unknown_name(facts: &Facts<'_>, diagnosis: &Diagnosis, name: &str) -> Result<(), Failure> {
+    let known = facts.responses();
+    if !diagnosis.responses.is_empty() || known.is_empty() && (!diagnosis.entries.is_empty() || report::is_incomplete(facts, diagnosis)) {
+        return Ok(());
+    }
+    let mut names: Vec<String> = known.iter().map(crate::facts::Response::shown).collect();
+    names.sort_by_cached_key(|known| (strsim::damerau_levenshtein(known, name), known.clone()));
+    names.dedup();
+    if names.is_empty() {
+        return Err(Failure::usage(anyhow!("no active response is called '{name}': none is configured here")));
+    }
+    let more = names.len().saturating_sub(8);
+    names.truncate(8);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Failure::usage(anyhow!("no active response is called '{name}'; there are: {}{more}", names.join(", "))))
+}

@@ -1,0 +1,32 @@
+//! `ar-doctor schema`.
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, exit, terminal};
+use crate::report::{json, show};
+
+/// Print the JSON Schema of a report.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Arguments {
+    /// Which report
+    #[arg(value_enum, default_value_t = Document::Check)]
+    document: Document,
+}
+
+/// Which report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Document {
+    /// That of `check --format json`
+    Check,
+    /// That of `show --format json`
+    Show,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let schema = match arguments.document {
+        Document::Check => json::schema::<json::Check>(),
+        Document::Show => json::schema::<show::Show>(),
+    };
+    terminal::print(&json::to_text(&schema).map_err(Failure::internal)?)?;
+    Ok(exit::FINE)
+}

@@ -1,0 +1,70 @@
+//! Standard output and standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::{Color, Failure, Global};
+use crate::report::page::Page;
+
+/// Columns of a report that does not go to a terminal, and the most of one that does.
+const WIDTH: usize = 100;
+
+/// Narrower than this a report is no report.
+const NARROWEST: usize = 40;
+
+/// An empty page for standard output.
+pub(super) fn page(global: &Global) -> Page {
+    let is_terminal = io::stdout().is_terminal();
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let colour = wants_colour(
+        global.color,
+        is_terminal,
+        variable("NO_COLOR").is_some(),
+        variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+        variable("TERM").is_some_and(|value| value == "dumb"),
+    );
+    colored::control::set_override(colour);
+    let terminal = terminal_size::terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
+    let width = global.width.map(usize::from).or(terminal.map(|width| width.min(WIDTH))).unwrap_or(WIDTH);
+    Page::new(width.max(NARROWEST), colour)
+}
+
+fn wants_colour(when: Color, is_terminal: bool, no_color: bool, force: bool, is_dumb: bool) -> bool {
+    match when {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => !no_color && (force || is_terminal && !is_dumb),
+    }
+}
+
+/// Prints. A reader that left has seen what it wanted.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::internal(anyhow::Error::from(error).context("the report cannot be written")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says what is wrong. Where even that cannot be said, the status speaks.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "ar-doctor: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_and_for_whoever_asks() {
+        assert!(wants_colour(Color::Auto, true, false, false, false));
+        assert!(!wants_colour(Color::Auto, false, false, false, false));
+        assert!(!wants_colour(Color::Auto, true, true, false, false));
+        assert!(!wants_colour(Color::Auto, true, false, false, true));
+        assert!(wants_colour(Color::Auto, false, false, true, false));
+        assert!(!wants_colour(Color::Auto, true, true, true, false), "NO_COLOR wins");
+        assert!(wants_colour(Color::Always, false, true, false, true));
+        assert!(!wants_colour(Color::Never, true, false, true, false));
+    }
+}

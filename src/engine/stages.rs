@@ -1,0 +1,206 @@
+//! The ten stages of a response, each in one of six states.
+
+use super::{ResponseResult, Unknown, Verdict, applies, rank};
+use crate::facts::{Facts, Runs};
+use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
+use crate::probes::Probe;
+use crate::wazuh::ossec_conf::Role;
+
+/// The state of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Every check registered for it ran on known facts and found nothing.
+    Pass,
+    /// It stops the response.
+    Fail,
+    /// It bends the response, or stops it under conditions.
+    Warn,
+    /// An earlier stage stops the response; this one was examined all the same.
+    Blocked,
+    /// It has no meaning for this response.
+    NotApplicable,
+    /// It could not be examined.
+    Unknown,
+}
+
+impl State {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::Blocked => "blocked",
+            Self::NotApplicable => "not-applicable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a state rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// Read from files and the state of the host.
+    Static,
+    /// Seen to happen.
+    Observed,
+}
+
+impl Basis {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Observed => "observed",
+        }
+    }
+}
+
+/// One stage of one response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageResult {
+    /// Which.
+    pub stage: Stage,
+    /// How it stands.
+    pub state: State,
+    /// What that rests on; none where nothing was examined.
+    pub basis: Option<Basis>,
+    /// Why, in words; none for a stage that passes.
+    pub reason: Option<String>,
+}
+
+/// Stages that no registered check covers well enough to say that they pass: a
+/// fault there is reported, its absence is not claimed.
+const NOT_EXAMINED: &[Stage] = &[Stage::Deliver, Stage::Contract, Stage::Effect, Stage::Revert];
+
+/// Stages an agent cannot see.
+const ON_MANAGER: &[Stage] = &[Stage::Config, Stage::Trigger, Stage::Dispatch];
+
+/// Stages a manager cannot see for responses that run on agents.
+const ON_AGENT: &[Stage] =
+    &[Stage::Resolve, Stage::Launch, Stage::Contract, Stage::Effect, Stage::Revert, Stage::Feedback];
+
+/// All stages of one response, and its verdict.
+pub fn result(
+    facts: &Facts<'_>,
+    index: ResponseIndex,
+    findings: &[Finding],
+    unknown: &[Unknown],
+    probes: &[Probe],
+) -> ResponseResult {
+    let mut stages = Vec::with_capacity(Stage::ALL.len());
+    let mut stopped_by: Option<(Stage, CheckId)> = None;
+    let mut bent_by: Option<(Stage, CheckId)> = None;
+    for stage in Stage::ALL {
+        let here = worst_first(findings, index, stage);
+        let mut result = examine(facts, index, stage, &here, unknown, probes);
+        if let Some((broken, _)) = stopped_by {
+            if matches!(result.state, State::Pass | State::Fail | State::Warn) {
+                let also = match result.reason.take() {
+                    Some(reason) => format!("; also wrong here: {reason}"),
+                    None => String::new(),
+                };
+                result.state = State::Blocked;
+                result.reason = Some(format!("the response stops at {broken}{also}"));
+            }
+        } else if result.state == State::Fail {
+            stopped_by = here.first().map(|finding| (stage, finding.check));
+        } else if result.state == State::Warn && bent_by.is_none() {
+            bent_by = here.first().map(|finding| (stage, finding.check));
+        }
+        stages.push(result);
+    }
+    let verdict = match (stopped_by, bent_by) {
+        (Some((stage, check)), _) => Verdict::Stops(stage, check),
+        (None, Some((stage, check))) => Verdict::Bent(stage, check),
+        (None, None) if is_not_meant(facts, index) => Verdict::NotMeant,
+        (None, None) => Verdict::NoFault,
+    };
+    ResponseResult { index, stages, verdict }
+}
+
+fn worst_first(findings: &[Finding], index: ResponseIndex, stage: Stage) -> Vec<&Finding> {
+    let mut here: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| finding.check.check().stage == stage && finding.responses.contains(&index))
+        .collect();
+    here.sort_by_cached_key(|finding| rank::Key::of(finding));
+    here
+}
+
+fn is_not_meant(facts: &Facts<'_>, index: ResponseIndex) -> bool {
+    facts
+        .response(index)
+        .is_some_and(|response| matches!(response.runs, Runs::Nowhere | Runs::OtherSystem(_)))
+}
+
+fn examine(
+    facts: &Facts<'_>,
+    index: ResponseIndex,
+    stage: Stage,
+    here: &[&Finding],
+    unknown: &[Unknown],
+    probes: &[Probe],
+) -> StageResult {
+    let result = |state, basis, reason: Option<String>| StageResult { stage, state, basis, reason };
+    if let Some(worst) = here.first()
+        && worst.severity > Severity::Advice
+    {
+        let state = if worst.severity == Severity::Error { State::Fail } else { State::Warn };
+        let reason = here
+            .iter()
+            .filter(|finding| finding.severity > Severity::Advice)
+            .map(|finding| finding.check.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return result(state, Some(Basis::Static), Some(reason));
+    }
+    let runs = facts.response(index).map(|response| response.runs);
+    if let Some(Runs::OtherSystem(system)) = runs {
+        let reason = format!("its executable is for another system ({system:?})");
+        return result(State::NotApplicable, None, Some(reason));
+    }
+    if facts.role() == Role::Agent && ON_MANAGER.contains(&stage) {
+        return result(State::Unknown, None, Some("not this side: on the manager".to_owned()));
+    }
+    if runs == Some(Runs::Nowhere) && stage != Stage::Config {
+        let reason = "its block is disabled, dropped or refused";
+        return result(State::NotApplicable, None, Some(reason.to_owned()));
+    }
+    if facts.role() == Role::Manager && ON_AGENT.contains(&stage) {
+        match runs {
+            Some(Runs::There) => {
+                return result(State::Unknown, None, Some("not this side: on its agents".to_owned()));
+            }
+            Some(Runs::HereAndThere) => {
+                let reason = "not this side: on the agent that sent the event";
+                return result(State::Unknown, None, Some(reason.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    if stage == Stage::Deliver && runs == Some(Runs::Here) && facts.role() == Role::Manager {
+        let reason = "it runs on this manager, nothing is delivered";
+        return result(State::NotApplicable, None, Some(reason.to_owned()));
+    }
+    if stage == Stage::Revert && facts.response(index).and_then(|response| response.timeout) == Some(0) {
+        return result(State::NotApplicable, None, Some("it has no timeout".to_owned()));
+    }
+    let registered: Vec<CheckId> = probes
+        .iter()
+        .flat_map(|probe| probe.checks)
+        .copied()
+        .filter(|check| check.check().stage == stage && applies(facts, *check))
+        .collect();
+    let gap = unknown
+        .iter()
+        .find(|unknown| registered.contains(&unknown.check) && unknown.responses.contains(&index));
+    if let Some(unknown) = gap {
+        return result(State::Unknown, None, Some(unknown.gap.to_string()));
+    }
+    if registered.is_empty() || NOT_EXAMINED.contains(&stage) {
+        let reason = "not examined: this cannot be told from files alone";
+        return result(State::Unknown, None, Some(reason.to_owned()));
+    }
+    result(State::Pass, Some(Basis::Static), None)
+}

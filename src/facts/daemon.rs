@@ -1,0 +1,86 @@
+//! Wazuh's daemons on a host: processes and pid files.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::host::{Fact, Host, Process, Value};
+
+/// A pid file of a daemon (`var/run/NAME-PID.pid`, `src/shared/file_op.c CreatePID`, 4.14).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PidFile {
+    /// Path on the host.
+    pub path: PathBuf,
+    /// The number in its name.
+    pub pid: u32,
+}
+
+/// One daemon.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    /// Program name (`wazuh-execd`).
+    pub name: String,
+    /// Its processes.
+    pub processes: Fact<Vec<Process>>,
+    /// Its pid files.
+    pub pid_files: Fact<Vec<PidFile>>,
+}
+
+impl Daemon {
+    /// Reads one daemon of the installation at `home`.
+    pub fn read(host: &dyn Host, home: &Path, name: &str, processes: &Fact<Vec<Process>>) -> Self {
+        let program = home.join("bin").join(name);
+        // The kernel shows the program file without links; the home may be one.
+        let program = host.resolve(&program).get().map_or(program, |resolved| resolved.path.clone());
+        let processes = processes.as_ref().map(|processes| {
+            processes.iter().filter(|process| is_daemon(process, name, &program)).cloned().collect()
+        });
+        let run = home.join("var/run");
+        let pid_files = host.list(&run).map(|names| names.into_iter().filter_map(|file| pid_file(&run, &file, name)).collect());
+        Self { name: name.to_owned(), processes, pid_files }
+    }
+
+    /// Whether it runs: known only when processes could be seen.
+    pub fn running(&self) -> Fact<bool> {
+        self.processes.as_ref().map(|processes| processes.iter().any(|process| process.state != 'Z'))
+    }
+
+    /// The first of its processes that lives.
+    pub fn process(&self) -> Option<&Process> {
+        self.processes.get()?.iter().find(|process| process.state != 'Z')
+    }
+
+    /// Pid files that name no process of this daemon; none when processes are unknown.
+    pub fn stale(&self) -> Fact<Vec<&PidFile>> {
+        let Some(processes) = self.processes.get() else {
+            return self.processes.as_ref().map(|_| Vec::new());
+        };
+        let mut stale = self.pid_files.as_ref().map(|files| {
+            files.iter().filter(|file| !processes.iter().any(|process| process.pid == file.pid)).collect::<Vec<_>>()
+        });
+        if matches!(stale.value, Value::Absent) {
+            stale.value = Value::Known(Vec::new());
+        }
+        stale
+    }
+}
+
+/// The kernel keeps 15 bytes of the program's name; the program file decides
+/// where it may be read.
+fn is_daemon(process: &Process, name: &str, program: &Path) -> bool {
+    if let Some(exe) = &process.exe {
+        let exe = exe.to_string_lossy();
+        let exe = exe.strip_suffix(" (deleted)").unwrap_or(&exe);
+        return Path::new(exe) == program;
+    }
+    process.comm == short(name)
+}
+
+fn short(name: &str) -> &str {
+    name.get(..15).unwrap_or(name)
+}
+
+fn pid_file(run: &Path, file: &OsString, name: &str) -> Option<PidFile> {
+    let text = file.to_str()?;
+    let pid = text.strip_prefix(name)?.strip_prefix('-')?.strip_suffix(".pid")?.parse().ok()?;
+    Some(PidFile { path: run.join(text), pid })
+}

@@ -1,0 +1,702 @@
+//! Everything that is known about a host, each thing read once and only when
+//! asked for. Probes see this and nothing below it.
+
+pub mod daemon;
+pub mod executable;
+pub mod install;
+pub mod response;
+
+use std::cell::OnceCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::findings::{Evidence, ResponseIndex};
+use crate::host::{Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value};
+use crate::redact::Redactor;
+use crate::wazuh::ar_conf::{self, ArConf};
+use crate::wazuh::install::Kind;
+use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
+use crate::wazuh::stock;
+use crate::wazuh::version::{Contract, Version};
+use crate::wazuh::xml::{self, LineIndex, Span};
+
+pub use daemon::Daemon;
+pub use executable::Executable;
+pub use install::Install;
+pub use response::{Place, Response, Runs};
+
+/// The most that is read of a configuration file. OS_XML has no such limit; a
+/// larger file is reported as not read.
+pub const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How much of a line an excerpt shows, in bytes.
+const EXCERPT: usize = 160;
+
+/// A text file of the installation that is shown in excerpts.
+#[derive(Clone, Debug)]
+pub struct TextFile {
+    /// Its path as reports name it: relative to the home, or as the user gave it.
+    pub shown: String,
+    /// Its path on the host.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub bytes: Fact<Vec<u8>>,
+    /// Where its lines start.
+    pub lines: LineIndex,
+}
+
+impl TextFile {
+    fn read(facts: &Facts<'_>, path: PathBuf, limit: u64) -> Self {
+        let bytes = facts.bytes(&path, limit);
+        Self::of_bytes(facts.shown(&path), path, bytes)
+    }
+
+    /// A text file whose bytes are known already.
+    pub fn of_bytes(shown: String, path: PathBuf, bytes: Fact<Vec<u8>>) -> Self {
+        let lines = LineIndex::new(bytes.get().map_or(&[], Vec::as_slice));
+        Self { shown, path, bytes, lines }
+    }
+
+    /// Line of a byte offset, from 1.
+    pub fn line(&self, offset: usize) -> u64 {
+        self.lines.line_col(offset).0
+    }
+
+    /// The line a span starts in, with the span marked as far as that line goes.
+    pub fn excerpt(&self, span: Span, label: impl Into<String>) -> Evidence {
+        let bytes = self.bytes.get().map_or(&[][..], Vec::as_slice);
+        let start = span.start.min(bytes.len());
+        let (line, column) = self.lines.line_col(start);
+        let whole = self.lines.line_span(line);
+        let text = &bytes[whole.start.min(bytes.len())..whole.end.min(bytes.len())];
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let from = (start - whole.start.min(start)).min(text.len());
+        let to = (span.end.max(start) - whole.start.min(start)).clamp(from, text.len());
+        // A long line is cut so that the mark stays inside.
+        let cut = from.saturating_sub(EXCERPT / 2);
+        let end = text.len().min(cut + EXCERPT);
+        Evidence::Excerpt {
+            file: self.shown.clone(),
+            line,
+            column,
+            text: text[cut..end].to_vec(),
+            mark: from - cut..(to - cut).min(end - cut),
+            label: label.into(),
+        }
+    }
+
+    /// Where a span stands.
+    pub fn place(&self, span: Span) -> Place {
+        Place { file: self.shown.clone(), line: self.line(span.start), span }
+    }
+}
+
+/// The main configuration file, as text and as the daemons read it.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// Its text.
+    pub file: TextFile,
+    /// What the daemons make of it; none when it could not be read.
+    pub read: Option<Configuration>,
+}
+
+/// `ar.conf`, as text and as execd reads it.
+#[derive(Clone, Debug)]
+pub struct ArConfFile {
+    /// Its text.
+    pub file: TextFile,
+    /// What execd makes of it; none when it could not be read.
+    pub read: Option<ArConf>,
+}
+
+/// One `agent.conf`.
+#[derive(Clone, Debug)]
+pub struct AgentConfFile {
+    /// Its text.
+    pub file: TextFile,
+    /// What is in it.
+    pub read: Option<AgentConf>,
+}
+
+/// One rule or decoder file of a manager.
+#[derive(Clone, Debug)]
+pub struct RulesetFile {
+    /// Its path as reports name it.
+    pub shown: String,
+    /// `Ok` when OS_XML accepts it.
+    pub verdict: Fact<Result<(), (xml::Error, Evidence)>>,
+}
+
+/// The log that responses write.
+#[derive(Clone, Debug)]
+pub struct ArLog {
+    /// Path on the host.
+    pub path: PathBuf,
+    /// The entry itself.
+    pub entry: Fact<Meta>,
+    /// Where it leads.
+    pub target: Fact<Resolved>,
+    /// The mount it lies on.
+    pub mount: Fact<Mount>,
+}
+
+/// What a bare configuration file is checked as.
+#[derive(Clone, Debug)]
+pub struct BareConfig {
+    /// The file's name as the user gave it.
+    pub shown: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Whose it is.
+    pub role: Role,
+    /// For which version; none is the newest 4.x.
+    pub version: Option<Version>,
+}
+
+/// Everything known about one host.
+pub struct Facts<'h> {
+    host: &'h dyn Host,
+    redactor: &'h Redactor,
+    bare: Option<BareConfig>,
+    /// The installation that is diagnosed.
+    pub install: Install,
+    config: OnceCell<ConfigFile>,
+    ar_conf: OnceCell<ArConfFile>,
+    agent_confs: OnceCell<Fact<Vec<AgentConfFile>>>,
+    responses: OnceCell<Vec<Response>>,
+    executables: OnceCell<Vec<Executable>>,
+    mounts: OnceCell<Fact<Vec<Mount>>>,
+    processes: OnceCell<Fact<Vec<Process>>>,
+    machine: OnceCell<Fact<Machine>>,
+    daemons: OnceCell<Vec<Daemon>>,
+    ruleset: OnceCell<Fact<Vec<RulesetFile>>>,
+    ar_log: OnceCell<ArLog>,
+}
+
+impl<'h> Facts<'h> {
+    /// Facts about the installation on a host.
+    pub fn new(host: &'h dyn Host, redactor: &'h Redactor, install: Install) -> Self {
+        Self {
+            host,
+            redactor,
+            bare: None,
+            install,
+            config: OnceCell::new(),
+            ar_conf: OnceCell::new(),
+            agent_confs: OnceCell::new(),
+            responses: OnceCell::new(),
+            executables: OnceCell::new(),
+            mounts: OnceCell::new(),
+            processes: OnceCell::new(),
+            machine: OnceCell::new(),
+            daemons: OnceCell::new(),
+            ruleset: OnceCell::new(),
+            ar_log: OnceCell::new(),
+        }
+    }
+
+    /// Facts about a bare configuration file: all others are not collected.
+    pub fn bare(host: &'h dyn Host, redactor: &'h Redactor, bare: BareConfig) -> Self {
+        let kind = match bare.role {
+            Role::Manager => Kind::Server,
+            Role::Agent => Kind::Agent,
+        };
+        let install = Install {
+            home: PathBuf::from("/var/ossec"),
+            named_by: "--config".to_owned(),
+            sealed: None,
+            kind: Fact::known("--role", kind),
+            version: match bare.version {
+                Some(version) => Fact::known("--wazuh-version", version),
+                None => Fact::not_collected("--wazuh-version", "a bare file has no version"),
+            },
+            identity: Fact::not_collected("etc/client.keys", "only a bare file was given"),
+        };
+        let mut facts = Self::new(host, redactor, install);
+        facts.bare = Some(bare);
+        facts
+    }
+
+    /// Whether only a configuration file is looked at.
+    pub fn is_bare(&self) -> bool {
+        self.bare.is_some()
+    }
+
+    /// The kind of source.
+    pub fn source(&self) -> SourceKind {
+        self.host.kind()
+    }
+
+    /// The source's name in reports.
+    pub fn label(&self) -> String {
+        self.host.label()
+    }
+
+    /// uid of the reader.
+    pub fn reader_uid(&self) -> u32 {
+        self.host.reader_uid()
+    }
+
+    /// The host's clock, seconds since 1970.
+    pub fn now(&self) -> Fact<i64> {
+        self.host.now()
+    }
+
+    /// Kernel, hardware, name.
+    pub fn machine(&self) -> &Fact<Machine> {
+        self.machine.get_or_init(|| self.host.machine())
+    }
+
+    /// The version, when it is known.
+    pub fn version(&self) -> Option<Version> {
+        self.install.version.get().copied()
+    }
+
+    /// How scripts are called here.
+    pub fn contract(&self) -> Contract {
+        self.install.contract()
+    }
+
+    /// Whose configuration it is.
+    pub fn role(&self) -> Role {
+        if self.install.is_agent() { Role::Agent } else { Role::Manager }
+    }
+
+    /// Whether this is a cluster worker.
+    pub fn is_worker(&self) -> bool {
+        self.config().read.as_ref().is_some_and(|read| read.cluster.is_worker)
+    }
+
+    /// A path as reports name it: relative to the home where it lies below it.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.install.home).unwrap_or(path).display().to_string()
+    }
+
+    /// A path below the home.
+    pub fn under_home(&self, relative: &str) -> PathBuf {
+        self.install.home.join(relative)
+    }
+
+    /// Where a path leads.
+    pub fn resolve(&self, path: &Path) -> Fact<Resolved> {
+        self.host.resolve(path)
+    }
+
+    /// The entry at a path.
+    pub fn entry(&self, path: &Path) -> Fact<Meta> {
+        self.host.entry(path)
+    }
+
+    /// Names in a directory.
+    pub fn list(&self, path: &Path) -> Fact<Vec<std::ffi::OsString>> {
+        self.host.list(path)
+    }
+
+    /// The first bytes of a file.
+    pub fn head(&self, path: &Path, limit: u64) -> Fact<Content> {
+        self.host.read(path, limit)
+    }
+
+    /// The name of a uid.
+    pub fn user_name(&self, uid: u32) -> Option<String> {
+        self.host.users().get()?.iter().find(|user| user.id == uid).map(|user| user.name.clone())
+    }
+
+    /// The name of a gid.
+    pub fn group_name(&self, gid: u32) -> Option<String> {
+        self.host.groups().get()?.iter().find(|group| group.id == gid).map(|group| group.name.clone())
+    }
+
+    /// The gid of a group.
+    pub fn group_id(&self, name: &str) -> Fact<Option<u32>> {
+        self.host.groups().map(|groups| groups.iter().find(|group| group.name == name).map(|group| group.id))
+    }
+
+    /// A whole file, secrets remembered; one larger than `limit` is failed.
+    fn bytes(&self, path: &Path, limit: u64) -> Fact<Vec<u8>> {
+        let target = self.host.resolve(path);
+        if let Some(resolved) = target.get()
+            && resolved.meta.file_type == FileType::Regular
+            && resolved.meta.size > limit
+        {
+            return Fact::failed(
+                target.source.clone(),
+                format!("has {} bytes; at most {limit} are read", resolved.meta.size),
+            );
+        }
+        let content = self.host.read(path, limit);
+        let source = content.source.clone();
+        match content.value {
+            Value::Known(content) if content.changed_while_read => {
+                Fact::failed(source, "changed while it was read; run the command again")
+            }
+            Value::Known(content) if content.truncated => {
+                Fact::failed(source, format!("is larger than {limit} bytes, the most that is read"))
+            }
+            Value::Known(content) => {
+                self.redactor.mark_config(&content.bytes);
+                Fact::known(source, content.bytes)
+            }
+            Value::Absent => Fact::absent(source),
+            Value::Denied(why) => Fact::denied(source, why),
+            Value::Failed(why) => Fact::failed(source, why),
+            Value::NotCollected(why) => Fact::not_collected(source, why),
+        }
+    }
+
+    /// The main configuration file.
+    pub fn config(&self) -> &ConfigFile {
+        self.config.get_or_init(|| {
+            let file = match &self.bare {
+                Some(bare) => {
+                    self.redactor.mark_config(&bare.bytes);
+                    let bytes = Fact::known(bare.shown.clone(), bare.bytes.clone());
+                    TextFile::of_bytes(bare.shown.clone(), PathBuf::from(&bare.shown), bytes)
+                }
+                None => TextFile::read(self, self.install.config_path(), CONFIG_LIMIT),
+            };
+            let read = file.bytes.get().map(|bytes| ossec_conf::read(bytes, self.role(), self.version()));
+            ConfigFile { file, read }
+        })
+    }
+
+    /// `etc/shared/ar.conf`.
+    pub fn ar_conf(&self) -> &ArConfFile {
+        self.ar_conf.get_or_init(|| {
+            let file = if self.is_bare() {
+                let bytes = Fact::not_collected("etc/shared/ar.conf", "only a bare file was given");
+                TextFile::of_bytes("etc/shared/ar.conf".to_owned(), self.under_home("etc/shared/ar.conf"), bytes)
+            } else {
+                TextFile::read(self, self.under_home("etc/shared/ar.conf"), CONFIG_LIMIT)
+            };
+            let read = file.bytes.get().map(|bytes| ar_conf::read(bytes, self.version()));
+            ArConfFile { file, read }
+        })
+    }
+
+    /// Every `agent.conf`: one per group on a manager, the delivered one on an agent.
+    pub fn agent_confs(&self) -> &Fact<Vec<AgentConfFile>> {
+        self.agent_confs.get_or_init(|| {
+            let shared = self.under_home("etc/shared");
+            let mut paths = vec![shared.join("agent.conf")];
+            let mut listed = Fact::known(shared.display().to_string(), ());
+            if self.role() == Role::Manager {
+                let names = self.host.list(&shared);
+                listed = names.as_ref().map(|_| ());
+                for name in names.get().into_iter().flatten() {
+                    let directory = shared.join(name);
+                    if self.host.entry(&directory).get().is_some_and(|meta| meta.file_type == FileType::Directory) {
+                        paths.push(directory.join("agent.conf"));
+                    }
+                }
+            }
+            listed.map(|()| {
+                paths
+                    .into_iter()
+                    .map(|path| TextFile::read(self, path, CONFIG_LIMIT))
+                    .filter(|file| !file.bytes.is_absent())
+                    .map(|file| AgentConfFile {
+                        read: file.bytes.get().map(|bytes| ossec_conf::read_agent_conf(bytes)),
+                        file,
+                    })
+                    .collect()
+            })
+        })
+    }
+
+    /// The mount table.
+    pub fn mounts(&self) -> &Fact<Vec<Mount>> {
+        self.mounts.get_or_init(|| self.host.mounts())
+    }
+
+    /// All processes.
+    pub fn processes(&self) -> &Fact<Vec<Process>> {
+        self.processes.get_or_init(|| self.host.processes())
+    }
+
+    /// The daemon that runs scripts.
+    pub fn execd(&self) -> Option<&Daemon> {
+        self.daemons().iter().find(|daemon| daemon.name.ends_with("-execd"))
+    }
+
+    /// The daemon that reads the response blocks.
+    pub fn analysisd(&self) -> Option<&Daemon> {
+        self.daemons().iter().find(|daemon| daemon.name.ends_with("-analysisd"))
+    }
+
+    /// The daemons of this role that active response needs.
+    pub fn daemons(&self) -> &[Daemon] {
+        self.daemons.get_or_init(|| {
+            let prefix = match self.contract() {
+                Contract::Args => "ossec",
+                _ => "wazuh",
+            };
+            let names: &[&str] = match (self.role(), self.contract()) {
+                (Role::Agent, _) => &["execd", "agentd", "logcollector"],
+                (Role::Manager, Contract::Json5) => &["manager-analysisd", "manager-remoted"],
+                (Role::Manager, _) => &["execd", "analysisd", "remoted", "logcollector"],
+            };
+            names
+                .iter()
+                .map(|name| Daemon::read(self.host, &self.install.home, &format!("{prefix}-{name}"), self.processes()))
+                .collect()
+        })
+    }
+
+    /// The log that responses write.
+    pub fn ar_log(&self) -> &ArLog {
+        self.ar_log.get_or_init(|| {
+            let path = self.under_home("logs/active-responses.log");
+            let target = self.host.resolve(&path);
+            let real = target.get().map_or_else(|| path.clone(), |resolved| resolved.path.clone());
+            ArLog { entry: self.host.entry(&path), mount: executable::mount_of(self.mounts(), &real), target, path }
+        })
+    }
+
+    /// The rule and decoder files analysisd loads for this configuration
+    /// (`src/config/rules-config.c Read_Rules`, 4.14).
+    pub fn ruleset(&self) -> &Fact<Vec<RulesetFile>> {
+        self.ruleset.get_or_init(|| {
+            let Some(read) = &self.config().read else {
+                return self.config().file.bytes.as_ref().map(|_| Vec::new());
+            };
+            let entries = |kind| read.ruleset.iter().filter(move |entry| entry.kind == kind);
+            let mut files = Vec::new();
+            for (directories, excludes) in [
+                (RulesetKind::DecoderDir, RulesetKind::DecoderExclude),
+                (RulesetKind::RuleDir, RulesetKind::RuleExclude),
+            ] {
+                for entry in entries(directories) {
+                    let relative = String::from_utf8_lossy(&entry.value.text).into_owned();
+                    let directory = self.under_home(&relative);
+                    let names = self.host.list(&directory);
+                    if names.unknown().is_some() {
+                        return names.map(|_| Vec::new());
+                    }
+                    for name in names.get().into_iter().flatten() {
+                        // An exclusion is a bare name or exactly `directory/name`.
+                        let full = format!("{relative}/{}", name.to_string_lossy());
+                        let excluded = entries(excludes).any(|excluded| {
+                            excluded.value.text == name.as_bytes() || excluded.value.text == full.as_bytes()
+                        });
+                        if name.as_bytes().to_ascii_lowercase().ends_with(b".xml") && !excluded {
+                            files.push(self.ruleset_file(&directory.join(name)));
+                        }
+                    }
+                }
+            }
+            Fact::known("ruleset", files)
+        })
+    }
+
+    fn ruleset_file(&self, path: &Path) -> RulesetFile {
+        let content = self.host.read(path, CONFIG_LIMIT);
+        let verdict = content.map(|content| match xml::parse(&content.bytes) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let bytes = Fact::known(path.display().to_string(), content.bytes);
+                let file = TextFile::of_bytes(self.shown(path), path.to_owned(), bytes);
+                let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });
+                let evidence = file.excerpt(at, String::from_utf8_lossy(&error.message));
+                Err((error, evidence))
+            }
+        });
+        RulesetFile { shown: self.shown(path), verdict }
+    }
+
+    /// Every response of this host, in the order of its file.
+    pub fn responses(&self) -> &[Response] {
+        self.responses.get_or_init(|| match (self.role(), self.contract()) {
+            (Role::Manager, _) => self.manager_responses(),
+            (Role::Agent, Contract::Json5) => self.agent_executables(),
+            (Role::Agent, _) => self.agent_responses(),
+        })
+    }
+
+    /// The response at an index.
+    pub fn response(&self, index: ResponseIndex) -> Option<&Response> {
+        self.responses().get(index)
+    }
+
+    fn manager_responses(&self) -> Vec<Response> {
+        let config = self.config();
+        let Some(read) = &config.read else { return Vec::new() };
+        read.responses
+            .iter()
+            .enumerate()
+            .filter(|(_, block)| response::is_response(block))
+            .map(|(index, block)| {
+                let command = block.command.as_ref().map(|value| value.text.clone());
+                let executable = block
+                    .command_block
+                    .and_then(|command| read.commands.get(command))
+                    .and_then(|command| command.executable.as_ref())
+                    .map(|value| value.text.clone());
+                let runs = match block.dispatch {
+                    Dispatch::Nowhere => Runs::Nowhere,
+                    Dispatch::Manager => Runs::Here,
+                    Dispatch::Sender
+                    | Dispatch::Agent { own_events_on_manager: true, .. }
+                    | Dispatch::AllAgents { own_events_on_manager: true } => Runs::HereAndThere,
+                    Dispatch::Agent { .. } | Dispatch::AllAgents { .. } => Runs::There,
+                };
+                Response {
+                    id: format!("{}#{}", config.file.shown, block.ordinal),
+                    name: block
+                        .name
+                        .clone()
+                        .or_else(|| command.clone())
+                        .filter(|name| !name.is_empty())
+                        .unwrap_or_else(|| format!("block {}", block.ordinal).into_bytes()),
+                    command,
+                    executable,
+                    timeout: block.name.as_ref().map(|_| block.timeout_in_force),
+                    place: Some(config.file.place(block.span)),
+                    block: Some(index),
+                    runs,
+                }
+            })
+            .collect()
+    }
+
+    fn agent_responses(&self) -> Vec<Response> {
+        let ar_conf = self.ar_conf();
+        let Some(read) = &ar_conf.read else { return Vec::new() };
+        let mut responses: Vec<Response> = Vec::new();
+        for line in read.lines.iter().filter(|line| !line.builtin) {
+            // Several blocks with one command and timeout write the same line again.
+            let again = responses
+                .iter()
+                .any(|known| known.name == line.name && known.executable.as_deref() == Some(&line.executable));
+            if again {
+                continue;
+            }
+            responses.push(Response {
+                id: format!("{}:{}", ar_conf.file.shown, line.line),
+                name: line.name.clone(),
+                command: None,
+                executable: Some(line.executable.clone()),
+                timeout: Some(line.timeout),
+                place: Some(ar_conf.file.place(line.span)),
+                block: None,
+                runs: self.system_gate(&line.executable),
+            });
+        }
+        responses
+    }
+
+    /// On a 5.x agent the message names the file, so every file is a response.
+    fn agent_executables(&self) -> Vec<Response> {
+        let directory = self.under_home("active-response/bin");
+        let names = self.host.list(&directory);
+        names
+            .get()
+            .into_iter()
+            .flatten()
+            .filter(|name| {
+                self.host.entry(&directory.join(name)).get().is_none_or(|meta| meta.file_type != FileType::Directory)
+            })
+            .map(|name| Response {
+                id: format!("active-response/bin/{}", name.to_string_lossy()),
+                name: name.as_bytes().to_vec(),
+                command: None,
+                executable: Some(name.as_bytes().to_vec()),
+                timeout: None,
+                place: None,
+                block: None,
+                runs: self.system_gate(name.as_bytes()),
+            })
+            .collect()
+    }
+
+    /// Every agent gets the lines of all systems; those of another one are not for it.
+    fn system_gate(&self, executable: &[u8]) -> Runs {
+        let system = self.machine().get().map_or("Linux", |machine| machine.system.as_str());
+        match stock::system_of(executable) {
+            Some(stock::System::Windows) => Runs::OtherSystem(stock::System::Windows),
+            Some(stock::System::OtherUnix) if system == "Linux" => Runs::OtherSystem(stock::System::OtherUnix),
+            _ => Runs::Here,
+        }
+    }
+
+    /// The executables of all responses that may run on this host, by name.
+    pub fn executables(&self) -> &[Executable] {
+        self.executables.get_or_init(|| {
+            if self.is_bare() {
+                return Vec::new();
+            }
+            let mut names: Vec<&[u8]> = self
+                .responses()
+                .iter()
+                .filter(|response| response.is_here())
+                .filter_map(|response| response.executable.as_deref())
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            names.into_iter().map(|name| Executable::read(self.host, &self.install.home, name, self.mounts())).collect()
+        })
+    }
+
+    /// The executable of a response.
+    pub fn executable(&self, response: &Response) -> Option<&Executable> {
+        let name = response.executable.as_deref()?;
+        self.executables().iter().find(|executable| executable.name == name)
+    }
+
+    /// Indices of the responses that use an executable on this host.
+    pub fn users_of(&self, executable: &Executable) -> Vec<ResponseIndex> {
+        self.responses()
+            .iter()
+            .enumerate()
+            .filter(|(_, response)| response.is_here() && response.executable.as_deref() == Some(&executable.name))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Indices of all responses.
+    pub fn all_responses(&self) -> Vec<ResponseIndex> {
+        (0..self.responses().len()).collect()
+    }
+
+    /// Names in `active-response/bin`.
+    pub fn bin_names(&self) -> Fact<Vec<String>> {
+        self.host
+            .list(&self.under_home("active-response/bin"))
+            .map(|names| names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+    }
+
+    /// The program a name leads to in a `PATH`: known, absent in every directory,
+    /// or not to be told.
+    pub fn find_in_path(&self, path: &str, name: &[u8]) -> Fact<PathBuf> {
+        let name = Path::new(OsStr::from_bytes(name));
+        let mut gap: Option<Gap> = None;
+        for directory in path.split(':').filter(|directory| directory.starts_with('/')) {
+            let candidate = Path::new(directory).join(name);
+            let target = self.host.resolve(&candidate);
+            if let Some(resolved) = target.get()
+                && resolved.meta.file_type == FileType::Regular
+                && resolved.meta.mode & 0o111 != 0
+            {
+                return Fact::known(candidate.display().to_string(), resolved.path.clone());
+            }
+            gap = gap.or_else(|| target.unknown());
+        }
+        match gap {
+            Some(gap) => Fact::failed(gap.source, gap.why),
+            None => Fact::absent(path),
+        }
+    }
+}
+
+/// What could not be read, of all that is read for every report.
+pub const COLLECTORS: &[(&str, fn(&Facts<'_>) -> Option<Gap>)] = &[
+    ("configuration", |facts| facts.config().file.bytes.unknown()),
+    ("ar.conf", |facts| facts.ar_conf().file.bytes.unknown()),
+    ("agent.conf", |facts| facts.agent_confs().unknown()),
+    ("mounts", |facts| facts.mounts().unknown()),
+    ("processes", |facts| facts.processes().unknown()),
+    ("machine", |facts| facts.machine().unknown()),
+    ("response log", |facts| facts.ar_log().entry.unknown()),
+    ("executables", |facts| facts.bin_names().unknown()),
+];

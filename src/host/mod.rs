@@ -1,0 +1,329 @@
+//! Reads a machine: this one, a directory tree of one, or a capture of one.
+//!
+//! Knows nothing of Wazuh. Every question is answered with a [`Fact`], and
+//! nothing here runs a program, writes, or opens a socket. FIFOs, sockets and
+//! devices are never opened.
+
+mod accounts;
+pub mod capture;
+pub mod elf;
+pub mod fact;
+pub mod live;
+mod mountinfo;
+pub mod tree;
+mod walk;
+
+#[cfg(test)]
+mod testing;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use fact::{Fact, Gap, GapKind, Value};
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileType {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A FIFO.
+    Fifo,
+    /// A Unix socket.
+    Socket,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+}
+
+impl FileType {
+    /// In words that fit after "is": `a socket`.
+    #[must_use]
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Regular => "a regular file",
+            Self::Directory => "a directory",
+            Self::Symlink => "a symbolic link",
+            Self::Fifo => "a FIFO",
+            Self::Socket => "a socket",
+            Self::CharDevice => "a character device",
+            Self::BlockDevice => "a block device",
+        }
+    }
+}
+
+/// What stat(2) says about one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// What it is.
+    pub file_type: FileType,
+    /// Permission bits with setuid, setgid and sticky (`0o7777`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Bytes.
+    pub size: u64,
+    /// Last change of the content, seconds since 1970.
+    pub mtime: i64,
+    /// Last change of content or metadata, seconds since 1970.
+    pub ctime: i64,
+}
+
+/// Where a path leads when its links are followed inside the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The path without links, as the host would name it.
+    pub path: PathBuf,
+    /// What is there.
+    pub meta: Meta,
+}
+
+/// The bytes of a file, or of its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The bytes that were read.
+    pub bytes: Vec<u8>,
+    /// Whether the file goes on after them.
+    pub truncated: bool,
+    /// Whether size or time changed while it was read.
+    pub changed_while_read: bool,
+}
+
+/// One line of the mount table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it is mounted, as the host names it.
+    pub target: PathBuf,
+    /// What is mounted (`/dev/sda1`, `tmpfs`).
+    pub source: String,
+    /// File system type.
+    pub fstype: String,
+    /// Options in force (`rw`, `noexec`, `nosuid`).
+    pub options: Vec<String>,
+}
+
+/// One running process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Process number.
+    pub pid: u32,
+    /// Parent's number.
+    pub ppid: u32,
+    /// Name the kernel keeps (`comm`, 15 bytes).
+    pub comm: String,
+    /// The program file, when it may be read.
+    pub exe: Option<PathBuf>,
+    /// Arguments, when they may be read.
+    pub args: Vec<OsString>,
+    /// Real user.
+    pub uid: u32,
+    /// State letter of /proc/PID/stat (`S`, `Z`...).
+    pub state: char,
+    /// Start, seconds since 1970.
+    pub start: i64,
+    /// `PATH` in its environment: known, absent (no such variable) or denied.
+    pub env_path: Fact<String>,
+}
+
+/// A user or a group by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Name.
+    pub name: String,
+    /// uid or gid.
+    pub id: u32,
+}
+
+/// What kind of machine it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Kernel name as uname(2) gives it: `Linux`, `Darwin`.
+    pub system: String,
+    /// Hardware name as uname(2) gives it: `x86_64`, `aarch64`.
+    pub arch: String,
+    /// Host name.
+    pub hostname: String,
+}
+
+/// Why a source cannot be opened. Each message says what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no such directory.
+    #[error("{} does not exist; name the directory that holds the host's `/`, or an unpacked capture", path.display())]
+    Missing {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// What was named is no directory.
+    #[error("{} is {what}; name a directory: the one that holds the host's `/`, or an unpacked capture", path.display())]
+    NotDirectory {
+        /// What was named.
+        path: PathBuf,
+        /// What it is, in words.
+        what: &'static str,
+    },
+    /// The caller may not look into it.
+    #[error("permission denied on {}; run as root, or copy it to where you may read it", path.display())]
+    Denied {
+        /// What may not be read.
+        path: PathBuf,
+    },
+    /// Reading failed.
+    #[error("{} cannot be read: {source}; check that the disk or mount is well and try again", path.display())]
+    Io {
+        /// What was read.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// `host.json` is missing.
+    #[error("{} holds no host.json, so it is no capture; make one with `ar-doctor capture`, or name a directory tree", path.display())]
+    NoManifest {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// `host.json` is no JSON, or not in the form of a capture.
+    #[error("{}:{line}:{column}: {reason}; mend that line, or make the capture again", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// `host.json` contradicts itself or its files.
+    #[error("{}:{line}: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A file of a capture is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The capture is of a format that this program does not know.
+    #[error("{} is of format {found}, and this program reads formats up to {known}; use the version that made it or a newer one", path.display())]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The newest known one.
+        known: u64,
+    },
+}
+
+impl OpenError {
+    /// The error for what the system says about `path`.
+    fn io(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path },
+            std::io::ErrorKind::PermissionDenied => Self::Denied { path },
+            _ => Self::Io { path, source },
+        }
+    }
+}
+
+/// Opens a directory: an unpacked capture when it has a `host.json`, else the
+/// tree of a host.
+///
+/// # Errors
+///
+/// When it is no directory, may not be read, or is a broken capture.
+pub fn open_source(dir: &Path) -> Result<Box<dyn Host>, OpenError> {
+    // Not followed: in a hostile tree it could lead anywhere.
+    match std::fs::symlink_metadata(dir.join(capture::MANIFEST)) {
+        Ok(_) => Ok(Box::new(capture::CaptureHost::open(dir)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(OpenError::io(dir, error))
+        }
+        Err(_) => Ok(Box::new(tree::TreeHost::open(dir)?)),
+    }
+}
+
+/// From what kind of source the host is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// This machine.
+    Live,
+    /// A directory tree or mounted image of a machine.
+    Tree,
+    /// An unpacked capture.
+    Capture,
+}
+
+/// A machine that can be asked.
+///
+/// Paths are absolute and as the diagnosed host names them. Links are resolved
+/// inside the host and never out of it.
+pub trait Host {
+    /// What kind of source this is.
+    fn kind(&self) -> SourceKind;
+
+    /// How the source is called in reports (`this host`, `/mnt/image`).
+    fn label(&self) -> String;
+
+    /// The user who reads, as uid; 0 when everything can be read.
+    fn reader_uid(&self) -> u32;
+
+    /// lstat(2): the entry itself. A parent directory that may not be entered
+    /// makes it denied, never absent; a parent that is not there makes it absent.
+    fn entry(&self, path: &Path) -> Fact<Meta>;
+
+    /// stat(2): where the path leads. A dangling link is absent, a loop failed.
+    fn resolve(&self, path: &Path) -> Fact<Resolved>;
+
+    /// readlink(2): the target text of a link; absent when it is no link.
+    fn link_target(&self, path: &Path) -> Fact<PathBuf>;
+
+    /// The first `limit` bytes of a regular file. Anything else but a regular
+    /// file is failed with words that name what it is, and is not opened.
+    fn read(&self, path: &Path, limit: u64) -> Fact<Content>;
+
+    /// Names in a directory, sorted.
+    fn list(&self, path: &Path) -> Fact<Vec<OsString>>;
+
+    /// What an executable file is made for; absent when it is no ELF file.
+    fn elf(&self, path: &Path) -> Fact<elf::Elf>;
+
+    /// The mount table.
+    fn mounts(&self) -> Fact<Vec<Mount>>;
+
+    /// All processes.
+    fn processes(&self) -> Fact<Vec<Process>>;
+
+    /// Users.
+    fn users(&self) -> Fact<Vec<Account>>;
+
+    /// Groups.
+    fn groups(&self) -> Fact<Vec<Account>>;
+
+    /// Kernel, hardware, name.
+    fn machine(&self) -> Fact<Machine>;
+
+    /// The host's clock, seconds since 1970.
+    fn now(&self) -> Fact<i64>;
+
+    /// An environment variable of the caller (`WAZUH_HOME`); only a live host
+    /// has one.
+    fn env(&self, name: &str) -> Option<OsString>;
+}

@@ -1,0 +1,467 @@
+//! Walks paths of a host below a root directory, one component at a time.
+//!
+//! Every step is an `openat` on the directory reached so far that refuses
+//! links, and links are followed by hand: an absolute target starts again at
+//! the root, `..` stops there. So no path leads out of the root, even when
+//! somebody exchanges directories for links meanwhile. Files are opened only
+//! after fstatat(2) has called them regular.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+
+use super::{Content, Fact, FileType, Meta, Resolved, elf};
+
+/// As the kernel's MAXSYMLINKS.
+pub(super) const MAX_LINKS: usize = 40;
+
+/// Each directory on the way holds a descriptor; `ulimit -n` is often 1024.
+const MAX_DEPTH: usize = 256;
+
+/// Opens a directory for passing through it, which needs no permission on it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PASS: OFlag = OFlag::O_PATH;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const PASS: OFlag = OFlag::O_RDONLY;
+
+/// Why a walk did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// Not there.
+    Absent,
+    /// The caller may not look.
+    Denied(String),
+    /// Another reason.
+    Failed(String),
+}
+
+impl Miss {
+    /// The miss as a fact about `source`.
+    pub(super) fn into_fact<T>(self, source: impl Into<String>) -> Fact<T> {
+        match self {
+            Self::Absent => Fact::absent(source),
+            Self::Denied(why) => Fact::denied(source, why),
+            Self::Failed(why) => Fact::failed(source, why),
+        }
+    }
+
+    /// A refusal by the kernel while something was looked up in `at`.
+    fn lookup(errno: Errno, at: &Path) -> Self {
+        match errno {
+            Errno::ENOENT | Errno::ENOTDIR => Self::Absent,
+            Errno::EACCES | Errno::EPERM => {
+                Self::Denied(format!("permission denied: {} may not be entered", at.display()))
+            }
+            other => Self::Failed(other.desc().to_owned()),
+        }
+    }
+
+    /// A refusal to open what is known to be there.
+    fn open(errno: Errno) -> Self {
+        match errno {
+            Errno::EACCES | Errno::EPERM => Self::Denied("permission denied".to_owned()),
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENXIO => Self::replaced(),
+            other => Self::Failed(other.desc().to_owned()),
+        }
+    }
+
+    fn replaced() -> Self {
+        Self::Failed("replaced while it was read".to_owned())
+    }
+}
+
+/// What happens to a link in the last component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// It is what is asked for.
+    Keep,
+    /// It is followed.
+    Follow,
+}
+
+/// A root directory that paths are walked below.
+#[derive(Debug)]
+pub(super) struct Walker {
+    root: Result<OwnedFd, Errno>,
+    follows_links: bool,
+}
+
+/// An entry that a walk arrived at.
+#[derive(Debug)]
+struct Found<'a> {
+    parent: Step<'a>,
+    /// Name in `parent`; `.` for the root.
+    name: OsString,
+    /// Path without links, as the host names it.
+    path: PathBuf,
+    stat: FileStat,
+}
+
+#[derive(Debug)]
+enum Step<'a> {
+    Root(BorrowedFd<'a>),
+    Below(OwnedFd),
+}
+
+impl Step<'_> {
+    fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(fd) => *fd,
+            Self::Below(fd) => fd.as_fd(),
+        }
+    }
+}
+
+/// `.` names a directory reached through `..` or the root itself.
+const HERE: &str = ".";
+
+impl Walker {
+    /// A walker below `root`. That the root cannot be opened shows in each
+    /// answer, as it would on the host.
+    pub(super) fn new(root: &Path) -> Self {
+        let flags = PASS | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = nix::fcntl::open(root, flags, Mode::empty());
+        Self { root, follows_links: true }
+    }
+
+    /// The same walker, refusing every link on the way.
+    pub(super) fn without_links(self) -> Self {
+        Self { follows_links: false, ..self }
+    }
+
+    /// What keeps the root from being opened.
+    pub(super) fn root_error(&self) -> Option<Errno> {
+        self.root.as_ref().err().copied()
+    }
+
+    /// A fact about `path`.
+    pub(super) fn fact<T>(
+        &self,
+        path: &Path,
+        ask: impl FnOnce(&Self) -> Result<T, Miss>,
+    ) -> Fact<T> {
+        let source = path.display().to_string();
+        match ask(self) {
+            Ok(value) => Fact::known(source, value),
+            Err(miss) => miss.into_fact(source),
+        }
+    }
+
+    /// lstat(2).
+    pub(super) fn entry(&self, path: &Path) -> Result<Meta, Miss> {
+        self.walk(path, Last::Keep).map(|found| meta(&found.stat))
+    }
+
+    /// stat(2), with the path that was arrived at.
+    pub(super) fn resolve(&self, path: &Path) -> Result<Resolved, Miss> {
+        let found = self.walk(path, Last::Follow)?;
+        Ok(Resolved { meta: meta(&found.stat), path: found.path })
+    }
+
+    /// readlink(2).
+    pub(super) fn link_target(&self, path: &Path) -> Result<PathBuf, Miss> {
+        let found = self.walk(path, Last::Keep)?;
+        if meta(&found.stat).file_type != FileType::Symlink {
+            return Err(Miss::Absent);
+        }
+        let target = readlinkat(found.parent.fd(), found.name.as_os_str());
+        target.map(PathBuf::from).map_err(|errno| match errno {
+            Errno::EINVAL => Miss::replaced(),
+            other => Miss::open(other),
+        })
+    }
+
+    /// The first `limit` bytes of a regular file.
+    pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Content, Miss> {
+        let (mut file, before) = self.open_regular(path)?;
+        let io = |error: std::io::Error| io_miss(&error);
+        let mut bytes = Vec::new();
+        (&mut file).take(limit).read_to_end(&mut bytes).map_err(io)?;
+        let full = u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= limit;
+        // Files of procfs have no size, so only trying shows whether they go on.
+        let truncated = full && (meta(&before).size > limit || has_more(&mut file).map_err(io)?);
+        let after = fstat(&file).map_err(Miss::open)?;
+        Ok(Content { bytes, truncated, changed_while_read: stamp(&before) != stamp(&after) })
+    }
+
+    /// What an executable is made for; `Absent` when it is no ELF file.
+    pub(super) fn elf(&self, path: &Path) -> Result<elf::Elf, Miss> {
+        let (file, _) = self.open_regular(path)?;
+        match elf::parse(&file) {
+            Ok(Some(parsed)) => Ok(parsed),
+            Ok(None) => Err(Miss::Absent),
+            Err(elf::ElfError::Io(error)) => Err(io_miss(&error)),
+            Err(error) => Err(Miss::Failed(error.to_string())),
+        }
+    }
+
+    /// Names in a directory, sorted.
+    pub(super) fn list(&self, path: &Path) -> Result<Vec<OsString>, Miss> {
+        let found = self.walk(path, Last::Follow)?;
+        let file_type = meta(&found.stat).file_type;
+        if file_type != FileType::Directory {
+            return Err(Miss::Failed(format!("is {}, not a directory", file_type.with_article())));
+        }
+        let fd = found.open(OFlag::O_DIRECTORY)?;
+        let mut directory = Dir::from_fd(fd).map_err(Miss::open)?;
+        let mut names = Vec::new();
+        for entry in directory.iter() {
+            let entry = entry.map_err(Miss::open)?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name.to_vec()));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn open_regular(&self, path: &Path) -> Result<(File, FileStat), Miss> {
+        let found = self.walk(path, Last::Follow)?;
+        let file_type = meta(&found.stat).file_type;
+        if file_type != FileType::Regular {
+            return Err(Miss::Failed(format!(
+                "is {}, not a regular file",
+                file_type.with_article()
+            )));
+        }
+        let fd = found.open(OFlag::empty())?;
+        let stat = fstat(&fd).map_err(Miss::open)?;
+        Ok((File::from(fd), stat))
+    }
+
+    fn walk(&self, path: &Path, last: Last) -> Result<Found<'_>, Miss> {
+        if !path.is_absolute() {
+            return Err(Miss::Failed("is not an absolute path".to_owned()));
+        }
+        let root = match &self.root {
+            Ok(root) => root.as_fd(),
+            Err(errno) => return Err(Miss::lookup(*errno, Path::new("/"))),
+        };
+        let mut stack: Vec<OwnedFd> = Vec::new();
+        let mut real = PathBuf::from("/");
+        let mut pending = VecDeque::new();
+        let mut links = 0;
+        push_front(&mut pending, path);
+
+        while let Some(name) = pending.pop_front() {
+            if name == ".." {
+                stack.pop();
+                real.pop();
+                continue;
+            }
+            let here = stack.last().map_or(root, AsFd::as_fd);
+            let stat = fstatat(here, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW)
+                .map_err(|errno| Miss::lookup(errno, &real))?;
+            let file_type = meta(&stat).file_type;
+            let is_last = pending.is_empty();
+
+            if file_type == FileType::Symlink && !(is_last && last == Last::Keep) {
+                if !self.follows_links {
+                    return Err(Miss::Failed("is a symbolic link".to_owned()));
+                }
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Miss::Failed(TOO_MANY_LINKS.to_owned()));
+                }
+                let target = readlinkat(here, name.as_os_str())
+                    .map_err(|errno| Miss::lookup(errno, &real))?;
+                if target.as_bytes().starts_with(b"/") {
+                    stack.clear();
+                    real = PathBuf::from("/");
+                }
+                push_front(&mut pending, Path::new(&target));
+                continue;
+            }
+            if is_last {
+                real.push(&name);
+                let parent = stack.pop().map_or(Step::Root(root), Step::Below);
+                return Ok(Found { parent, name, path: real, stat });
+            }
+            if file_type != FileType::Directory {
+                return Err(Miss::Absent);
+            }
+            if stack.len() >= MAX_DEPTH {
+                return Err(Miss::Failed(format!("more than {MAX_DEPTH} directories deep")));
+            }
+            let flags = PASS | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let next = openat(here, name.as_os_str(), flags, Mode::empty())
+                .map_err(|errno| Miss::lookup(errno, &real))?;
+            stack.push(next);
+            real.push(&name);
+        }
+        // The root itself, or a directory reached through `..`.
+        let parent = stack.pop().map_or(Step::Root(root), Step::Below);
+        let stat = fstat(parent.fd()).map_err(|errno| Miss::lookup(errno, &real))?;
+        Ok(Found { parent, name: OsString::from(HERE), path: real, stat })
+    }
+}
+
+/// The message of ELOOP.
+pub(super) const TOO_MANY_LINKS: &str = "too many levels of symbolic links";
+
+impl Found<'_> {
+    /// Opens the entry for reading, and makes sure it is the one that was found.
+    fn open(&self, extra: OFlag) -> Result<OwnedFd, Miss> {
+        let base = OFlag::O_RDONLY
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_NOCTTY
+            | OFlag::O_CLOEXEC
+            | extra;
+        let open = |flags| openat(self.parent.fd(), self.name.as_os_str(), flags, Mode::empty());
+        // Looking must not change access times; only root and the owner may
+        // ask for that.
+        #[cfg(target_os = "linux")]
+        let opened = match open(base | OFlag::O_NOATIME) {
+            Err(Errno::EPERM) => open(base),
+            other => other,
+        };
+        #[cfg(not(target_os = "linux"))]
+        let opened = open(base);
+        let fd = opened.map_err(Miss::open)?;
+        let now = fstat(&fd).map_err(Miss::open)?;
+        let same = (now.st_dev, now.st_ino) == (self.stat.st_dev, self.stat.st_ino)
+            && meta(&now).file_type == meta(&self.stat).file_type;
+        if same { Ok(fd) } else { Err(Miss::replaced()) }
+    }
+}
+
+/// The components of `path` go in front of what is still to be walked.
+pub(super) fn push_front(pending: &mut VecDeque<OsString>, path: &Path) {
+    for component in path.components().rev() {
+        match component {
+            Component::Normal(name) => pending.push_front(name.to_owned()),
+            Component::ParentDir => pending.push_front(OsStr::new("..").to_owned()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+}
+
+fn has_more(file: &mut File) -> std::io::Result<bool> {
+    let mut byte = [0];
+    loop {
+        match file.read(&mut byte) {
+            Ok(count) => return Ok(count > 0),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn io_miss(error: &std::io::Error) -> Miss {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Miss::Denied("permission denied".to_owned()),
+        // What is regular and yet waits for data, such as a kernel trace.
+        ErrorKind::WouldBlock => Miss::Failed("reading it would have to wait".to_owned()),
+        _ => Miss::Failed(match error.raw_os_error() {
+            Some(code) => Errno::from_raw(code).desc().to_owned(),
+            None => error.to_string(),
+        }),
+    }
+}
+
+type Stamp = (i64, i64, i64, i64, i64);
+
+#[allow(clippy::unnecessary_cast, reason = "the widths differ between systems")]
+fn stamp(stat: &FileStat) -> Stamp {
+    (
+        stat.st_size as i64,
+        stat.st_mtime as i64,
+        stat.st_mtime_nsec as i64,
+        stat.st_ctime as i64,
+        stat.st_ctime_nsec as i64,
+    )
+}
+
+/// stat(2) in the words of this layer.
+#[allow(clippy::unnecessary_cast, reason = "the widths differ between systems")]
+fn meta(stat: &FileStat) -> Meta {
+    use nix::sys::stat::SFlag;
+    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+    let file_type = match kind {
+        SFlag::S_IFDIR => FileType::Directory,
+        SFlag::S_IFLNK => FileType::Symlink,
+        SFlag::S_IFIFO => FileType::Fifo,
+        SFlag::S_IFSOCK => FileType::Socket,
+        SFlag::S_IFCHR => FileType::CharDevice,
+        SFlag::S_IFBLK => FileType::BlockDevice,
+        _ => FileType::Regular,
+    };
+    Meta {
+        file_type,
+        mode: (stat.st_mode as u32) & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mtime: stat.st_mtime as i64,
+        ctime: stat.st_ctime as i64,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// What somebody may do between the look and the opening.
+    #[test]
+    fn a_replaced_entry_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let walker = Walker::new(dir.path());
+        let exchanges: [&dyn Fn(); 5] = [
+            &|| {
+                fs::write(at("new"), "new").unwrap();
+                fs::rename(at("new"), at("file")).unwrap();
+            },
+            &|| {
+                fs::remove_file(at("file")).unwrap();
+                symlink("/etc/passwd", at("file")).unwrap();
+            },
+            &|| {
+                fs::remove_file(at("file")).unwrap();
+                nix::unistd::mkfifo(&at("file"), Mode::S_IRWXU).unwrap();
+            },
+            &|| {
+                fs::remove_file(at("file")).unwrap();
+                drop(std::os::unix::net::UnixListener::bind(at("file")).unwrap());
+            },
+            &|| fs::remove_file(at("file")).unwrap(),
+        ];
+        for exchange in exchanges {
+            let _ = fs::remove_file(at("file"));
+            fs::write(at("file"), "old").unwrap();
+            let found = walker.walk(Path::new("/file"), Last::Follow).unwrap();
+            // Keeps the number of the old file from being given to the new one.
+            let _old = File::open(at("file")).unwrap();
+            exchange();
+            assert_eq!(found.open(OFlag::empty()).unwrap_err(), Miss::replaced());
+        }
+    }
+
+    #[test]
+    fn reading_leaves_the_access_time_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let old = std::time::UNIX_EPOCH;
+        let times = fs::FileTimes::new().set_accessed(old);
+        File::options().write(true).open(&file).unwrap().set_times(times).unwrap();
+        assert!(Walker::new(dir.path()).read(Path::new("/file"), 9).is_ok());
+        if cfg!(target_os = "linux") {
+            assert_eq!(fs::metadata(&file).unwrap().accessed().unwrap(), old);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The library behind the `ar-doctor` binary: finds out why a Wazuh active
+//! response did not run.
+//!
+//! It has no stable Rust interface; it serves the binary, the benchmarks and
+//! the tests. Arrows run one way: `cli` -> `report`, `engine` -> `probes` ->
+//! `facts` -> `host`, `wazuh`. `findings` and `redact` stand at the bottom.
+
+pub mod cli;
+pub mod engine;
+pub mod facts;
+pub mod findings;
+pub mod host;
+pub mod probes;
+pub mod redact;
+pub mod report;
+pub mod wazuh;

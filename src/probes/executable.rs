@@ -1,0 +1,993 @@
+//! Whether the kernel can start the file: what it is, who may change it, what
+//! interprets it, what it is compiled for.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Probe, quote};
+use crate::engine::Sink;
+use crate::facts::{Executable, Facts, Runs, TextFile};
+use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
+use crate::host::{Fact, FileType, Gap, Meta, Value};
+use crate::wazuh::launch::{self, Program, Shebang};
+use crate::wazuh::xml::Span;
+
+/// What stands at the path that execd opens.
+pub(super) const FILE: Probe = Probe {
+    name: "executable-file",
+    checks: &[
+        checks::EXECUTABLE_MISSING,
+        checks::EXECUTABLE_DANGLING_LINK,
+        checks::EXECUTABLE_IS_DIRECTORY,
+        checks::EXECUTABLE_NOT_REGULAR,
+        checks::EXECUTABLE_EMPTY,
+        checks::NOEXEC_MOUNT,
+    ],
+    run: file,
+};
+
+/// Who may run and change it.
+pub(super) const PERMISSIONS: Probe = Probe {
+    name: "executable-permissions",
+    checks: &[
+        checks::SCRIPT_NOT_EXECUTABLE,
+        checks::EXECUTABLE_WRITABLE,
+        checks::EXECUTABLE_OWNER,
+        checks::EXECUTABLE_GROUP,
+        checks::EXECUTABLE_MODE,
+        checks::EXECUTABLE_SETUID,
+        checks::DIRECTORY_NOT_SEARCHABLE,
+        checks::DIRECTORY_WRITABLE,
+    ],
+    run: permissions,
+};
+
+/// What interprets a script.
+pub(super) const INTERPRETER: Probe = Probe {
+    name: "interpreter",
+    checks: &[
+        checks::CRLF_SHEBANG,
+        checks::SHEBANG_MISSING,
+        checks::SHEBANG_BEHIND_BOM,
+        checks::SHEBANG_RELATIVE,
+        checks::INTERPRETER_MISSING,
+        checks::INTERPRETER_NOT_EXECUTABLE,
+        checks::ENV_TWO_WORDS,
+        checks::ENV_NOT_IN_PATH,
+    ],
+    run: interpreter,
+};
+
+/// What a compiled program is made for.
+pub(super) const BINARY: Probe = Probe {
+    name: "binary",
+    checks: &[checks::WRONG_ARCHITECTURE, checks::LOADER_MISSING, checks::LIBRARY_MISSING],
+    run: binary,
+};
+
+/// Completes a finding about an executable: its responses, and a severity that
+/// fits where they run. On a manager a `local` response runs here only for
+/// events of the manager itself.
+fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Finding {
+    let users = facts.users_of(executable);
+    let only_sometimes = !users.is_empty()
+        && users.iter().all(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::HereAndThere));
+    let mut finding = finding.stops(users).shares(executable.shown());
+    if only_sometimes && finding.severity == Severity::Error {
+        finding.severity = Severity::Warning;
+        finding.title.push_str(" This concerns events of the manager itself (agent 000).");
+    }
+    finding
+}
+
+/// `NAME does not run` for a title: the first response, and how many more.
+fn who(facts: &Facts<'_>, executable: &Executable) -> String {
+    let users = facts.users_of(executable);
+    let first = users.first().and_then(|&user| facts.response(user)).map(|response| response.shown());
+    let first = first.unwrap_or_else(|| String::from_utf8_lossy(&executable.name).into_owned());
+    match users.len() {
+        0 | 1 => first,
+        2 => format!("{first} (and 1 more response)"),
+        more => format!("{first} (and {} more responses)", more - 1),
+    }
+}
+
+fn subject(executable: &Executable) -> Subject {
+    Subject::File(executable.shown())
+}
+
+fn verify(executable: &Executable) -> String {
+    format!("ar-doctor check --response {}", quote(&String::from_utf8_lossy(&executable.name)))
+}
+
+fn gap(sink: &mut Sink<'_, '_>, facts: &Facts<'_>, executable: &Executable, checks: &[CheckId], gap: Option<Gap>) -> bool {
+    let Some(gap) = gap else { return false };
+    for &check in checks {
+        sink.unknown(check, facts.users_of(executable), gap.clone());
+    }
+    true
+}
+
+/// Names in a directory listing that resemble a missing one.
+fn near_names(facts: &Facts<'_>, name: &[u8]) -> Vec<String> {
+    let name = String::from_utf8_lossy(name).into_owned();
+    let names = facts.bin_names();
+    let mut near: Vec<(usize, String)> = names
+        .get()
+        .into_iter()
+        .flatten()
+        .filter_map(|other| super::resemblance(&name, other).map(|distance| (distance, other.clone())))
+        .collect();
+    near.sort();
+    near.into_iter().map(|(_, name)| name).take(3).collect()
+}
+
+fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    for executable in facts.executables() {
+        if executable.name.is_empty() {
+            empty_name(facts, sink, executable);
+            continue;
+        }
+        if super::resolve::name_fault(facts, &executable.name, Some(executable)).is_some() {
+            continue;
+        }
+        let path = executable.shown();
+        match &executable.target.value {
+            Value::Absent => absent(facts, sink, executable),
+            Value::Known(resolved) => match resolved.meta.file_type {
+                FileType::Regular => regular(facts, sink, executable, &resolved.meta),
+                FileType::Directory => sink.find(about(
+                    facts,
+                    executable,
+                    Finding::new(
+                        checks::EXECUTABLE_IS_DIRECTORY,
+                        subject(executable),
+                        format!("{} does not run: {path} is a directory.", who(facts, executable)),
+                    )
+                    .cause("execd opens it to see whether it is there, and that succeeds; the kernel refuses to start it (EACCES) and nothing is logged.")
+                    .observed(&path, "directory")
+                    .remedy(format!("ls -la {}", quote(&path)))
+                    .remedy(format!("put the script itself at {path}, or name it in <executable> as {}/FILE", String::from_utf8_lossy(&executable.name)))
+                    .verify(verify(executable)),
+                )),
+                other => {
+                    let what = match other {
+                        FileType::Fifo => "a FIFO",
+                        FileType::Socket => "a socket",
+                        FileType::CharDevice | FileType::BlockDevice => "a device",
+                        _ => "no regular file",
+                    };
+                    let fifo = other == FileType::Fifo;
+                    let cause = if fifo {
+                        "execd opens every executable when it reads ar.conf; opening a FIFO without a writer never returns, so execd stands still and no response of this host runs. Nothing is logged."
+                    } else {
+                        "The kernel refuses to start it and nothing is logged."
+                    };
+                    let mut finding = about(
+                        facts,
+                        executable,
+                        Finding::new(
+                            checks::EXECUTABLE_NOT_REGULAR,
+                            subject(executable),
+                            format!("{} does not run: {path} is {what}.", who(facts, executable)),
+                        )
+                        .cause(cause)
+                        .observed(&path, what)
+                        .remedy(format!("rm {}", quote(&path)))
+                        .remedy("install the script again, then restart the agent or manager: execd is stuck".to_owned())
+                        .verify(verify(executable)),
+                    );
+                    if fifo {
+                        // execd stands still, so every other response does as well.
+                        finding = finding.stops(crate::engine::meant_to_run(facts).into_iter().filter(|&index| {
+                            facts.response(index).is_some_and(crate::facts::Response::is_here)
+                        }));
+                        finding = finding.shares("process:execd");
+                    }
+                    sink.find(finding);
+                }
+            },
+            _ => {
+                gap(sink, facts, executable, FILE.checks, executable.target.unknown());
+            }
+        }
+    }
+}
+
+/// `<executable></executable>`: execd is handed the directory itself.
+fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
+    sink.find(about(
+        facts,
+        executable,
+        Finding::new(
+            checks::EXECUTABLE_IS_DIRECTORY,
+            subject(executable),
+            format!("{} does not run: its <executable> is empty.", who(facts, executable)),
+        )
+        .cause("execd takes the directory active-response/bin itself for the script; it passes the presence check, the kernel refuses to start it, and nothing is logged.")
+        .observed("etc/shared/ar.conf", "empty executable")
+        .remedy("name the script in <executable> of the command in the manager's ossec.conf, then restart the manager")
+        .verify("ar-doctor show"),
+    ));
+}
+
+fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
+    let users = facts.users_of(executable);
+    let needed = users.iter().any(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::Here));
+    let path = executable.shown();
+    if executable.entry.get().is_some_and(|meta| meta.file_type == FileType::Symlink) {
+        let target = executable.link.get().map_or_else(String::new, |link| link.display().to_string());
+        sink.find(about(
+            facts,
+            executable,
+            Finding::new(
+                checks::EXECUTABLE_DANGLING_LINK,
+                subject(executable),
+                format!("{} does not run: {path} is a link to {target}, which does not exist.", who(facts, executable)),
+            )
+            .cause("execd follows the link, finds nothing, says once at INFO level \"Active response command not present\" and drops every later message without a word.")
+            .observed(&path, format!("symbolic link to {target}"))
+            .remedy(format!("ln -sfn /path/to/the/script {}", quote(&path)))
+            .remedy("restart the agent or manager: execd remembers that the file was missing".to_owned())
+            .verify(verify(executable)),
+        ));
+        return;
+    }
+    if !needed {
+        return;
+    }
+    // Nothing can be said of a directory that was not seen.
+    let directory = path_parent(&executable.path);
+    let listing = facts.resolve(&directory);
+    if gap(sink, facts, executable, &[checks::EXECUTABLE_MISSING], listing.unknown()) {
+        return;
+    }
+    let near = near_names(facts, &executable.name);
+    let mut finding = Finding::new(
+        checks::EXECUTABLE_MISSING,
+        subject(executable),
+        format!("{} does not run: {path} does not exist.", who(facts, executable)),
+    )
+    .cause("execd says once at INFO level \"Active response command not present: ... Not using it on this system.\" when it first reads ar.conf, and drops every later message without a word.")
+    .verify(verify(executable));
+    finding = if listing.is_absent() {
+        finding.observed(directory.display().to_string(), "the directory does not exist")
+    } else {
+        finding.observed(&path, "no such file")
+    };
+    if let Some(best) = near.first() {
+        finding = finding
+            .observed(directory.display().to_string(), format!("has {}", near.join(", ")))
+            .remedy(format!("if {best} is meant, name it in <executable> on the manager and restart the manager"));
+    }
+    let group = facts.install.group();
+    finding = finding
+        .remedy(format!("install -o root -g {group} -m 750 SCRIPT {}", quote(&path)))
+        .remedy("restart the agent or manager: execd remembers that the file was missing".to_owned());
+    sink.find(about(facts, executable, finding));
+}
+
+fn path_parent(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+fn regular(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, meta: &Meta) {
+    let path = executable.shown();
+    if meta.size == 0 {
+        sink.find(about(
+            facts,
+            executable,
+            Finding::new(
+                checks::EXECUTABLE_EMPTY,
+                subject(executable),
+                format!("{} does nothing: {path} has no content.", who(facts, executable)),
+            )
+            .cause("The kernel does not know the format, libc gives the file to /bin/sh, and that runs nothing and reports success. Nothing is logged.")
+            .observed(&path, "0 bytes")
+            .remedy(format!("install the script again: install -o root -g {} -m 750 SCRIPT {}", facts.install.group(), quote(&path)))
+            .verify(verify(executable)),
+        ));
+    }
+    match &executable.mount.value {
+        Value::Known(mount) if mount.options.iter().any(|option| option == "noexec") => {
+            let target = mount.target.display().to_string();
+            sink.find(about(
+                facts,
+                executable,
+                Finding::new(
+                    checks::NOEXEC_MOUNT,
+                    Subject::Mount(target.clone()),
+                    format!("{} does not run: {path} lies on {target}, which is mounted noexec.", who(facts, executable)),
+                )
+                .cause("The kernel refuses to start any file there (EACCES), also for root. execd drops the error and logs nothing.")
+                .observed(
+                    executable.mount.source.clone(),
+                    format!("{target} {} {}", mount.fstype, mount.options.join(",")),
+                )
+                .remedy(format!("mount -o remount,exec {}", quote(&target)))
+                .remedy("take noexec out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot".to_owned())
+                .verify(format!("findmnt -no OPTIONS -T {}", quote(&path)))
+                .shares(format!("mount:{target}")),
+            ));
+        }
+        Value::Known(_) | Value::Absent => {}
+        _ => {
+            gap(sink, facts, executable, &[checks::NOEXEC_MOUNT], executable.mount.unknown());
+        }
+    }
+}
+
+fn permissions(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let wazuh = facts.group_id(facts.install.group());
+    for executable in facts.executables() {
+        if let Some(resolved) = executable.file() {
+            file_permissions(facts, sink, executable, &resolved.meta, &wazuh);
+        } else {
+            gap(sink, facts, executable, PERMISSIONS.checks, executable.target.unknown());
+        }
+    }
+    directories(facts, sink, &wazuh);
+}
+
+fn owner_text(facts: &Facts<'_>, meta: &Meta) -> String {
+    let user = facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string());
+    let group = facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string());
+    format!("{:04o} {user}:{group}", meta.mode)
+}
+
+fn file_permissions(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    executable: &Executable,
+    meta: &Meta,
+    wazuh: &Fact<Option<u32>>,
+) {
+    let path = executable.shown();
+    let quoted = quote(&path);
+    let group = facts.install.group();
+    let seen = owner_text(facts, meta);
+    let make = |check, title: String| {
+        Finding::new(check, subject(executable), title).observed(&path, seen.clone()).verify(format!("stat -c '%a %U:%G' {quoted}"))
+    };
+    let mut mode_said = false;
+    if meta.mode & 0o111 == 0 {
+        mode_said = true;
+        sink.find(about(
+            facts,
+            executable,
+            make(
+                checks::SCRIPT_NOT_EXECUTABLE,
+                format!("{} does not run: {path} has no execute bit (mode {:04o}).", who(facts, executable), meta.mode),
+            )
+            .cause("execd runs as root, but root too needs one execute bit: the kernel refuses (EACCES), execd drops the error and logs nothing.")
+            .remedy(format!("chmod 750 {quoted}")),
+        ));
+    }
+    if meta.mode & 0o022 != 0 {
+        mode_said = true;
+        let by = if meta.mode & 0o002 != 0 { "every user" } else { "its whole group" };
+        sink.find(about(
+            facts,
+            executable,
+            make(
+                checks::EXECUTABLE_WRITABLE,
+                format!("{path} may be changed by {by} (mode {:04o}), and execd runs it as root.", meta.mode),
+            )
+            .cause("Whoever may write the file decides what root executes at the next alert. Wazuh does not check it.")
+            .remedy(format!("chmod 750 {quoted}")),
+        ));
+    }
+    if meta.uid != 0 {
+        let user = facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string());
+        sink.find(about(
+            facts,
+            executable,
+            make(checks::EXECUTABLE_OWNER, format!("{path} belongs to {user}, and execd runs it as root."))
+                .cause("Its owner may change what root executes at the next alert. It does run: root ignores ownership.")
+                .remedy(format!("chown root:{group} {quoted}")),
+        ));
+    }
+    if meta.mode & 0o6000 != 0 {
+        mode_said = true;
+        let compiled = matches!(executable.program.get(), Some(Program::Elf));
+        let loses_root = compiled && meta.mode & 0o4000 != 0 && meta.uid != 0;
+        let bit = if meta.mode & 0o4000 != 0 { "setuid" } else { "setgid" };
+        let cause = if loses_root {
+            "A compiled program with this bit runs as its owner, not as root: what it has to do may be refused."
+        } else if compiled {
+            "A compiled program with this bit runs with the rights of its owner or group for every user who may execute it."
+        } else {
+            "The kernel ignores the bit on scripts; the response runs as root with or without it."
+        };
+        let finding = make(checks::EXECUTABLE_SETUID, format!("{path} has the {bit} bit (mode {:04o}).", meta.mode))
+            .cause(cause)
+            .remedy(format!("chmod 0750 {quoted}"));
+        let severity = if compiled { Severity::Warning } else { Severity::Advice };
+        sink.find(about(facts, executable, finding.severity(severity)));
+    }
+    if meta.mode & 0o7777 != 0o750 && !mode_said {
+        sink.find(about(
+            facts,
+            executable,
+            make(checks::EXECUTABLE_MODE, format!("{path} has mode {:04o}; the documented one is 0750.", meta.mode))
+                .cause("It runs all the same: execd needs one execute bit and nothing else.")
+                .remedy(format!("chmod 750 {quoted}")),
+        ));
+    }
+    match wazuh.get() {
+        Some(Some(gid)) if *gid != meta.gid => sink.find(about(
+            facts,
+            executable,
+            make(
+                checks::EXECUTABLE_GROUP,
+                format!(
+                    "{path} has group {}; the documented one is {group}.",
+                    facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())
+                ),
+            )
+            .cause("It runs all the same: execd is root.")
+            .remedy(format!("chgrp {group} {quoted}")),
+        )),
+        Some(_) => {}
+        None => {
+            gap(sink, facts, executable, &[checks::EXECUTABLE_GROUP], wazuh.unknown());
+        }
+    }
+}
+
+/// Directories above the executables, each reported once.
+fn directories(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, wazuh: &Fact<Option<u32>>) {
+    let mut seen: Vec<&Path> = Vec::new();
+    for executable in facts.executables() {
+        for (directory, meta) in &executable.directories {
+            if seen.contains(&directory.as_path()) {
+                continue;
+            }
+            seen.push(directory);
+            let Some(meta) = meta.get() else {
+                let both = [checks::DIRECTORY_NOT_SEARCHABLE, checks::DIRECTORY_WRITABLE];
+                gap(sink, facts, executable, &both, meta.unknown());
+                continue;
+            };
+            let users: Vec<usize> = facts
+                .executables()
+                .iter()
+                .filter(|other| other.directories.iter().any(|(above, _)| above == directory))
+                .flat_map(|other| facts.users_of(other))
+                .collect();
+            one_directory(facts, sink, directory, meta, wazuh, users);
+        }
+    }
+}
+
+fn one_directory(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    directory: &Path,
+    meta: &Meta,
+    wazuh: &Fact<Option<u32>>,
+    users: Vec<usize>,
+) {
+    let path = directory.display().to_string();
+    let quoted = quote(&path);
+    let seen = owner_text(facts, meta);
+    let group = facts.install.group();
+    let is_home = facts.resolve(&facts.install.home).get().is_some_and(|home| home.path == directory);
+    let below_home = directory.starts_with(&facts.install.home);
+    let wazuh_gid = wazuh.get().copied().flatten();
+    let in_group = wazuh_gid == Some(meta.gid);
+    let named_like_group = facts.user_name(meta.uid).as_deref() == Some(group);
+    let searchable = meta.mode & 0o001 != 0
+        || (in_group && meta.mode & 0o010 != 0)
+        || (named_like_group && meta.mode & 0o100 != 0);
+    if !searchable && wazuh_gid.is_some() {
+        let severity = if is_home { Severity::Warning } else { Severity::Advice };
+        let cause = if is_home {
+            "execd is root and enters it all the same, but the daemons that run as user wazuh (agentd, analysisd, remoted) reach nothing below it."
+        } else {
+            "execd is root and enters it all the same; the documented form lets the group in."
+        };
+        let mode = if below_home { format!("chown root:{group} {quoted} && chmod 750 {quoted}") } else { format!("chmod o+x {quoted}") };
+        sink.find(
+            Finding::new(
+                checks::DIRECTORY_NOT_SEARCHABLE,
+                Subject::File(path.clone()),
+                format!("{path} may not be searched by group {group} ({seen})."),
+            )
+            .severity(severity)
+            .cause(cause)
+            .observed(&path, seen.clone())
+            .remedy(mode)
+            .verify(format!("stat -c '%a %U:%G' {quoted}"))
+            .stops(users.clone())
+            .shares(path.clone()),
+        );
+    }
+    let sticky = meta.mode & 0o1000 != 0;
+    let by = if meta.uid != 0 {
+        Some(format!("its owner {}", facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string())))
+    } else if meta.mode & 0o002 != 0 && !sticky {
+        Some("every user".to_owned())
+    } else if meta.mode & 0o020 != 0 && meta.gid != 0 && !sticky {
+        Some(format!("group {}", facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())))
+    } else {
+        None
+    };
+    if let Some(by) = by {
+        let mend = if below_home {
+            format!("chown root:{group} {quoted} && chmod 750 {quoted}")
+        } else {
+            format!("chown root {quoted} && chmod go-w {quoted}")
+        };
+        sink.find(
+            Finding::new(
+                checks::DIRECTORY_WRITABLE,
+                Subject::File(path.clone()),
+                format!("{path} may be changed by {by} ({seen}): the scripts below it, which root executes, can be replaced."),
+            )
+            .cause("Who may write a directory may rename and replace what is in it, whatever the files' own modes say.")
+            .observed(&path, seen)
+            .remedy(mend)
+            .verify(format!("stat -c '%a %U:%G' {quoted}"))
+            .stops(users)
+            .shares(path.clone()),
+        );
+    }
+}
+
+/// The script as a text file for excerpts.
+fn script(facts: &Facts<'_>, executable: &Executable) -> TextFile {
+    let bytes = executable.head.as_ref().map(|content| content.bytes.clone());
+    TextFile::of_bytes(facts.shown(&executable.path), executable.path.clone(), bytes)
+}
+
+fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    for executable in facts.executables() {
+        if executable.file().is_none() {
+            gap(sink, facts, executable, INTERPRETER.checks, executable.target.unknown());
+            continue;
+        }
+        if gap(sink, facts, executable, INTERPRETER.checks, executable.program.unknown()) {
+            continue;
+        }
+        match executable.program.get() {
+            Some(Program::Script(shebang)) => shebang_line(facts, sink, executable, shebang),
+            Some(Program::HiddenShebang { before }) => {
+                let text = script(facts, executable);
+                let bom = executable.head.get().is_some_and(|head| head.bytes.starts_with(b"\xef\xbb\xbf"));
+                let what = if bom { "a byte order mark" } else { "blanks" };
+                sink.find(about(
+                    facts,
+                    executable,
+                    Finding::new(
+                        checks::SHEBANG_BEHIND_BOM,
+                        subject(executable),
+                        format!("{} is run by /bin/sh: its #! stands behind {what}.", who(facts, executable)),
+                    )
+                    .cause("The kernel looks for #! in the first two bytes, does not find it, and libc gives the file to /bin/sh, whatever the line names. Nothing is logged.")
+                    .evidence(text.excerpt(Span { start: 0, end: before + 2 }, "the file has to begin with #!"))
+                    .remedy(if bom {
+                        format!("sed -i '1s/^\\xEF\\xBB\\xBF//' {}", quote(&executable.shown()))
+                    } else {
+                        format!("sed -i -e '/./,$!d' -e '1s/^[[:space:]]*//' {}", quote(&executable.shown()))
+                    })
+                    .verify(format!("head -c 2 {} # prints #!", quote(&executable.shown()))),
+                ));
+            }
+            Some(Program::Text | Program::BareShebang) => no_shebang(facts, sink, executable),
+            _ => {}
+        }
+    }
+}
+
+fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
+    let Some(head) = executable.head.get() else { return };
+    if head.bytes.iter().take(4096).any(|&byte| byte == 0) {
+        // No text: the binary probe speaks.
+        return;
+    }
+    let seems = launch::looks_like(&head.bytes);
+    let text = script(facts, executable);
+    let end = head.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(head.bytes.len());
+    let (severity, confidence, title, first) = match seems {
+        Some(language) => (
+            Severity::Warning,
+            Confidence::Likely,
+            format!("{} is run by /bin/sh: its script has no #! line and seems to be {language}.", who(facts, executable)),
+            format!("#!/usr/bin/env {}", if language == "python" { "python3" } else { language }),
+        ),
+        None => (
+            Severity::Advice,
+            Confidence::Proven,
+            format!("{} is run by /bin/sh: its script has no #! line.", who(facts, executable)),
+            "#!/bin/sh".to_owned(),
+        ),
+    };
+    sink.find(about(
+        facts,
+        executable,
+        Finding::new(checks::SHEBANG_MISSING, subject(executable), title)
+            .severity(severity)
+            .confidence(confidence)
+            .cause("The kernel does not know the format and libc gives the file to /bin/sh. What is not sh fails there, and its error output is thrown away.")
+            .evidence(text.excerpt(Span { start: 0, end }, "no #! here"))
+            .remedy(format!("sed -i '1i {first}' {}", quote(&executable.shown())))
+            .verify(format!("head -n 1 {}", quote(&executable.shown()))),
+    ));
+}
+
+fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang) {
+    let text = script(facts, executable);
+    let path = executable.shown();
+    let quoted = quote(&path);
+    let interpreter_span = Span { start: shebang.interpreter_at.start, end: shebang.interpreter_at.end };
+    let argument_span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
+    let silent = "execd starts scripts with exec(2), drops the error and logs nothing.";
+    let name = Path::new(std::ffi::OsStr::from_bytes(&shebang.interpreter)).to_owned();
+    let absolute = if name.is_absolute() { name.clone() } else { facts.install.home.join(&name) };
+    let target = facts.resolve(&absolute);
+
+    let ends_in_cr = shebang.argument.as_ref().unwrap_or(&shebang.interpreter).ends_with(b"\r");
+    if ends_in_cr && (shebang.argument.is_some() || target.is_absent() || target.unknown().is_some()) {
+        let (span, what) = match &shebang.argument {
+            Some(_) => (argument_span, "the interpreter gets this with a carriage return at its end"),
+            None => (interpreter_span, "the kernel looks for a file of this name"),
+        };
+        let shown = format!("{:?}", String::from_utf8_lossy(&shebang.interpreter));
+        let title = if shebang.argument.is_some() {
+            format!("{} does not run: line 1 of its script ends in CR LF.", who(facts, executable))
+        } else {
+            format!("{} does not run: its interpreter {shown} does not exist.", who(facts, executable))
+        };
+        sink.find(about(
+            facts,
+            executable,
+            Finding::new(checks::CRLF_SHEBANG, subject(executable), title)
+                .cause(format!("Line 1 of the script ends in CR LF, and the carriage return belongs to the name. {silent}"))
+                .evidence(text.excerpt(span, what))
+                .remedy(format!("sed -i 's/\\r$//' {quoted}"))
+                .verify(format!("head -n 1 {quoted} | od -c | tail -n 2")),
+        ));
+        return;
+    }
+    let relative = !name.is_absolute();
+    match &target.value {
+        Value::Absent if relative => {
+            sink.find(about(
+                facts,
+                executable,
+                Finding::new(
+                    checks::SHEBANG_RELATIVE,
+                    subject(executable),
+                    format!("{} does not run: its interpreter {} is no absolute path.", who(facts, executable), name.display()),
+                )
+                .cause(format!(
+                    "The kernel looks for it below execd's working directory, as {}, and does not find it. {silent}",
+                    absolute.display()
+                ))
+                .evidence(text.excerpt(interpreter_span, format!("means {}", absolute.display())))
+                .remedy(format!("sed -i '1s|^#! *|#!/|' {quoted}"))
+                .verify(format!("head -n 1 {quoted}")),
+            ));
+        }
+        Value::Absent => {
+            let elsewhere = name
+                .file_name()
+                .map(|file| facts.find_in_path(launch::DEFAULT_PATH, file.as_bytes()))
+                .and_then(|found| found.get().map(|_| found.source.clone()));
+            let mut finding = Finding::new(
+                checks::INTERPRETER_MISSING,
+                subject(executable),
+                format!("{} does not run: its interpreter {} does not exist.", who(facts, executable), name.display()),
+            )
+            .cause(format!("The kernel refuses to start the script (ENOENT). {silent}"))
+            .evidence(text.excerpt(interpreter_span, "there is no such file"));
+            finding = match elsewhere {
+                Some(other) => finding.remedy(format!("sed -i '1s|^#! *[^ ]*|#!{other}|' {quoted}")),
+                None => finding.remedy(format!("install the package that brings {}, or change line 1 of {path}", name.display())),
+            };
+            sink.find(about(facts, executable, finding.verify(format!("ls -l {}", quote(&name.display().to_string())))));
+        }
+        Value::Known(resolved) if resolved.meta.file_type != FileType::Regular || resolved.meta.mode & 0o111 == 0 => {
+            let what = if resolved.meta.file_type == FileType::Regular { "has no execute bit" } else { "is no program" };
+            sink.find(about(
+                facts,
+                executable,
+                Finding::new(
+                    checks::INTERPRETER_NOT_EXECUTABLE,
+                    subject(executable),
+                    format!("{} does not run: its interpreter {} {what}.", who(facts, executable), name.display()),
+                )
+                .cause(format!("The kernel refuses to start the script (EACCES). {silent}"))
+                .evidence(text.excerpt(interpreter_span, what))
+                .observed(resolved.path.display().to_string(), format!("{:?}, {}", resolved.meta.file_type, owner_text(facts, &resolved.meta)))
+                .remedy(format!("change line 1 of {path} to a program, such as #!/bin/sh"))
+                .verify(format!("ls -ld {}", quote(&name.display().to_string()))),
+            ));
+        }
+        Value::Known(_) => {
+            if name.file_name().is_some_and(|file| file == "env") {
+                env_line(facts, sink, executable, shebang, &text);
+            }
+        }
+        _ => {
+            gap(sink, facts, executable, INTERPRETER.checks, target.unknown());
+        }
+    }
+}
+
+/// `#!/usr/bin/env NAME`.
+fn env_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang, text: &TextFile) {
+    let Some(argument) = &shebang.argument else { return };
+    let span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
+    let quoted = quote(&executable.shown());
+    let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+    let name: &[u8] = if let Some(rest) = argument.strip_prefix(b"-S") {
+        rest.trim_ascii_start().split(|byte| blank(byte)).find(|word| !word.contains(&b'=')).unwrap_or_default()
+    } else if argument.starts_with(b"-") {
+        return;
+    } else if argument.iter().any(blank) {
+        let shown = String::from_utf8_lossy(argument).into_owned();
+        sink.find(about(
+            facts,
+            executable,
+            Finding::new(
+                checks::ENV_TWO_WORDS,
+                subject(executable),
+                format!("{} does not run: env looks for one program called \"{shown}\".", who(facts, executable)),
+            )
+            .cause("The kernel hands everything behind the interpreter over as ONE argument. env does not find such a program, exits with 127, and its message is thrown away.")
+            .evidence(text.excerpt(span, "one argument, blank included"))
+            .remedy(format!("sed -i '1s|env *|env -S |' {quoted}"))
+            .verify(format!("head -n 1 {quoted}")),
+        ));
+        return;
+    } else {
+        argument
+    };
+    if name.is_empty() || name.contains(&b'/') || name.contains(&b'=') {
+        return;
+    }
+    let environment = facts.execd().and_then(|execd| execd.process()).map(|process| process.env_path.clone());
+    let (path, confidence, source) = match environment.as_ref().and_then(Fact::get) {
+        Some(path) => (path.clone(), Confidence::Proven, "PATH of the running execd"),
+        None => (launch::DEFAULT_PATH.to_owned(), Confidence::Likely, "systemd's default PATH"),
+    };
+    let found = facts.find_in_path(&path, name);
+    if gap(sink, facts, executable, &[checks::ENV_NOT_IN_PATH], found.unknown()) || found.get().is_some() {
+        return;
+    }
+    let shown = String::from_utf8_lossy(name).into_owned();
+    sink.find(about(
+        facts,
+        executable,
+        Finding::new(
+            checks::ENV_NOT_IN_PATH,
+            subject(executable),
+            format!("{} does not run: env does not find {shown} in execd's PATH.", who(facts, executable)),
+        )
+        .confidence(confidence)
+        .cause("env exits with 127 and its message is thrown away; execd ignores the exit status and logs nothing.")
+        .evidence(text.excerpt(span, format!("not in any directory of {source}")))
+        .observed(source, path)
+        .remedy(format!("install {shown}, or name it by its full path: sed -i '1s|.*|#!/full/path/{shown}|' {quoted}"))
+        .verify(format!("command -v {}", quote(&shown))),
+    ));
+}
+
+fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    for executable in facts.executables() {
+        if executable.file().is_none() {
+            gap(sink, facts, executable, BINARY.checks, executable.target.unknown());
+            continue;
+        }
+        let path = executable.shown();
+        let foreign = match executable.program.get() {
+            Some(Program::Foreign(system)) => Some(format!("a program for {system}")),
+            Some(Program::Text) if executable.head.get().is_some_and(|head| head.bytes.iter().take(4096).any(|&byte| byte == 0)) => {
+                Some("neither a script nor a program this kernel knows".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(what) = foreign {
+            wrong_machine(facts, sink, executable, what);
+            continue;
+        }
+        if gap(sink, facts, executable, BINARY.checks, executable.elf.unknown()) {
+            continue;
+        }
+        let Some(elf) = executable.elf.get() else { continue };
+        match facts.machine().get() {
+            Some(machine) if !runs_on(&elf.machine, elf.class, &machine.arch) => {
+                let what = format!("a program for {}, this machine is {}", elf.machine, machine.arch);
+                wrong_machine(facts, sink, executable, what);
+                continue;
+            }
+            Some(_) => {}
+            None => {
+                gap(sink, facts, executable, &[checks::WRONG_ARCHITECTURE], facts.machine().unknown());
+            }
+        }
+        let Some(loader) = &elf.interpreter else { continue };
+        let loader_target = facts.resolve(Path::new(loader));
+        if loader_target.is_absent() {
+            sink.find(about(
+                facts,
+                executable,
+                Finding::new(
+                    checks::LOADER_MISSING,
+                    subject(executable),
+                    format!("{} does not run: {path} needs the loader {loader}, which does not exist.", who(facts, executable)),
+                )
+                .cause("The kernel cannot start a dynamically linked program without its loader (ENOENT). execd drops the error and logs nothing.")
+                .observed(&path, format!("ELF {} {}, loader {loader}", elf.class, elf.machine))
+                .remedy(format!("install the C library for {} programs, or a build of the program for this system", elf.machine))
+                .verify(format!("ls -l {}", quote(loader))),
+            ));
+            continue;
+        }
+        gap(sink, facts, executable, &[checks::LOADER_MISSING], loader_target.unknown());
+        libraries(facts, sink, executable);
+    }
+}
+
+fn wrong_machine(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, what: String) {
+    let path = executable.shown();
+    sink.find(about(
+        facts,
+        executable,
+        Finding::new(
+            checks::WRONG_ARCHITECTURE,
+            subject(executable),
+            format!("{} does not run: {path} is {what}.", who(facts, executable)),
+        )
+        .cause("The kernel does not know the format (ENOEXEC), libc gives the file to /bin/sh, and that fails on it. Nothing is logged.")
+        .observed(&path, what)
+        .remedy("install a build of the program for this machine")
+        .verify(format!("file -L {}", quote(&path))),
+    ));
+}
+
+/// Whether a kernel for `arch` starts programs for `machine`. Kernels for 64
+/// bits mostly start the 32-bit programs of their family.
+fn runs_on(machine: &str, class: u8, arch: &str) -> bool {
+    let family = |name: &str| match name {
+        "i386" | "i486" | "i586" | "i686" | "x86_64" | "amd64" => "x86".to_owned(),
+        "aarch64" | "arm64" => "arm".to_owned(),
+        other if other.starts_with("arm") => "arm".to_owned(),
+        other => other.to_owned(),
+    };
+    let is_64 = |name: &str| matches!(name, "x86_64" | "amd64" | "aarch64" | "arm64");
+    family(machine) == family(arch) && (machine == arch || is_64(arch) || (class == 32 && !is_64(machine)))
+}
+
+/// Directories the loader searches when neither RUNPATH nor the cache has a
+/// library (ld.so(8)), with those of the multiarch layout.
+const LIBRARY_DIRS: &[&str] = &["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64"];
+
+fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
+    let (Some(elf), Some(file)) = (executable.elf.get(), executable.file()) else { return };
+    let origin = path_parent(&file.path);
+    let own: Vec<PathBuf> = elf
+        .runpath
+        .iter()
+        .flat_map(|list| list.split(':'))
+        .map(|dir| dir.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &origin.display().to_string()))
+        .map(|dir| normalise(Path::new(&dir)))
+        .collect();
+    let mut shared: Vec<PathBuf> = LIBRARY_DIRS.iter().map(PathBuf::from).collect();
+    shared.extend(["/lib", "/usr/lib", "/usr/local/lib"].iter().map(|dir| Path::new(dir).join(format!("{}-linux-gnu", elf.machine))));
+    shared.extend(loader_directories(facts, Path::new("/etc/ld.so.conf"), 0));
+    for library in &elf.needed {
+        let mut unknown = None;
+        let mut found = false;
+        for dir in own.iter().chain(&shared) {
+            let target = facts.resolve(&dir.join(library));
+            found |= target.get().is_some();
+            unknown = unknown.or_else(|| target.unknown());
+            if found {
+                break;
+            }
+        }
+        if found {
+            continue;
+        }
+        if gap(sink, facts, executable, &[checks::LIBRARY_MISSING], unknown) {
+            continue;
+        }
+        // Wazuh's own library is found through RUNPATH alone; for others a
+        // cache built from elsewhere might still know a place.
+        let ours = library.starts_with("libwazuh");
+        let path = executable.shown();
+        let searched = own.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+        let linked = executable.path != file.path;
+        let mut finding = Finding::new(
+            checks::LIBRARY_MISSING,
+            subject(executable),
+            format!("{} does not run: {path} needs {library}, which is not found.", who(facts, executable)),
+        )
+        .confidence(if ours { Confidence::Proven } else { Confidence::Likely })
+        .cause("The loader ends the program with status 127 before its first line, and its message is thrown away. execd ignores the status and logs nothing.")
+        .observed(file.path.display().to_string(), format!("needs {library}; RUNPATH {}", if searched.is_empty() { "none" } else { &searched }));
+        if ours {
+            let home = facts.install.home.display();
+            finding = finding.remedy(if linked {
+                format!("put the program itself into {home}/active-response/bin: its RUNPATH starts at the real file, {}", origin.display())
+            } else {
+                format!("reinstall the Wazuh package: {home}/lib/{library} is missing")
+            });
+        } else {
+            finding = finding.remedy(format!("install the package that brings {library}"));
+        }
+        sink.find(about(facts, executable, finding.verify(format!("ldd {}", quote(&path)))));
+    }
+}
+
+/// `/a/b/../../lib` without the dots, as the loader would walk it on a tree
+/// without links.
+fn normalise(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            std::path::Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// Directories of ld.so.conf(5) and the files it includes, two levels deep.
+fn loader_directories(facts: &Facts<'_>, file: &Path, depth: u8) -> Vec<PathBuf> {
+    let Some(content) = facts.head(file, 64 * 1024).get().map(|content| content.bytes.clone()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for line in String::from_utf8_lossy(&content).lines() {
+        let line = line.split('#').next().unwrap_or("").trim();
+        if let Some(pattern) = line.strip_prefix("include ") {
+            let pattern = Path::new("/etc").join(pattern.trim());
+            let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name()) else { continue };
+            if depth < 2 && name == "*.conf" {
+                for entry in facts.list(directory).get().into_iter().flatten() {
+                    if entry.as_bytes().ends_with(b".conf") {
+                        found.extend(loader_directories(facts, &directory.join(entry), depth + 1));
+                    }
+                }
+            }
+        } else if line.starts_with('/') {
+            found.push(PathBuf::from(line));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_64_bit_kernel_starts_the_programs_of_its_family() {
+        for (machine, class, arch, expected) in [
+            ("x86_64", 64, "x86_64", true),
+            ("i386", 32, "x86_64", true),
+            ("i386", 32, "i686", true),
+            ("x86_64", 64, "i686", false),
+            ("aarch64", 64, "x86_64", false),
+            ("arm", 32, "aarch64", true),
+            ("arm", 32, "armv7l", true),
+            ("aarch64", 64, "armv7l", false),
+            ("s390x", 64, "s390x", true),
+        ] {
+            assert_eq!(runs_on(machine, class, arch), expected, "{machine} on {arch}");
+        }
+    }
+
+    #[test]
+    fn dots_are_walked() {
+        assert_eq!(normalise(Path::new("/a/b/../../lib")), Path::new("/lib"));
+        assert_eq!(normalise(Path::new("/../x")), Path::new("/x"));
+    }
+}

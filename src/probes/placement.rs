@@ -1,0 +1,332 @@
+//! Blocks that stand where nobody reads them, and locations that do not mean
+//! what they say.
+
+use super::{Probe, block_subject, quote};
+use crate::engine::Sink;
+use crate::facts::{Facts, Runs, response};
+use crate::findings::{Finding, ResponseIndex, Severity, Subject, checks};
+use crate::wazuh::ossec_conf::{BlockKind, Dispatch, Outcome, ResponseBlock, Role};
+use crate::wazuh::version::Contract;
+
+/// Comments, `agent.conf`, an agent's own file.
+pub(super) const PROBE: Probe = Probe {
+    name: "placement",
+    checks: &[
+        checks::BLOCK_IN_COMMENT,
+        checks::AGENT_CONF_IGNORED,
+        checks::AGENT_CONFIG_IGNORED,
+        checks::REPEATED_OFFENDERS_MISPLACED,
+    ],
+    run: placement,
+};
+
+/// `<location>` and `<agent_id>`.
+pub(super) const LOCATION: Probe = Probe {
+    name: "location",
+    checks: &[
+        checks::LOCATION_SUBSTRING,
+        checks::LOCATION_COMBINED,
+        checks::LOCATION_ALL_WITHOUT_MANAGER,
+        checks::AGENT_ID_LIST,
+    ],
+    run: location,
+};
+
+const RESTART: &str = "systemctl restart wazuh-manager";
+
+fn placement(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    if let Some(gap) = config.file.bytes.unknown() {
+        sink.unknown_for_all(
+            &[checks::BLOCK_IN_COMMENT, checks::AGENT_CONFIG_IGNORED, checks::REPEATED_OFFENDERS_MISPLACED],
+            &gap,
+        );
+    }
+    if config.read.is_some() {
+        match facts.role() {
+            Role::Manager => {
+                in_comments(facts, sink);
+                misplaced_offenders(facts, sink);
+            }
+            Role::Agent => in_agent_config(facts, sink),
+        }
+    }
+    if !facts.is_bare() {
+        in_agent_conf(facts, sink);
+    }
+}
+
+fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some(read) = &config.read else { return };
+    let live = facts.responses().iter().any(|response| response.runs != Runs::Nowhere);
+    for block in &read.commented_blocks {
+        if block.kind != BlockKind::ActiveResponse || !block.complete {
+            continue;
+        }
+        let elsewhere = read
+            .responses
+            .iter()
+            .any(|live| live.command.as_ref().map(|value| &value.text) == block.command_name.as_ref());
+        if elsewhere {
+            continue;
+        }
+        let name = block.command_name.as_ref().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+        sink.find(
+            Finding::new(
+                checks::BLOCK_IN_COMMENT,
+                Subject::Command(name.clone()),
+                format!("The response to {name} on line {} is not configured: its block stands inside a comment.", block.line),
+            )
+            .severity(if live { Severity::Advice } else { Severity::Warning })
+            .cause("Nobody reads what stands between <!-- and -->. All daemons start clean and nothing is logged.")
+            .evidence(config.file.excerpt(block.span, "inside a comment"))
+            .remedy(format!("take away the <!-- and --> around it in {}, if it is meant to be in force", config.file.shown))
+            .remedy(RESTART)
+            .verify("ar-doctor show")
+            .at(block.span.start),
+        );
+    }
+}
+
+/// execd reads `repeated_offenders` from the file of its own host.
+fn misplaced_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some((value, _)) = config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref()) else { return };
+    let there: Vec<ResponseIndex> = facts
+        .responses()
+        .iter()
+        .enumerate()
+        .filter(|(_, response)| matches!(response.runs, Runs::There | Runs::HereAndThere))
+        .map(|(index, _)| index)
+        .collect();
+    let here = facts.responses().iter().any(|response| response.runs == Runs::Here);
+    if here || there.is_empty() {
+        return;
+    }
+    sink.find(
+        Finding::new(
+            checks::REPEATED_OFFENDERS_MISPLACED,
+            block_subject(facts, value.element),
+            "Repeated offenders are not blocked for longer: the agents do not see this setting.".to_owned(),
+        )
+        .cause("Each execd reads <repeated_offenders> from the ossec.conf of its own host. On a manager it counts only for responses that run on the manager. Nothing is logged.")
+        .evidence(config.file.excerpt(value.element, "read by this manager's execd only"))
+        .remedy(format!(
+            "on each agent, in its ossec.conf: <active-response><repeated_offenders>{}</repeated_offenders></active-response>, then systemctl restart wazuh-agent",
+            String::from_utf8_lossy(&value.text)
+        ))
+        .verify("on the agent: grep 'Adding offenders timeout' /var/ossec/logs/ossec.log")
+        .stops(there)
+        .at(value.span.start),
+    );
+}
+
+fn in_agent_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some(read) = &config.read else { return };
+    let commands = read
+        .commands
+        .iter()
+        // In 5.x an agent refuses it; that is reported as such.
+        .filter(|_| facts.contract() != Contract::Json5)
+        .map(|command| (command.span, "command"));
+    let responses = read
+        .responses
+        .iter()
+        .filter(|block| response::is_response(block))
+        .map(|block| (block.span, "active-response"));
+    for (span, what) in commands.chain(responses) {
+        sink.find(
+            Finding::new(
+                checks::AGENT_CONFIG_IGNORED,
+                block_subject(facts, span),
+                format!("The <{what}> block on line {} has no effect: this is an agent's file.", config.file.line(span.start)),
+            )
+            .cause("Commands and responses are read on the manager only. An agent takes <disabled>, <repeated_offenders> and the CA settings from its own file and passes over the rest without a word.")
+            .evidence(config.file.excerpt(span, "nobody reads it here"))
+            .remedy("put the block into etc/ossec.conf of the manager and restart the manager")
+            .remedy(format!("take it out of {}", config.file.shown))
+            .verify("on the manager: ar-doctor show")
+            .at(span.start),
+        );
+    }
+}
+
+fn in_agent_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let confs = facts.agent_confs();
+    if let Some(gap) = confs.unknown() {
+        sink.unknown_for_all(&[checks::AGENT_CONF_IGNORED], &gap);
+    }
+    for conf in confs.get().into_iter().flatten() {
+        if let Some(gap) = conf.file.bytes.unknown() {
+            sink.unknown_for_all(&[checks::AGENT_CONF_IGNORED], &gap);
+        }
+        let Some(read) = &conf.read else { continue };
+        for block in &read.blocks {
+            let what = match block.kind {
+                BlockKind::Command => "command",
+                BlockKind::ActiveResponse => "active-response",
+            };
+            let path = conf.file.path.display().to_string();
+            sink.find(
+                Finding::new(
+                    checks::AGENT_CONF_IGNORED,
+                    Subject::Config(conf.file.shown.clone(), conf.file.line(block.span.start)),
+                    format!("The <{what}> block on line {} of {} has no effect: no daemon reads it there.", conf.file.line(block.span.start), conf.file.shown),
+                )
+                .cause("Group configuration carries neither commands nor responses nor their <disabled>: execd reads ossec.conf only. verify-agent-conf accepts it without a word.")
+                .evidence(conf.file.excerpt(block.span, "nobody reads it here"))
+                .remedy("put commands and responses into etc/ossec.conf of the manager; <disabled> and <repeated_offenders> into ossec.conf of each agent")
+                .remedy(format!("take the block out of {path} on the manager"))
+                .verify(format!("grep -n '<{what}>' {}", quote(&path)))
+                .at(block.span.start),
+            );
+        }
+    }
+}
+
+/// The words a location may consist of.
+const WORDS: &[&str] = &["as", "analysisd", "analysis-server", "server", "local", "defined-agent", "all", "any"];
+
+fn location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some(read) = &config.read else {
+        if let Some(gap) = config.file.bytes.unknown() {
+            sink.unknown_for_all(LOCATION.checks, &gap);
+        }
+        return;
+    };
+    if facts.role() != Role::Manager {
+        return;
+    }
+    for (index, response) in facts.responses().iter().enumerate() {
+        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else { continue };
+        if block.outcome != Outcome::Active {
+            continue;
+        }
+        let name = response.shown();
+        one_location(facts, sink, index, &name, block);
+        all_without_manager(facts, sink, index, &name, block);
+        agent_list(facts, sink, index, &name, block);
+    }
+}
+
+fn target(block: &ResponseBlock) -> String {
+    match block.dispatch {
+        Dispatch::Nowhere => "nowhere".to_owned(),
+        Dispatch::Manager => "on the manager only, never on an agent".to_owned(),
+        Dispatch::Sender => "on the agent that sent the event".to_owned(),
+        Dispatch::Agent { id, .. } => format!("on agent {id:03}"),
+        Dispatch::AllAgents { .. } => "on every connected agent".to_owned(),
+    }
+}
+
+fn one_location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex, name: &str, block: &ResponseBlock) {
+    let config = facts.config();
+    let Some(value) = &block.location else { return };
+    let text = String::from_utf8_lossy(&value.text).into_owned();
+    let words: Vec<String> = text
+        .split(|letter: char| letter == ',' || letter.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let target = target(block);
+    let exact = words.iter().all(|word| WORDS.contains(&word.as_str()));
+    let (check, title, cause, label) = if !exact {
+        (
+            checks::LOCATION_SUBSTRING,
+            format!("{name} runs {target}: that is what analysisd finds in \"{text}\"."),
+            "analysisd searches the text for the fragments as, analysisd, server, local, defined-agent, all and any, in any case and anywhere in a word; firewall contains all, base contains as. Nothing is logged.",
+            format!("means: {target}"),
+        )
+    } else if words.len() > 1 && combined(block) {
+        (
+            checks::LOCATION_COMBINED,
+            format!("{name} runs {target}: the locations in \"{text}\" do not add up."),
+            "One branch is taken: server (and local for the manager's own events) before all others, then all, then defined-agent, then local. Nothing is logged.",
+            format!("means: {target}"),
+        )
+    } else {
+        return;
+    };
+    sink.find(
+        Finding::new(check, block_subject(facts, value.element), title)
+            .cause(cause)
+            .evidence(config.file.excerpt(value.span, label))
+            .remedy(format!("write one of local, server, defined-agent, all in {}; for two places write two blocks", config.file.shown))
+            .remedy(RESTART)
+            .verify(format!("ar-doctor show | grep -A 8 {}", quote(name)))
+            .stops([index])
+            .at(value.span.start),
+    );
+}
+
+/// Whether more than one place is named.
+fn combined(block: &ResponseBlock) -> bool {
+    let places = block.location_in_force;
+    [places.server, places.local, places.agent.is_some(), places.all].iter().filter(|named| **named).count() > 1
+}
+
+fn all_without_manager(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    index: ResponseIndex,
+    name: &str,
+    block: &ResponseBlock,
+) {
+    let config = facts.config();
+    let (Some(read), Some(value)) = (&config.read, &block.location) else { return };
+    if !matches!(block.dispatch, Dispatch::AllAgents { own_events_on_manager: false }) {
+        return;
+    }
+    let command = block.command.as_ref().map(|value| &value.text);
+    let on_manager = read.responses.iter().any(|other| {
+        other.outcome == Outcome::Active
+            && other.dispatch == Dispatch::Manager
+            && other.command.as_ref().map(|value| &value.text) == command
+    });
+    if on_manager {
+        return;
+    }
+    sink.find(
+        Finding::new(
+            checks::LOCATION_ALL_WITHOUT_MANAGER,
+            block_subject(facts, value.element),
+            format!("{name} does not run on the manager: all means every connected agent."),
+        )
+        .cause("The manager is no agent, and agents that are not connected at that moment never get the response.")
+        .evidence(config.file.excerpt(value.span, "not the manager"))
+        .remedy(format!("if the manager is to run it too, add a second block with <location>server</location> in {}", config.file.shown))
+        .verify("ar-doctor show")
+        .stops([index])
+        .at(value.span.start),
+    );
+}
+
+fn agent_list(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex, name: &str, block: &ResponseBlock) {
+    let config = facts.config();
+    let (Some(value), Dispatch::Agent { id, .. }) = (&block.agent_id, block.dispatch) else { return };
+    let trimmed = value.text.trim_ascii();
+    if !trimmed.is_empty() && trimmed.len() <= 9 && trimmed.iter().all(u8::is_ascii_digit) {
+        return;
+    }
+    let text = String::from_utf8_lossy(&value.text).into_owned();
+    let lost = id < 0;
+    let title = if lost {
+        format!("{name} never runs: its agent_id \"{text}\" reads as {id}.")
+    } else {
+        format!("{name} runs on agent {id:03} only: that is what analysisd reads from \"{text}\".")
+    };
+    sink.find(
+        Finding::new(checks::AGENT_ID_LIST, block_subject(facts, value.element), title)
+            .severity(if lost { Severity::Error } else { Severity::Warning })
+            .cause("analysisd reads the leading digits with atoi(3) and drops the rest: there are no lists, ranges or names. Nothing is logged.")
+            .evidence(config.file.excerpt(value.span, format!("reads as {id}")))
+            .remedy(format!("write one number, and one block for each agent, in {}", config.file.shown))
+            .remedy(RESTART)
+            .verify(format!("ar-doctor show | grep -A 8 {}", quote(name)))
+            .stops([index])
+            .at(value.span.start),
+    );
+}

@@ -1,0 +1,741 @@
+//! Whether execd knows the name and where it looks for the file.
+
+use super::{Probe, block_subject, quote};
+use crate::engine::Sink;
+use crate::facts::{Executable, Facts, Response, Runs};
+use crate::findings::{CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
+use crate::wazuh::ar_conf::{self, ArLine, LineProblem};
+use crate::wazuh::behavior;
+use crate::wazuh::install::Kind;
+use crate::wazuh::ossec_conf::{Connection, Outcome, Role};
+use crate::wazuh::stock::{self, System};
+use crate::wazuh::version::Contract;
+
+/// What the text in `<executable>` makes execd look for.
+pub(super) const NAMES: Probe = Probe {
+    name: "executable-names",
+    checks: &[
+        checks::EXECUTABLE_ABSOLUTE,
+        checks::EXECUTABLE_TRAVERSAL,
+        checks::EXECUTABLE_OUTER_BLANKS,
+        checks::EXECUTABLE_WITH_ARGUMENTS,
+        checks::EXECUTABLE_WITH_INTERPRETER,
+        checks::EXECUTABLE_OTHER_CONTRACT,
+        checks::EXECUTABLE_OTHER_SYSTEM,
+        checks::NAME_TOO_LONG,
+    ],
+    run: names,
+};
+
+/// `ar.conf` against the configuration.
+pub(super) const AR_CONF: Probe = Probe {
+    name: "ar-conf",
+    checks: &[
+        checks::AR_CONF_MISSING,
+        checks::AR_CONF_STALE,
+        checks::AR_CONF_TRUNCATED,
+        checks::AR_CONF_MALFORMED,
+        checks::AR_CONF_NAME_MISSING,
+        checks::AR_NAME_CLASH,
+        checks::TOO_MANY_RESPONSES,
+    ],
+    run: ar_conf,
+};
+
+/// Whether there is a way from the manager to the agent, as far as files tell.
+pub(super) const DELIVERY: Probe = Probe {
+    name: "delivery",
+    checks: &[checks::NO_SECURE_REMOTE, checks::CLIENT_DISABLES_RESPONSES],
+    run: delivery,
+};
+
+/// Words that start another program.
+const INTERPRETERS: &[&str] = &[
+    "sh", "bash", "dash", "ash", "ksh", "zsh", "env", "sudo", "python", "python2", "python3", "perl", "ruby", "php",
+    "node", "pwsh", "powershell", "powershell.exe", "cmd", "cmd.exe", "cscript", "cscript.exe", "wscript.exe",
+];
+
+/// What is wrong with the text of an `<executable>`.
+pub(super) fn name_fault(facts: &Facts<'_>, name: &[u8], executable: Option<&Executable>) -> Option<CheckId> {
+    let on_disk = executable.is_some_and(|executable| executable.target.get().is_some());
+    if ar_conf::leaves_its_folder(name) {
+        return Some(checks::EXECUTABLE_TRAVERSAL);
+    }
+    let words: Vec<&[u8]> = name
+        .split(|byte| byte.is_ascii_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let interpreter = words.first().is_some_and(|first| {
+        let base = first.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let base = String::from_utf8_lossy(base).to_lowercase();
+        let stem = base.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        INTERPRETERS.contains(&base.as_str()) || (stem == "python" && base != stem)
+    });
+    if on_disk {
+        // A file of this very name is there: execd finds it, whatever it is called.
+        return other_contract(facts, name, true);
+    }
+    if words.len() > 1 && interpreter {
+        return Some(checks::EXECUTABLE_WITH_INTERPRETER);
+    }
+    if name.starts_with(b"/") {
+        return Some(checks::EXECUTABLE_ABSOLUTE);
+    }
+    if name.len() > ar_conf::MAX_EXECUTABLE {
+        return Some(checks::NAME_TOO_LONG);
+    }
+    if name.first().is_some_and(u8::is_ascii_whitespace) || name.last().is_some_and(u8::is_ascii_whitespace) {
+        return Some(checks::EXECUTABLE_OUTER_BLANKS);
+    }
+    if words.len() > 1 {
+        let first_is_file = words.first().is_some_and(|first| {
+            let path = facts.under_home("active-response/bin").join(String::from_utf8_lossy(first).as_ref());
+            facts.resolve(&path).get().is_some()
+        });
+        let looks = words[1].starts_with(b"-")
+            || words[1].contains(&b'/')
+            || words[0].rsplit(|&byte| byte == b'.').next().is_some_and(|suffix| {
+                suffix.len() < words[0].len() && [&b"sh"[..], b"py", b"pl", b"exe", b"cmd", b"bat"].contains(&suffix)
+            });
+        if first_is_file || looks || stock::program_named(words[0]).is_some() {
+            return Some(checks::EXECUTABLE_WITH_ARGUMENTS);
+        }
+    }
+    other_contract(facts, name, on_disk)
+}
+
+/// A name that was shipped with another contract, or only on another system.
+fn other_contract(facts: &Facts<'_>, name: &[u8], on_disk: bool) -> Option<CheckId> {
+    let program = stock::program_named(name)?;
+    if !on_disk && !program.contracts.contains(&facts.contract()) {
+        return Some(checks::EXECUTABLE_OTHER_CONTRACT);
+    }
+    None
+}
+
+fn names(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    for (index, response) in facts.responses().iter().enumerate() {
+        let Some(name) = &response.executable else { continue };
+        let executable = facts.executable(response);
+        if let Some(executable) = executable
+            && let Some(gap) = executable.target.unknown()
+        {
+            for &check in NAMES.checks {
+                sink.unknown(check, vec![index], gap.clone());
+            }
+            continue;
+        }
+        if matches!(response.runs, Runs::Nowhere | Runs::OtherSystem(_)) {
+            continue;
+        }
+        if response.runs == Runs::Here && !facts.is_bare() && is_other_system(facts, name) && executable.is_none_or(|executable| executable.target.is_absent()) {
+            other_system(facts, sink, index, response, name);
+            continue;
+        }
+        if let Some(fault) = name_fault(facts, name, executable) {
+            name_finding(facts, sink, index, response, name, fault);
+        }
+    }
+}
+
+fn is_other_system(facts: &Facts<'_>, name: &[u8]) -> bool {
+    let linux = facts.machine().get().is_none_or(|machine| machine.system == "Linux");
+    match stock::system_of(name) {
+        Some(System::Windows) => true,
+        Some(System::OtherUnix) => linux,
+        _ => false,
+    }
+}
+
+/// Where the text of an executable stands: in its command, else in `ar.conf`.
+fn executable_evidence(facts: &Facts<'_>, response: &Response, label: &str) -> (Option<Evidence>, usize) {
+    let config = facts.config();
+    if let (Some(read), Some(block)) = (&config.read, response.block) {
+        let value = read
+            .responses
+            .get(block)
+            .and_then(|block| block.command_block)
+            .and_then(|command| read.commands.get(command))
+            .and_then(|command| command.executable.as_ref());
+        if let Some(value) = value {
+            let span = if value.span.start == value.span.end { value.element } else { value.span };
+            return (Some(config.file.excerpt(span, label)), value.span.start);
+        }
+    }
+    let ar_conf = facts.ar_conf();
+    if let (Some(read), Some(place)) = (&ar_conf.read, &response.place)
+        && let Some(line) = read.lines.iter().find(|line| line.span == place.span)
+    {
+        return (Some(ar_conf.file.excerpt(line.executable_span, label)), line.span.start);
+    }
+    (None, usize::MAX)
+}
+
+fn name_finding(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    index: ResponseIndex,
+    response: &Response,
+    name: &[u8],
+    fault: CheckId,
+) {
+    let who = response.shown();
+    let text = String::from_utf8_lossy(name).into_owned();
+    let home = facts.install.home.display();
+    let path = format!("{home}/active-response/bin/{text}");
+    let base = text.trim().rsplit('/').next().unwrap_or("").to_owned();
+    let first = text.split_whitespace().next().unwrap_or("").to_owned();
+    let silent = "execd says once at INFO level \"Active response command not present\" and drops every message for it without a word.";
+    let (title, cause, label, mend, confidence) = match fault {
+        checks::EXECUTABLE_TRAVERSAL => (
+            format!("{who} does not run: its executable \"{text}\" leaves active-response/bin."),
+            "execd refuses a path with a .. part: ERROR \"... vulnerable to directory traversal attack. Ignoring.\" each time it reads ar.conf.".to_owned(),
+            "a .. part is refused",
+            format!("put the script into active-response/bin and write <executable>{base}</executable>"),
+            Confidence::Proven,
+        ),
+        checks::EXECUTABLE_WITH_INTERPRETER => {
+            let script = text.split_whitespace().find(|word| word.contains('.') && !word.starts_with('-')).unwrap_or("SCRIPT");
+            let script = script.rsplit('/').next().unwrap_or(script);
+            (
+                format!("{who} does not run: its executable \"{text}\" names an interpreter and a script."),
+                format!("There is no shell between: execd takes the whole text for one file name, {path}. {silent}"),
+                "taken for one file name",
+                format!("write <executable>{script}</executable> and name the interpreter in line 1 of the script"),
+                Confidence::Proven,
+            )
+        }
+        checks::EXECUTABLE_ABSOLUTE => (
+            format!("{who} does not run: its executable \"{text}\" is an absolute path."),
+            format!("execd puts active-response/bin/ before it and looks for {home}/active-response/bin/{text}. {silent}"),
+            "looked for below active-response/bin",
+            format!("put the script into {home}/active-response/bin and write <executable>{base}</executable>"),
+            Confidence::Proven,
+        ),
+        checks::NAME_TOO_LONG => (
+            format!("{who} does not run: the name of its executable has {} bytes, and execd keeps {}.", name.len(), ar_conf::MAX_EXECUTABLE),
+            format!("execd cuts the path without a word and does not find the file. {silent}"),
+            "cut by execd",
+            "give the script a shorter name".to_owned(),
+            Confidence::Proven,
+        ),
+        checks::EXECUTABLE_OUTER_BLANKS => (
+            format!("{who} does not run: its executable \"{text}\" begins or ends with a blank."),
+            format!("Wazuh trims nothing, so the blank belongs to the file name. {silent}"),
+            "the blank belongs to the name",
+            format!("write <executable>{}</executable> on one line without blanks", text.trim()),
+            Confidence::Proven,
+        ),
+        checks::EXECUTABLE_WITH_ARGUMENTS => (
+            format!("{who} does not run: its executable \"{text}\" holds arguments."),
+            format!("There is no shell between: execd takes the whole text for one file name, {path}. {silent}"),
+            "taken for one file name",
+            format!("write <executable>{first}</executable> and put the arguments into <extra_args> of the command"),
+            Confidence::Likely,
+        ),
+        _ => {
+            let twin = stock::program_named(name).and_then(|program| program.twin).unwrap_or("its successor");
+            let generation = match facts.contract() {
+                Contract::Args => "up to 4.1",
+                Contract::Json4 => "4.2 and later",
+                Contract::Json5 => "5.x",
+            };
+            (
+                format!("{who} does not run: Wazuh {generation} ships no {text}."),
+                format!("The stock programs were renamed; this name belongs to another version. {silent}"),
+                "a name of another version",
+                format!("write <executable>{twin}</executable>"),
+                if response.is_here() { Confidence::Proven } else { Confidence::Likely },
+            )
+        }
+    };
+    let (evidence, position) = executable_evidence(facts, response, label);
+    let place = if facts.role() == Role::Manager { facts.config().file.shown.clone() } else { "the manager's etc/ossec.conf".to_owned() };
+    let command = response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned());
+    let mut finding = Finding::new(fault, Subject::Command(command), title)
+        .confidence(confidence)
+        .cause(cause)
+        .remedy(format!("in {place}: {mend}"))
+        .remedy("systemctl restart wazuh-manager")
+        .verify(format!("ar-doctor check --response {}", quote(&who)))
+        .stops([index])
+        .shares(path)
+        .at(position);
+    finding.evidence.extend(evidence);
+    sink.find(finding);
+}
+
+fn other_system(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex, response: &Response, name: &[u8]) {
+    let who = response.shown();
+    let text = String::from_utf8_lossy(name).into_owned();
+    let (evidence, position) = executable_evidence(facts, response, "for another system");
+    let mut finding = Finding::new(
+        checks::EXECUTABLE_OTHER_SYSTEM,
+        Subject::Command(response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned())),
+        format!("{who} does not run: {text} is a program for another system, and its location makes it run on this host."),
+    )
+    .cause("execd says once at INFO level \"Active response command not present\" and drops every message for it without a word.")
+    .remedy(format!("in {}: choose a location on agents of that system, or a command with an executable for this one", facts.config().file.shown))
+    .verify(format!("ar-doctor check --response {}", quote(&who)))
+    .stops([index])
+    .at(position);
+    finding.evidence.extend(evidence);
+    sink.find(finding);
+}
+
+fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    if facts.role() == Role::Manager {
+        too_many_blocks(facts, sink);
+        clashes_in_config(facts, sink);
+    }
+    if facts.is_bare() {
+        return;
+    }
+    let ar = facts.ar_conf();
+    let path = ar.file.path.display().to_string();
+    let all: Vec<ResponseIndex> = crate::engine::meant_to_run(facts);
+    if let Some(gap) = ar.file.bytes.unknown() {
+        for &check in AR_CONF.checks {
+            sink.unknown(check, all.clone(), gap.clone());
+        }
+        return;
+    }
+    let Some(read) = &ar.read else {
+        sink.find(
+            Finding::new(
+                checks::AR_CONF_MISSING,
+                Subject::File(path.clone()),
+                format!("No response runs on this host: {path} does not exist."),
+            )
+            .cause("execd finds no name in it: ERROR (1103) and ERROR (1311) for every message. analysisd writes the file on the manager at its start; agents get it with their group's files.")
+            .observed(&path, "no such file")
+            .remedy(if facts.role() == Role::Manager {
+                "systemctl restart wazuh-manager"
+            } else {
+                "on the manager: systemctl restart wazuh-manager; then wait for the agent to get its group's files"
+            })
+            .verify(format!("ls -l {}", quote(&path)))
+            .stops(all)
+            .shares(&path)
+            .shares("process:analysisd"),
+        );
+        return;
+    };
+    malformed(facts, sink);
+    if facts.role() == Role::Manager {
+        against_config(facts, sink, &read.lines);
+    } else {
+        agent_lines(facts, sink);
+    }
+}
+
+/// More blocks than execd's table holds: two slots are analysisd's own.
+fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some(read) = &config.read else { return };
+    let active: Vec<usize> =
+        (0..read.responses.len()).filter(|&block| read.responses[block].outcome == Outcome::Active).collect();
+    let room = ar_conf::MAX_COMMANDS - 2;
+    if active.len() <= room {
+        return;
+    }
+    let first = &read.responses[active[room]];
+    let checked = behavior::AR_TABLE_CHECKED.holds(facts.version());
+    let beyond: Vec<ResponseIndex> = facts
+        .responses()
+        .iter()
+        .enumerate()
+        .filter(|(_, response)| response.block.is_some_and(|block| active[room..].contains(&block)))
+        .map(|(index, _)| index)
+        .collect();
+    let stopped = if checked { beyond } else { crate::engine::meant_to_run(facts) };
+    let cause = if checked {
+        "execd's table holds 64 entries and two are analysisd's own. analysisd warns (1307), execd ignores the rest (1319) and answers their names with (1311)."
+    } else {
+        "execd's table holds 64 entries and two are analysisd's own. This version writes past its end: execd may crash on every host that gets this ar.conf. Nothing is logged."
+    };
+    sink.find(
+        Finding::new(
+            checks::TOO_MANY_RESPONSES,
+            block_subject(facts, first.span),
+            format!("{} active responses are configured, and execd's table holds {room}.", active.len()),
+        )
+        .cause(cause)
+        .evidence(config.file.excerpt(first.span, format!("response {} of {}", room + 1, active.len())))
+        .remedy(format!("merge blocks of one command in {}: several rule ids go into one <rules_id>", config.file.shown))
+        .remedy("systemctl restart wazuh-manager")
+        .verify("grep -c . etc/shared/ar.conf".replace("etc/", &format!("{}/etc/", facts.install.home.display())))
+        .stops(stopped)
+        .at(first.span.start),
+    );
+}
+
+/// Two commands that get one name: `fw1` with timeout 0 and `fw` with 10.
+fn clashes_in_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let responses = facts.responses();
+    for (index, response) in responses.iter().enumerate() {
+        if response.runs == Runs::Nowhere || response.timeout.is_none() {
+            continue;
+        }
+        let first = responses[..index].iter().find(|earlier| {
+            earlier.runs != Runs::Nowhere && earlier.name == response.name && earlier.command != response.command
+        });
+        let (Some(first), Some(place)) = (first, &response.place) else { continue };
+        let own = |response: &Response| {
+            format!(
+                "{} (timeout {})",
+                response.command.as_ref().map_or_else(String::new, |command| String::from_utf8_lossy(command).into_owned()),
+                response.timeout.unwrap_or(0)
+            )
+        };
+        sink.find(
+            Finding::new(
+                checks::AR_NAME_CLASH,
+                Subject::Response(response.shown()),
+                format!("{} runs another command: {} and {} get the same name.", own(response), own(first), own(response)),
+            )
+            .cause("The name execd gets is the command's name with the timeout put behind it. Of two lines with one name the first whose file is there is used, for both.")
+            .evidence(facts.config().file.excerpt(place.span, format!("becomes {}", response.shown())))
+            .remedy(format!("rename one of the two commands in {} so that no name ends in a digit", facts.config().file.shown))
+            .remedy("systemctl restart wazuh-manager")
+            .verify("ar-doctor show")
+            .stops([index])
+            .at(place.span.start),
+        );
+    }
+}
+
+fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let ar = facts.ar_conf();
+    let Some(read) = &ar.read else { return };
+    let path = ar.file.path.display().to_string();
+    for (line, span, problem) in &read.problems {
+        let what = match problem {
+            LineProblem::Malformed1313 => "is no \"NAME - EXECUTABLE - TIMEOUT\"",
+            LineProblem::Split => "is longer than one read, so its rest is taken for another line",
+            LineProblem::NameTooLong => {
+                long_name(facts, sink, *line, *span);
+                continue;
+            }
+            _ => continue,
+        };
+        sink.find(
+            Finding::new(
+                checks::AR_CONF_MALFORMED,
+                Subject::Config(ar.file.shown.clone(), *line),
+                format!("Line {line} of {} {what}: execd skips it.", ar.file.shown),
+            )
+            .cause("execd logs ERROR (1313) for each such line every time it reads the file. Comments and empty lines count as bad.")
+            .evidence(ar.file.excerpt(*span, "skipped"))
+            .remedy("never edit ar.conf; analysisd writes it on the manager: systemctl restart wazuh-manager")
+            .verify(format!("grep -vn ' - .* - ' {}", quote(&path)))
+            .stops(responses_on(facts, *span))
+            .shares(&path)
+            .at(span.start),
+        );
+    }
+}
+
+fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: crate::wazuh::xml::Span) {
+    let ar = facts.ar_conf();
+    sink.find(
+        Finding::new(
+            checks::NAME_TOO_LONG,
+            Subject::Config(ar.file.shown.clone(), line),
+            format!("The response on line {line} of {} never runs: its name is longer than {} bytes.", ar.file.shown, ar_conf::MAX_NAME),
+        )
+        .cause("execd cuts the name, so no message can name it: ERROR (1318), then (1311) for every message.")
+        .evidence(ar.file.excerpt(span, "cut by execd"))
+        .remedy("give the command a shorter <name> on the manager, then: systemctl restart wazuh-manager")
+        .verify("ar-doctor show")
+        .stops(responses_on(facts, span))
+        .at(span.start),
+    );
+}
+
+fn responses_on(facts: &Facts<'_>, span: crate::wazuh::xml::Span) -> Vec<ResponseIndex> {
+    let shown = &facts.ar_conf().file.shown;
+    facts
+        .responses()
+        .iter()
+        .enumerate()
+        .filter(|(_, response)| response.place.as_ref().is_some_and(|place| place.file == *shown && place.span == span))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// A line without the parts execd does not compare.
+fn essence(line: &ArLine) -> (&[u8], &[u8], i32) {
+    (&line.name, &line.executable, line.timeout)
+}
+
+/// The manager's file against what analysisd writes for its configuration.
+fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine]) {
+    let config = facts.config();
+    let ar = facts.ar_conf();
+    let path = ar.file.path.display().to_string();
+    let Some(read) = &config.read else {
+        if let Some(gap) = config.file.bytes.unknown() {
+            sink.unknown_for_all(&[checks::AR_CONF_STALE, checks::AR_CONF_TRUNCATED, checks::AR_CONF_NAME_MISSING], &gap);
+        }
+        return;
+    };
+    let expected = ar_conf::read(&read.ar_conf, facts.version());
+    let own = |lines: &[ArLine]| -> Vec<(Vec<u8>, Vec<u8>, i32)> {
+        let mut own: Vec<_> = lines
+            .iter()
+            .filter(|line| !line.builtin)
+            .map(|line| {
+                let (name, executable, timeout) = essence(line);
+                (name.to_vec(), executable.to_vec(), timeout)
+            })
+            .collect();
+        own.sort();
+        own.dedup();
+        own
+    };
+    let (on_disk, wanted) = (own(actual), own(&expected.lines));
+    let refused = read.daemon("wazuh-analysisd").is_some_and(|daemon| !daemon.starts);
+    let restart = "systemctl restart wazuh-manager";
+    let verify = "ar-doctor show";
+    let meant = crate::engine::meant_to_run(facts);
+    if on_disk == wanted && !(refused && on_disk.is_empty() && !facts.responses().is_empty()) {
+        return;
+    }
+    if on_disk.is_empty() {
+        let lines = actual.len();
+        sink.find(
+            Finding::new(
+                checks::AR_CONF_TRUNCATED,
+                Subject::File(path.clone()),
+                format!("execd refuses every response: {path} holds only analysisd's own lines."),
+            )
+            .cause("analysisd empties the file before it reads the configuration, also when it only checks it (-t, wazuh-control restart, the API). The check failed, so nothing was added; agents get this file and answer every name with (1311).")
+            .observed(&path, format!("{lines} lines, none for the {} responses in {}", facts.responses().len(), config.file.shown))
+            .remedy(restart)
+            .verify(verify)
+            .stops(if meant.is_empty() { facts.all_responses() } else { meant })
+            .shares(&path)
+            .shares("process:analysisd"),
+        );
+        return;
+    }
+    if refused {
+        // What a start would write is cut short by the error; the error is reported.
+        return;
+    }
+    let missing: Vec<_> = wanted.iter().filter(|line| !on_disk.contains(line)).collect();
+    let extra: Vec<_> = on_disk.iter().filter(|line| !wanted.contains(line)).collect();
+    let show = |line: &(Vec<u8>, Vec<u8>, i32)| {
+        format!("{} - {} - {}", String::from_utf8_lossy(&line.0), String::from_utf8_lossy(&line.1), line.2)
+    };
+    let concerned = |lines: &[&(Vec<u8>, Vec<u8>, i32)]| -> Vec<ResponseIndex> {
+        meant
+            .iter()
+            .copied()
+            .filter(|&index| facts.response(index).is_some_and(|response| lines.iter().any(|line| line.0 == response.name)))
+            .collect()
+    };
+    let only_missing = extra.is_empty() && missing.iter().all(|line| !on_disk.iter().any(|other| other.0 == line.0));
+    if only_missing {
+        let names = missing.iter().map(|line| String::from_utf8_lossy(&line.0).into_owned()).collect::<Vec<_>>().join(", ");
+        let mut finding = Finding::new(
+            checks::AR_CONF_NAME_MISSING,
+            Subject::File(path.clone()),
+            format!("execd does not know {names}: {} has no such line.", ar.file.shown),
+        )
+        .cause("analysisd writes a line for every response at its start. execd answers a name that is not there with ERROR (1311) and does nothing.");
+        for line in missing.iter().take(5) {
+            finding = finding.observed(&ar.file.shown, format!("no line \"{}\"", show(line)));
+        }
+        sink.find(
+            finding
+                .remedy(restart)
+                .verify(verify)
+                .stops(concerned(&missing))
+                .shares(&path)
+                .shares("process:analysisd"),
+        );
+        return;
+    }
+    let stopped = concerned(&missing);
+    let mut finding = Finding::new(
+        checks::AR_CONF_STALE,
+        Subject::File(path.clone()),
+        format!("{} is not what analysisd makes of {}.", ar.file.shown, config.file.shown),
+    )
+    .severity(if stopped.is_empty() { Severity::Warning } else { Severity::Error })
+    .cause("analysisd writes the file at its start and at every check of the configuration. It was changed by hand, or the configuration was changed and the manager not restarted; until then execd and the agents go by the old lines.");
+    for line in missing.iter().take(5) {
+        finding = finding.observed(&ar.file.shown, format!("should have \"{}\"", show(line)));
+    }
+    for line in extra.iter().take(5) {
+        let evidence = ar.read.as_ref().and_then(|read| {
+            read.lines.iter().find(|have| (have.name.as_slice(), have.executable.as_slice(), have.timeout) == (line.0.as_slice(), line.1.as_slice(), line.2))
+        });
+        finding = match evidence {
+            Some(have) => finding.evidence(ar.file.excerpt(have.span, "not from this configuration")),
+            None => finding.observed(&ar.file.shown, format!("has \"{}\"", show(line))),
+        };
+    }
+    sink.find(
+        finding
+            .remedy(restart)
+            .verify(verify)
+            .stops(if stopped.is_empty() { meant } else { stopped })
+            .shares(&path)
+            .shares("process:analysisd"),
+    );
+}
+
+/// What an agent can tell of its own file.
+fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let ar = facts.ar_conf();
+    let Some(read) = &ar.read else { return };
+    let path = ar.file.path.display().to_string();
+    if read.lines.is_empty() {
+        sink.find(
+            Finding::new(
+                checks::AR_CONF_TRUNCATED,
+                Subject::File(path.clone()),
+                format!("No response runs on this agent: {path} holds no usable line."),
+            )
+            .cause("Even a manager without responses writes its own lines into it. execd answers every name with (1311).")
+            .observed(&path, format!("{} bytes, no usable line", ar.file.bytes.get().map_or(0, Vec::len)))
+            .remedy("on the manager: ar-doctor check, then systemctl restart wazuh-manager")
+            .verify(format!("cat {}", quote(&path)))
+            .shares(&path),
+        );
+        return;
+    }
+    let responses = facts.responses();
+    for (index, response) in responses.iter().enumerate() {
+        let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name) else { continue };
+        let is_there = |response: &Response| facts.executable(response).is_some_and(|executable| executable.target.get().is_some());
+        if !first.is_here() || !response.is_here() || !is_there(first) {
+            continue;
+        }
+        let (Some(place), Some(own), Some(other)) = (&response.place, &response.executable, &first.executable) else { continue };
+        sink.find(
+            Finding::new(
+                checks::AR_NAME_CLASH,
+                Subject::Response(response.shown()),
+                format!(
+                    "{} never runs {}: an earlier line of this name runs {}.",
+                    response.shown(),
+                    String::from_utf8_lossy(own),
+                    String::from_utf8_lossy(other)
+                ),
+            )
+            .cause("Of two lines with one name execd uses the first whose file is there. On the manager two commands whose names and timeouts join to the same text cause it (fw1 with 0, fw with 10).")
+            .evidence(ar.file.excerpt(place.span, "never used"))
+            .remedy("on the manager: rename one of the two commands so that no name ends in a digit, then systemctl restart wazuh-manager")
+            .verify("on the manager: ar-doctor show")
+            .stops([index])
+            .at(place.span.start),
+        );
+    }
+    let count = 2 + read.lines.iter().filter(|line| !line.builtin).count();
+    if count > ar_conf::MAX_COMMANDS {
+        let room = ar_conf::MAX_COMMANDS - 2;
+        let beyond = read.lines.iter().filter(|line| !line.builtin).nth(room);
+        let checked = behavior::AR_TABLE_CHECKED.holds(facts.version());
+        let stopped: Vec<ResponseIndex> = facts
+            .all_responses()
+            .into_iter()
+            .filter(|&index| {
+                let line = facts.response(index).and_then(|response| response.place.as_ref()).map_or(0, |place| place.line);
+                !checked || beyond.is_some_and(|beyond| line >= beyond.line)
+            })
+            .collect();
+        let mut finding = Finding::new(
+            checks::TOO_MANY_RESPONSES,
+            Subject::File(path.clone()),
+            format!("{} names {} responses, and execd's table holds {room}.", ar.file.shown, count - 2),
+        )
+        .cause(if checked {
+            "execd ignores the entries beyond 64 with one ERROR (1319) and answers their names with (1311)."
+        } else {
+            "This version writes past the end of its table and may crash. Nothing is logged."
+        });
+        if let Some(beyond) = beyond {
+            finding = finding.evidence(ar.file.excerpt(beyond.span, "the first one beyond the table"));
+        }
+        sink.find(
+            finding
+                .remedy("on the manager: merge blocks of one command, several rule ids go into one <rules_id>; then systemctl restart wazuh-manager")
+                .verify(format!("grep -c . {}", quote(&path)))
+                .stops(stopped)
+                .shares(&path),
+        );
+    }
+}
+
+fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some(read) = &config.read else {
+        if let Some(gap) = config.file.bytes.unknown() {
+            sink.unknown_for_all(DELIVERY.checks, &gap);
+        }
+        return;
+    };
+    if read.xml.is_err() {
+        return;
+    }
+    if facts.role() == Role::Manager {
+        let secure = read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
+        let there: Vec<ResponseIndex> = facts
+            .responses()
+            .iter()
+            .enumerate()
+            .filter(|(_, response)| matches!(response.runs, Runs::There | Runs::HereAndThere))
+            .map(|(index, _)| index)
+            .collect();
+        let local = facts.install.kind.get() == Some(&Kind::Local);
+        if !secure && !there.is_empty() && !local {
+            let only_agents = there.iter().any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::There));
+            let mut finding = Finding::new(
+                checks::NO_SECURE_REMOTE,
+                Subject::File(config.file.shown.clone()),
+                "No response reaches an agent: there is no <remote> with a secure connection.".to_owned(),
+            )
+            .severity(if only_agents { Severity::Error } else { Severity::Warning })
+            .cause("remoted makes the queue for responses (queue/alerts/ar) only for a secure connection. Without it analysisd cannot hand a response over, and agents cannot connect either.");
+            finding = match read.remotes.first() {
+                Some(remote) => finding.evidence(config.file.excerpt(remote.span, "not a secure connection")),
+                None => finding.observed(&config.file.shown, "no <remote> block"),
+            };
+            sink.find(
+                finding
+                    .remedy(format!("add to {}: <remote><connection>secure</connection><port>1514</port><protocol>tcp</protocol></remote>", config.file.shown))
+                    .remedy("systemctl restart wazuh-manager")
+                    .verify(format!("ls -l {}/queue/alerts/ar", facts.install.home.display()))
+                    .stops(there),
+            );
+        }
+        return;
+    }
+    if let Some((value, true)) = &read.client.disable_active_response {
+        let ignored = behavior::DISABLE_AR_IGNORED_ON_UNIX.holds(facts.version());
+        let title = if ignored {
+            "<disable-active-response>yes does not switch responses off on this agent."
+        } else {
+            "No response runs on this agent: <client> switches them off."
+        };
+        sink.find(
+            Finding::new(checks::CLIENT_DISABLES_RESPONSES, block_subject(facts, value.element), title)
+                .severity(if ignored { Severity::Warning } else { Severity::Error })
+                .cause(if ignored {
+                    "Since 4.14.0 agentd connects to execd whenever it has no connection, whatever this option says. To switch responses off, use <active-response><disabled>yes</disabled>."
+                } else {
+                    "agentd does not connect to execd and drops every response it receives. Nothing is logged."
+                })
+                .evidence(config.file.excerpt(value.element, if ignored { "without effect" } else { "drops every response" }))
+                .remedy(format!("take <disable-active-response> out of {}", config.file.shown))
+                .remedy("systemctl restart wazuh-agent")
+                .verify(format!("grep -n disable-active-response {}", quote(&config.file.path.display().to_string())))
+                .stops(facts.all_responses())
+                .at(value.span.start),
+        );
+    }
+}

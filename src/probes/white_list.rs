@@ -1,0 +1,105 @@
+//! White list entries that match every source, or none.
+
+use super::{Probe, block_subject};
+use crate::engine::Sink;
+use crate::facts::Facts;
+use crate::findings::{Confidence, Finding, checks};
+use crate::wazuh::ossec_conf::WhiteListKind;
+
+/// `<global><white_list>`.
+pub(super) const PROBE: Probe = Probe {
+    name: "white-list",
+    checks: &[checks::WHITE_LIST_MATCHES_EVERYTHING, checks::WHITE_LIST_NEVER_MATCHES],
+    run,
+};
+
+fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let config = facts.config();
+    let Some(read) = &config.read else {
+        if let Some(gap) = config.file.bytes.unknown() {
+            sink.unknown_for_all(PROBE.checks, &gap);
+        }
+        return;
+    };
+    let stopped = crate::engine::meant_to_run(facts);
+    for entry in &read.white_list {
+        let text = String::from_utf8_lossy(&entry.value.text).into_owned();
+        let span = if entry.value.span.start == entry.value.span.end { entry.value.element } else { entry.value.span };
+        let (everything, never) = match &entry.kind {
+            WhiteListKind::Ip(ip) => (ip.prefix() == Some(0), None),
+            WhiteListKind::Pattern(pattern) => (pattern.matches_everything(), never(&entry.value.text, pattern.can_match_an_address())),
+            WhiteListKind::Invalid => (false, None),
+        };
+        if everything {
+            sink.find(
+                Finding::new(
+                    checks::WHITE_LIST_MATCHES_EVERYTHING,
+                    block_subject(facts, entry.value.element),
+                    "No response fires for an event with a source address: a white list entry matches every address.".to_owned(),
+                )
+                .cause("What is neither an IPv4 address nor a network is a text that is searched in the source address; an empty text is found in every one. analysisd drops the response and logs nothing at any level.")
+                .evidence(config.file.excerpt(span, "matches every source address"))
+                .remedy(format!("take <white_list>{text}</white_list> out of {}", config.file.shown))
+                .remedy("systemctl restart wazuh-manager")
+                .verify("ar-doctor show")
+                .stops(stopped.clone())
+                .at(entry.value.span.start),
+            );
+        } else if let Some(why) = never {
+            sink.find(
+                Finding::new(
+                    checks::WHITE_LIST_NEVER_MATCHES,
+                    block_subject(facts, entry.value.element),
+                    format!("White list entry \"{text}\" protects nobody: {why}."),
+                )
+                .confidence(Confidence::Proven)
+                .cause("Only IPv4 addresses and IPv4 networks are compared as such. Anything else is a text that is searched, letter by letter, in the source address.")
+                .evidence(config.file.excerpt(span, why.clone()))
+                .remedy(format!("write an IPv4 address or network (192.0.2.0/24), or the beginning of the address (^2001:db8:), in {}", config.file.shown))
+                .remedy("systemctl restart wazuh-manager")
+                .verify("ar-doctor show")
+                .stops(stopped.clone())
+                .at(entry.value.span.start),
+            );
+        }
+    }
+}
+
+/// Why a text can be in no source address. Host names are left alone: `srcip`
+/// may hold one.
+fn never(text: &[u8], can_match: bool) -> Option<String> {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let addressy = text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:/*! \t\r\n-^$|[]".contains(&byte));
+    if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return Some("no source address contains a blank".to_owned());
+    }
+    if text.contains('/') && text.contains(':') {
+        return Some("an IPv6 network is taken for a text, and no source address contains a slash".to_owned());
+    }
+    if text.contains('*') && addressy {
+        return Some("* stands for itself, and no source address contains it".to_owned());
+    }
+    if addressy && text.contains('-') {
+        return Some("ranges do not exist, and no source address contains a hyphen between digits".to_owned());
+    }
+    if addressy && !can_match {
+        return Some("no source address can contain it".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::never;
+
+    #[test]
+    fn what_no_address_contains_is_named() {
+        for text in ["2001:db8::/32", "192.0.2.1 ", "192.0.2.*", "10.0.0.1-10.0.0.9", " 10.0.0.1"] {
+            assert!(never(text.as_bytes(), true).is_some(), "{text}");
+        }
+        for text in ["^localhost.localdomain$", "2001:db8::1", "10.0.", "host-01.example", "^2001:db8:", "a|b"] {
+            assert!(never(text.as_bytes(), true).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The one type that text must pass before it leaves.
+//!
+//! Whatever is printed, written to JSON or packed into a capture is a
+//! [`Redacted`], and only a [`Redactor`] makes one. Secrets are recognised where
+//! they are read (by element, key or file) and remembered, so that the same
+//! bytes are hidden wherever else they turn up; and by format everywhere.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use regex::bytes::Regex;
+use serde::Serialize;
+
+/// Text that may leave this program: secrets hidden, valid UTF-8. Control
+/// characters are still in it; the printers deal with those.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Redacted(String);
+
+impl Redacted {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Text that is part of this program: names, ids, units.
+    pub fn constant(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for Redacted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Elements of Wazuh's configuration whose text is a secret.
+const SECRET_ELEMENTS: &[&str] = &[
+    "key",
+    "api_key",
+    "apikey",
+    "hook_url",
+    "password",
+    "pass",
+    "secret",
+    "client_secret",
+    "secret_key",
+    "secret_access_key",
+    "access_key",
+    "api_token",
+    "token",
+    "authorization",
+    "private_key",
+    "community",
+    "uninstall-auth-token",
+    "uninstall-auth-login",
+];
+
+/// Remembered secrets shorter than this are hidden only where they were read:
+/// hiding `yes` everywhere would hide the report.
+const SHORTEST_REMEMBERED: usize = 6;
+
+static ELEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let names = SECRET_ELEMENTS.join("|");
+    Regex::new(&format!(r"(?is-u)<(?:{names})(?:\s[^>]*)?>\s*([^<]*[^<\s])\s*</")).ok()
+});
+
+/// Formats that are secrets wherever they stand; group 1 is what is hidden.
+static FORMATS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    [
+        // JSON Web Tokens.
+        r"(?-u)\b(eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*)",
+        // Bearer and basic credentials.
+        r"(?i-u)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{8,})",
+        // User and password in a URL.
+        r"(?-u)[a-z][a-z0-9+.-]*://([^/@\s:<>]*:[^/@\s<>]+)@",
+        // Chat web hooks: the path is the credential.
+        r"(?i-u)https?://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[a-z0-9.-]*webhook\.office\.com)/([^\s<>\x22']+)",
+        // Cloud access keys.
+        r"(?-u)\b((?:AKIA|ASIA)[A-Z0-9]{16})\b",
+        // name=value pairs of the usual names.
+        r#"(?i-u)\b(?:password|passwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|token)["']?\s*[=:]\s*["']?([^\s"'<>,;&]{4,})"#,
+        // Keys in PEM form.
+        r"(?s-u)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(.*?)-----END",
+        // client.keys: the fourth word.
+        r"(?-u)(?:^|\n)\d{3,} \S+ \S+ ([0-9a-fA-F]{32,})",
+    ]
+    .iter()
+    .filter_map(|pattern| Regex::new(pattern).ok())
+    .collect()
+});
+
+/// Remembers the secrets of one run and hides them in all text that leaves.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    remembered: Mutex<BTreeSet<Vec<u8>>>,
+}
+
+impl Redactor {
+    /// One that remembers nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Marks the secrets in the bytes of a configuration file, whether or not
+    /// it is well formed, and remembers them.
+    pub fn mark_config(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        if let Some(element) = ELEMENT.as_ref() {
+            for found in element.captures_iter(bytes) {
+                if let Some(value) = found.get(1) {
+                    spans.push(value.range());
+                }
+            }
+        }
+        spans.extend(formats(bytes));
+        for span in &spans {
+            self.remember(&bytes[span.clone()]);
+        }
+        spans
+    }
+
+    /// Remembers a secret as a whole (the content of `authd.pass`, a key).
+    pub fn remember(&self, secret: &[u8]) {
+        let secret = secret.trim_ascii();
+        if secret.len() >= SHORTEST_REMEMBERED {
+            self.lock().insert(secret.to_vec());
+        }
+    }
+
+    /// Text that may leave.
+    pub fn text(&self, text: impl AsRef<[u8]>) -> Redacted {
+        Redacted(String::from_utf8_lossy(&self.hide(text.as_ref())).into_owned())
+    }
+
+    /// The bytes with every secret overwritten by `*`, length kept, so that
+    /// columns and marks stay where they are.
+    pub fn hide(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut hidden = bytes.to_vec();
+        for span in formats(bytes) {
+            hidden[span].fill(b'*');
+        }
+        if let Some(element) = ELEMENT.as_ref() {
+            for found in element.captures_iter(bytes) {
+                if let Some(value) = found.get(1) {
+                    hidden[value.range()].fill(b'*');
+                }
+            }
+        }
+        for secret in self.lock().iter() {
+            for at in memchr::memmem::find_iter(bytes, secret) {
+                hidden[at..at + secret.len()].fill(b'*');
+            }
+        }
+        hidden
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<Vec<u8>>> {
+        // A poisoned lock still holds the secrets; losing them would leak.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn formats(bytes: &[u8]) -> Vec<Range<usize>> {
+    if bytes.len() < 8 {
+        return Vec::new();
+    }
+    FORMATS
+        .iter()
+        .flat_map(|format| format.captures_iter(bytes))
+        .filter_map(|found| found.get(1).map(|value| value.range()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_patterns_compile() {
+        assert!(ELEMENT.is_some());
+        assert_eq!(FORMATS.len(), 8);
+    }
+
+    #[test]
+    fn an_element_is_hidden_where_it_stands_and_elsewhere() {
+        let redactor = Redactor::new();
+        let config = b"<cluster><key>\n fd3350b86d239654e34866ab3c4988a8 </key></cluster><key></key>";
+        let spans = redactor.mark_config(config);
+        assert_eq!(spans.len(), 1);
+        assert_eq!(&config[spans[0].clone()], b"fd3350b86d239654e34866ab3c4988a8");
+        let elsewhere = redactor.text("see fd3350b86d239654e34866ab3c4988a8!");
+        assert_eq!(elsewhere.as_str(), "see ********************************!");
+    }
+
+    #[test]
+    fn formats_are_hidden_without_having_been_read() {
+        let redactor = Redactor::new();
+        for (text, secret) in [
+            ("https://hooks.slack.com/services/T000/B000/XXXXYYYY", "T000/B000"),
+            ("https://user:hunter22@example.test/x", "hunter22"),
+            ("Authorization: Bearer abcdef0123456789", "abcdef0123456789"),
+            ("password=swordfish1", "swordfish1"),
+            ("003 web-01 any 0123456789abcdef0123456789abcdef0123456789abcdef", "0123456789abcdef01"),
+            ("AKIAABCDEFGHIJKLMNOP", "AKIAABCDEFGHIJKLMNOP"),
+            ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "eyJzdWIi"),
+        ] {
+            let out = redactor.text(text);
+            assert!(!out.as_str().contains(secret), "{text} -> {out}");
+            assert_eq!(out.as_str().len(), text.len());
+        }
+    }
+
+    #[test]
+    fn ordinary_text_is_left_alone() {
+        let redactor = Redactor::new();
+        for text in ["<name>firewall-drop</name>", "rules_id 5712, 5763", "#!/bin/bash\r", "10.0.0.0/8"] {
+            assert_eq!(redactor.text(text).as_str(), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_planted_secret_never_leaves(secret in "[A-Za-z0-9]{8,40}", before in ".{0,40}", after in ".{0,40}") {
+            let redactor = Redactor::new();
+            redactor.remember(secret.as_bytes());
+            let out = redactor.text(format!("{before}{secret}{after}"));
+            proptest::prop_assert!(!out.as_str().contains(&secret));
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What the catalogue says: `explain` and `list`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::json::{ContractName, SCHEMA_VERSION, SeverityName, StageName, Tool};
+use super::page::{Page, Text, Tone};
+use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, Level, Message, Version};
+use crate::findings::{Severity, Stage};
+use crate::redact::Redacted;
+
+/// The number guides use as a name for all of this.
+const GUIDES_NUMBER: u32 = 1204;
+
+/// Writes what a query leads to: messages in full, then the checks that look for
+/// their causes by name; without a message, the best check in full.
+pub fn explain(found: &[Explanation], page: &mut Page) {
+    let messages: Vec<&Message> = found
+        .iter()
+        .filter_map(|explanation| match explanation {
+            Explanation::Message(message) => Some(*message),
+            Explanation::Check(_) => None,
+        })
+        .collect();
+    let mut checks: Vec<&Check> = found
+        .iter()
+        .filter_map(|explanation| match explanation {
+            Explanation::Check(check) => Some(*check),
+            Explanation::Message(_) => None,
+        })
+        .collect();
+    if messages.iter().any(|message| message.number == Some(GUIDES_NUMBER)) {
+        about_1204(page);
+    }
+    for (at, message) in messages.iter().enumerate() {
+        if at > 0 {
+            page.blank();
+        }
+        write_message(message, page);
+    }
+    let also = if messages.is_empty() {
+        if !checks.is_empty() {
+            write_check(checks.remove(0), page);
+        }
+        "See also"
+    } else {
+        "Checks that look for its causes"
+    };
+    if !checks.is_empty() {
+        heading(page, also);
+        for check in checks {
+            page.indented(2, &line_of(check));
+        }
+        page.blank();
+        page.line(&Text::new().own("`ar-doctor explain ID` says more, `ar-doctor check` looks for all of them.").all(Tone::Dim));
+    }
+}
+
+/// Whatever else is in the catalogue, this is what has to be known about 1204.
+fn about_1204(page: &mut Page) {
+    for paragraph in [
+        "No Wazuh version emits 1204 for active response: the number is the constant \"Invalid connection type\", \
+         defined and used nowhere.",
+        "Guides use \"Error 1204\" as a name for one condition, active response did not execute, together with lines \
+         like `active response command not found`, `AR command execution failed`, `unable to execute script` and \
+         `agent could not run command`. Where such a line is in a log, a custom script or a wrapper printed it.",
+        "`ar-doctor check` diagnoses that condition, whatever it is called: it finds where the response stops and why.",
+    ] {
+        page.paragraph(0, &Text::new().own(paragraph));
+        page.blank();
+    }
+}
+
+fn write_check(check: &Check, page: &mut Page) {
+    let text = Text::new().toned(Tone::Strong, check.id).own(" ").toned(Tone::Strong, check.slug);
+    page.line(&text.own("   ").own(check.severity.name()).own(", stage ").own(check.stage.name()));
+    page.paragraph(0, &Text::new().own(check.title));
+    let mut where_made = check.sides.iter().map(|side| side.name()).map(|side| Text::new().own(side)).collect::<Vec<_>>();
+    if let Some(range) = versions(check.since, check.until) {
+        where_made.push(range);
+    }
+    page.paragraph(0, &Text::new().own("Made on: ").list(where_made, ", ").all(Tone::Dim));
+    section(page, "What it means", check.meaning);
+    section(page, "Why Wazuh behaves so", check.why);
+    list(page, "Source", check.source);
+    section(page, "How it looks", check.looks);
+    section(page, "How to mend it", check.fix);
+    section(page, "How to verify", check.verify);
+    section(page, "When it is no problem", check.not_a_problem);
+    list(page, "References", check.references);
+}
+
+fn write_message(message: &Message, page: &mut Page) {
+    let text = match message.number {
+        Some(number) => Text::new().own("(").number(number).own("): "),
+        None => Text::new(),
+    };
+    page.paragraph(0, &text.own(message.text).all(Tone::Strong));
+    let level = match message.level {
+        Level::Never => Text::new().own("no Wazuh program prints it"),
+        level => Text::new().own("level ").own(level.name()),
+    };
+    let mut about = vec![level];
+    if !message.daemons.is_empty() {
+        let daemons = message.daemons.iter().map(|daemon| Text::new().own(daemon));
+        about.push(Text::new().own("from ").list(daemons, ", "));
+    }
+    if let Some(range) = versions(message.since, message.until) {
+        about.push(range);
+    }
+    page.paragraph(0, &Text::new().list(about, "; ").all(Tone::Dim));
+    section(page, "What it means", message.meaning);
+    section(page, "What to do", message.todo);
+}
+
+fn heading(page: &mut Page, name: &'static str) {
+    page.blank();
+    page.line(&Text::new().toned(Tone::Strong, name));
+}
+
+/// Text of the catalogue keeps its lines: commands among them must stay whole.
+fn section(page: &mut Page, name: &'static str, text: &'static str) {
+    if text.trim().is_empty() {
+        return;
+    }
+    heading(page, name);
+    for line in text.trim_end().lines() {
+        page.indented(2, &Text::new().own(line));
+    }
+}
+
+fn list(page: &mut Page, name: &'static str, items: &'static [&'static str]) {
+    if items.is_empty() {
+        return;
+    }
+    heading(page, name);
+    for item in items {
+        page.indented(2, &Text::new().own(item));
+    }
+}
+
+fn line_of(check: &Check) -> Text {
+    Text::new().toned(Tone::Strong, check.id).own(" ").own(check.slug).pad(44).own("  ").own(check.title)
+}
+
+/// `4.2 to 4.13`; nothing where there is no bound.
+fn versions(since: Option<Version>, until: Option<Version>) -> Option<Text> {
+    match (since, until) {
+        (None, None) => None,
+        (Some(since), None) => Some(Text::new().own("since ").and(version(since))),
+        (None, Some(until)) => Some(Text::new().own("up to ").and(version(until))),
+        (Some(since), Some(until)) => Some(version(since).own(" to ").and(version(until))),
+    }
+}
+
+fn version((major, minor, patch): Version) -> Text {
+    let text = Text::new().number(major).own(".").number(minor);
+    if patch == u32::MAX { text } else { text.own(".").number(patch) }
+}
+
+/// Writes all checks by stage.
+pub fn write_list(page: &mut Page) {
+    for (at, stage) in Stage::ALL.into_iter().enumerate() {
+        let checks: Vec<&Check> = CATALOGUE.iter().filter(|check| check.stage == stage).collect();
+        if at > 0 && !checks.is_empty() {
+            page.blank();
+        }
+        if !checks.is_empty() {
+            page.line(&Text::new().toned(Tone::Strong, stage.name()));
+        }
+        for check in checks {
+            let tone = match check.severity {
+                Severity::Error => Tone::Fail,
+                Severity::Warning => Tone::Warn,
+                Severity::Advice => Tone::Plain,
+            };
+            let text = Text::new().own(check.id).own(" ").own(check.slug).pad(44).own("  ").toned(tone, check.severity.name());
+            page.indented(2, &text.pad(54).own(check.title));
+        }
+    }
+    page.blank();
+    page.line(&Text::new().counted(CATALOGUE.len(), "check").own(". `ar-doctor explain ID` says more about one."));
+}
+
+/// What `list --format json` writes.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "ar-doctor list")]
+pub struct List {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// All checks, by id.
+    pub checks: Vec<ListedCheck>,
+}
+
+/// One check.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ListedCheck {
+    /// `AR034`.
+    pub id: &'static str,
+    /// `script-not-executable`.
+    pub slug: &'static str,
+    /// Half a sentence.
+    pub title: &'static str,
+    /// The stage it belongs to.
+    pub stage: StageName,
+    /// The worst it can be.
+    pub severity: SeverityName,
+    /// `manager`, `agent`.
+    pub sides: Vec<&'static str>,
+    /// First version of Wazuh it applies to.
+    pub since: Option<Redacted>,
+    /// Last version of Wazuh it applies to.
+    pub until: Option<Redacted>,
+    /// The ways of calling a script it applies to.
+    pub contracts: Vec<ContractName>,
+    /// Ids of the checks whose findings it can be the cause of.
+    pub explains: Vec<&'static str>,
+    /// What it means.
+    pub meaning: &'static str,
+    /// How to mend it.
+    pub fix: &'static str,
+    /// Where that is in Wazuh's source.
+    pub source: &'static [&'static str],
+}
+
+/// The document of `list`.
+pub fn document() -> List {
+    let redactor = crate::redact::Redactor::new();
+    let version = |version: Option<Version>| {
+        version.map(|(major, minor, patch)| {
+            redactor.text(if patch == u32::MAX { format!("{major}.{minor}") } else { format!("{major}.{minor}.{patch}") })
+        })
+    };
+    let checks = CATALOGUE.iter().map(|check| ListedCheck {
+        id: check.id,
+        slug: check.slug,
+        title: check.title,
+        stage: check.stage.into(),
+        severity: check.severity.into(),
+        sides: check.sides.iter().map(|side| side.name()).collect(),
+        since: version(check.since),
+        until: version(check.until),
+        contracts: check
+            .contracts
+            .iter()
+            .map(|contract| match contract {
+                Contract::Args => ContractName::Args,
+                Contract::Json4 => ContractName::Json4,
+                Contract::Json5 => ContractName::Json5,
+            })
+            .collect(),
+        explains: check.explains.iter().map(|other| other.check().id).collect(),
+        meaning: check.meaning,
+        fix: check.fix,
+        source: check.source,
+    });
+    List { schema_version: SCHEMA_VERSION, tool: Tool::this(), checks: checks.collect() }
+}

@@ -1,0 +1,782 @@
+//! The JSON of `check`. Its structs are its own, so that nothing inside the
+//! program can change the format by accident; see the schema.
+//!
+//! Adding a field keeps [`SCHEMA_VERSION`], removing or redefining one raises it.
+
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Report, TOOL, VERSION, Verdict};
+use crate::engine::{self, State};
+use crate::facts::Runs;
+use crate::findings::{self, CheckId, Finding, ResponseIndex, Subject};
+use crate::host::{GapKind, SourceKind};
+use crate::redact::{Redacted, Redactor};
+use crate::wazuh::install::Kind;
+use crate::wazuh::ossec_conf::Role;
+
+/// Version of both formats, `check` and `show`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What wrote the document.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Tool {
+    /// `ar-doctor`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+impl Tool {
+    /// This program.
+    pub const fn this() -> Self {
+        Self { name: TOOL, version: VERSION }
+    }
+}
+
+/// What `check --format json` writes.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "ar-doctor check")]
+pub struct Check {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// Which host it is about.
+    pub host: Host,
+    /// The answer in one word.
+    pub verdict: VerdictName,
+    /// Fingerprint of the finding the report begins with; null when nothing was found.
+    pub headline: Option<Redacted>,
+    /// Every response, in the order of its file.
+    pub responses: Vec<Response>,
+    /// In rank order, each folded one behind the one that explains it.
+    pub findings: Vec<FindingEntry>,
+    /// What could not be found out.
+    pub unknown: Vec<Unknown>,
+    /// Counts.
+    pub summary: Summary,
+    /// How long it took; only with `--timings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
+}
+
+/// The answer in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictName {
+    /// Nothing is wrong, and all that belongs to this side was seen.
+    Ok,
+    /// Something bends a response.
+    Warnings,
+    /// Something stops a response.
+    Stopped,
+    /// Nothing was found, and not all could be seen.
+    Unknown,
+}
+
+/// The host that was diagnosed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Host {
+    /// How reports call the source (`this host`, a directory, a file).
+    pub label: Redacted,
+    /// What was read.
+    pub source: Source,
+    /// The Wazuh directory; null for a bare file.
+    pub home: Option<Redacted>,
+    /// What named it; null for a bare file.
+    pub home_named_by: Option<Redacted>,
+    /// Whose installation it is; null when that is unknown.
+    pub role: Option<RoleName>,
+    /// Version on disk; null when it is unknown.
+    pub wazuh_version: Option<Redacted>,
+    /// How scripts are called.
+    pub contract: ContractName,
+    /// Which agent it is; null on a manager.
+    pub agent: Option<Agent>,
+    /// The user who read.
+    pub reader_uid: u32,
+    /// Whether that is root.
+    pub as_root: bool,
+}
+
+/// From what a host was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// This machine.
+    Live,
+    /// A directory tree or mounted image.
+    Tree,
+    /// An unpacked capture.
+    Capture,
+    /// A bare configuration file.
+    File,
+}
+
+/// Whose installation it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleName {
+    /// A manager, alone or the master of a cluster.
+    Manager,
+    /// A worker of a cluster.
+    Worker,
+    /// An agent.
+    Agent,
+    /// A manager without agents.
+    Local,
+}
+
+/// How scripts are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContractName {
+    /// Arguments: up to 4.1.
+    Args,
+    /// One line of JSON: 4.2 to 4.x.
+    Json4,
+    /// The JSON of 5.x.
+    Json5,
+}
+
+/// Which agent.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Agent {
+    /// Its number.
+    pub id: Redacted,
+    /// Its name.
+    pub name: Redacted,
+}
+
+/// One response.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Response {
+    /// File and block (`etc/ossec.conf#2`), on agents the line (`etc/shared/ar.conf:7`).
+    pub id: Redacted,
+    /// The name execd gets (`firewall-drop600`).
+    pub name: Redacted,
+    /// Name of its `<command>`.
+    pub command: Option<Redacted>,
+    /// File below `active-response/bin`.
+    pub executable: Option<Redacted>,
+    /// Seconds until it is undone; 0 is never, null is unknown.
+    pub timeout: Option<i32>,
+    /// Where it stands.
+    pub place: Option<Place>,
+    /// Whether its script is to run on this host.
+    pub runs: RunsName,
+    /// The ten stages in order.
+    #[schemars(length(equal = 10))]
+    pub stages: Vec<StageEntry>,
+    /// The first broken stage.
+    pub verdict: ResponseVerdict,
+}
+
+/// A line of a file.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Place {
+    /// Path relative to the home, or as it was named.
+    pub file: Redacted,
+    /// Line, from 1.
+    pub line: u64,
+}
+
+/// Whether a script is to run on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunsName {
+    /// Yes.
+    Here,
+    /// For events of this manager itself; else on the agent that sent them.
+    HereAndThere,
+    /// On agents only.
+    There,
+    /// Its block is disabled, dropped or refused.
+    Nowhere,
+    /// Its executable is for another system.
+    OtherSystem,
+}
+
+/// One stage of a response.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StageEntry {
+    /// Which.
+    pub stage: StageName,
+    /// How it stands.
+    pub state: StateName,
+    /// What that rests on; null where nothing was examined.
+    pub basis: Option<BasisName>,
+    /// Why; null for a stage that passes.
+    pub reason: Option<Redacted>,
+}
+
+/// A step a response must pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are those of findings::Stage")]
+pub enum StageName {
+    Config,
+    Trigger,
+    Dispatch,
+    Deliver,
+    Resolve,
+    Launch,
+    Contract,
+    Effect,
+    Revert,
+    Feedback,
+}
+
+/// How a stage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateName {
+    /// Every check ran on known facts and found nothing.
+    Pass,
+    /// It stops the response.
+    Fail,
+    /// It bends the response.
+    Warn,
+    /// An earlier stage stops the response.
+    Blocked,
+    /// It has no meaning for this response.
+    NotApplicable,
+    /// It could not be examined.
+    Unknown,
+}
+
+/// What a state rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BasisName {
+    /// Read from files and the state of the host.
+    Static,
+    /// Seen to happen.
+    Observed,
+}
+
+/// The answer for one response.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ResponseVerdict {
+    /// Which.
+    pub kind: ResponseVerdictKind,
+    /// The stage it stops or is bent at.
+    pub stage: Option<StageName>,
+    /// Id of the check that names the fault.
+    pub check: Option<&'static str>,
+}
+
+/// The answer for one response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResponseVerdictKind {
+    /// It stops at a stage.
+    Stops,
+    /// It is bent, not stopped.
+    Bent,
+    /// Nothing that could be seen stops it.
+    NoFault,
+    /// It is not meant to run on this host, or at all.
+    NotMeant,
+}
+
+/// A check that was found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FindingEntry {
+    /// Its name over time.
+    pub fingerprint: Redacted,
+    /// Id of the check (`AR034`).
+    pub id: &'static str,
+    /// Slug of the check.
+    pub slug: &'static str,
+    /// The stage it belongs to.
+    pub stage: StageName,
+    /// What it does.
+    pub severity: SeverityName,
+    /// How sure it is.
+    pub confidence: ConfidenceName,
+    /// What it is about, `kind:value`.
+    pub subject: Redacted,
+    /// One sentence: what does not work, and why.
+    pub title: Redacted,
+    /// What Wazuh or the kernel does.
+    pub cause: Redacted,
+    /// Proof, the best first.
+    pub evidence: Vec<Evidence>,
+    /// Commands or edits that mend it.
+    pub remedy: Vec<Redacted>,
+    /// How to see that it is mended.
+    pub verify: Redacted,
+    /// Fingerprints of the findings that are seen because of it.
+    pub explains: Vec<Redacted>,
+    /// Fingerprint of the finding it is seen because of.
+    pub explained_by: Option<Redacted>,
+    /// Ids of the responses it stops or bends.
+    pub responses: Vec<Redacted>,
+    /// Place in the ranking, from 1; null when it is folded under another.
+    pub rank: Option<usize>,
+}
+
+/// What a finding does to a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeverityName {
+    /// Hygiene.
+    Advice,
+    /// Stops or bends it under conditions.
+    Warning,
+    /// Stops it.
+    Error,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfidenceName {
+    /// It may be so.
+    Possible,
+    /// It is probably so.
+    Likely,
+    /// Seen, or follows from Wazuh's source.
+    Proven,
+}
+
+/// One thing that can be looked up.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Evidence {
+    /// A line of a file.
+    Excerpt {
+        /// Path.
+        file: Redacted,
+        /// Line, from 1.
+        line: u64,
+        /// First marked byte of the line, from 1.
+        column: u64,
+        /// The line, or the part of a long one around the mark. Bytes that are no
+        /// text are U+FFFD.
+        text: Redacted,
+        /// What matters in `text`.
+        mark: Mark,
+        /// What it says.
+        label: Redacted,
+    },
+    /// Something read elsewhere: mode bits, a mount, a process.
+    Observation {
+        /// Where it was read.
+        source: Redacted,
+        /// What was read.
+        text: Redacted,
+    },
+}
+
+/// Characters of a text, the end not included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Mark {
+    /// First character, from 0.
+    pub start: usize,
+    /// Behind the last.
+    pub end: usize,
+}
+
+/// A check that could not be made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Unknown {
+    /// Id of the check.
+    pub check: &'static str,
+    /// Its slug.
+    pub slug: &'static str,
+    /// Ids of the responses it could not be made for.
+    pub responses: Vec<Redacted>,
+    /// Which kind of not knowing.
+    pub kind: GapName,
+    /// What would have been read.
+    pub source: Redacted,
+    /// Why it was not.
+    pub why: Redacted,
+}
+
+/// Which kind of not knowing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapName {
+    /// The caller may not look.
+    Denied,
+    /// Reading failed.
+    Failed,
+    /// This source does not hold it.
+    NotCollected,
+}
+
+/// Counts. Folded findings are not counted: one fault is one entry.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Findings that stop a response.
+    pub errors: usize,
+    /// Findings that bend one.
+    pub warnings: usize,
+    /// Hygiene.
+    pub advice: usize,
+    /// Checks that were made.
+    pub checks: usize,
+}
+
+/// How long it took, in milliseconds.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Timings {
+    /// Opening the source and finding the installation.
+    pub open_ms: f64,
+    /// Reading facts and running the probes.
+    pub probes_ms: f64,
+    /// Both.
+    pub total_ms: f64,
+}
+
+/// The document for a report.
+pub fn check(report: &Report<'_, '_>) -> Check {
+    let view = View { report };
+    let counts = report.counts();
+    let diagnosis = report.diagnosis;
+    Check {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool::this(),
+        host: view.host(),
+        verdict: report.verdict().into(),
+        headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
+        responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
+        findings: diagnosis.entries.iter().enumerate().flat_map(|(at, entry)| view.entry(at, entry)).collect(),
+        unknown: diagnosis.unknown.iter().map(|unknown| view.unknown(unknown)).collect(),
+        summary: Summary {
+            errors: counts.errors,
+            warnings: counts.warnings,
+            advice: counts.advice,
+            checks: diagnosis.checks,
+        },
+        timings: report.timings.map(|timings| Timings {
+            open_ms: timings.open,
+            probes_ms: timings.probes,
+            total_ms: timings.total,
+        }),
+    }
+}
+
+/// A document as it is printed: indented, one line feed at the end, harmless
+/// for a terminal.
+///
+/// # Errors
+///
+/// When serde refuses, which it does for no type of ours.
+pub fn to_text(document: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut text = super::escape::json(&serde_json::to_string_pretty(document)?);
+    text.push('\n');
+    Ok(text)
+}
+
+/// The JSON Schema of a document.
+pub fn schema<T: JsonSchema>() -> schemars::Schema {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+    // Fields that are always written are required also where they may be null.
+    settings.contract = schemars::generate::Contract::Serialize;
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+struct View<'a, 'h> {
+    report: &'a Report<'a, 'h>,
+}
+
+impl View<'_, '_> {
+    fn text(&self, text: impl AsRef<[u8]>) -> Redacted {
+        self.report.redactor.text(text)
+    }
+
+    fn ids(&self, responses: &[ResponseIndex]) -> Vec<Redacted> {
+        responses.iter().filter_map(|&index| self.report.facts.response(index)).map(|response| self.text(&response.id)).collect()
+    }
+
+    fn host(&self) -> Host {
+        let facts = self.report.facts;
+        let bare = facts.is_bare();
+        let label = if bare { facts.config().file.shown.clone() } else { facts.label() };
+        Host {
+            label: self.text(label),
+            source: if bare { Source::File } else { facts.source().into() },
+            home: (!bare).then(|| self.text(facts.install.home.display().to_string())),
+            home_named_by: (!bare).then(|| self.text(&facts.install.named_by)),
+            role: role(facts),
+            wazuh_version: facts.version().map(|version| self.text(version.to_string())),
+            contract: facts.contract().into(),
+            agent: facts
+                .install
+                .identity
+                .get()
+                .map(|identity| Agent { id: self.text(&identity.id), name: self.text(&identity.name) }),
+            reader_uid: facts.reader_uid(),
+            as_root: facts.reader_uid() == 0,
+        }
+    }
+
+    fn response(&self, result: &engine::ResponseResult) -> Option<Response> {
+        let response = self.report.facts.response(result.index)?;
+        let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| self.text(bytes));
+        Some(Response {
+            id: self.text(&response.id),
+            name: self.text(&response.name),
+            command: optional(&response.command),
+            executable: optional(&response.executable),
+            timeout: response.timeout,
+            place: response.place.as_ref().map(|place| Place { file: self.text(&place.file), line: place.line }),
+            runs: response.runs.into(),
+            stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
+            verdict: result.verdict.into(),
+        })
+    }
+
+    fn stage(&self, stage: &engine::StageResult) -> StageEntry {
+        StageEntry {
+            stage: stage.stage.into(),
+            state: stage.state.into(),
+            basis: stage.basis.map(Into::into),
+            reason: stage.reason.as_ref().map(|reason| self.text(reason)),
+        }
+    }
+
+    fn entry(&self, at: usize, entry: &engine::Entry) -> Vec<FindingEntry> {
+        let cause = self.text(entry.finding.fingerprint());
+        let explains = entry.folded.iter().map(|finding| self.text(finding.fingerprint())).collect();
+        let mut all = vec![self.finding(&entry.finding, Some(at + 1), explains, None)];
+        all.extend(entry.folded.iter().map(|finding| self.finding(finding, None, Vec::new(), Some(cause.clone()))));
+        all
+    }
+
+    fn finding(
+        &self,
+        finding: &Finding,
+        rank: Option<usize>,
+        explains: Vec<Redacted>,
+        explained_by: Option<Redacted>,
+    ) -> FindingEntry {
+        let check = finding.check.check();
+        FindingEntry {
+            fingerprint: self.text(finding.fingerprint()),
+            id: check.id,
+            slug: check.slug,
+            stage: check.stage.into(),
+            severity: finding.severity.into(),
+            confidence: finding.confidence.into(),
+            subject: self.text(subject(&finding.subject)),
+            title: self.text(&finding.title),
+            cause: self.text(&finding.cause),
+            evidence: finding.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            remedy: if finding.remedy.is_empty() {
+                vec![self.text(check.fix)]
+            } else {
+                finding.remedy.iter().map(|remedy| self.text(remedy)).collect()
+            },
+            verify: self.text(if finding.verify.is_empty() { check.verify } else { &finding.verify }),
+            explains,
+            explained_by,
+            responses: self.ids(&finding.responses),
+            rank,
+        }
+    }
+
+    fn evidence(&self, evidence: &findings::Evidence) -> Evidence {
+        match evidence {
+            findings::Evidence::Excerpt { file, line, column, text, mark, label } => Evidence::Excerpt {
+                file: self.text(file),
+                line: *line,
+                column: *column,
+                mark: characters(&self.report.redactor.hide(text), mark),
+                text: self.text(text),
+                label: self.text(label),
+            },
+            findings::Evidence::Observation { source, text } => {
+                Evidence::Observation { source: self.text(source), text: self.text(text) }
+            }
+        }
+    }
+
+    fn unknown(&self, unknown: &engine::Unknown) -> Unknown {
+        let check = unknown.check.check();
+        Unknown {
+            check: check.id,
+            slug: check.slug,
+            responses: self.ids(&unknown.responses),
+            kind: unknown.gap.kind.into(),
+            source: self.text(&unknown.gap.source),
+            why: self.text(&unknown.gap.why),
+        }
+    }
+}
+
+/// `kind:value`; of a place in a file, the path and the line.
+fn subject(subject: &Subject) -> String {
+    subject.to_string()
+}
+
+/// Whose installation it is, as far as that is known.
+pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
+    match facts.install.kind.get()? {
+        Kind::Agent => Some(RoleName::Agent),
+        Kind::Local => Some(RoleName::Local),
+        Kind::Server if facts.role() == Role::Manager && facts.is_worker() => Some(RoleName::Worker),
+        Kind::Server => Some(RoleName::Manager),
+    }
+}
+
+/// A mark in bytes as a mark in characters of the text those bytes become. A
+/// character that is marked in part is marked.
+fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
+    let (mut at, mut start, mut end) = (0, 0, 0);
+    let mut step = |length: usize| {
+        at += length;
+        start += usize::from(at <= mark.start);
+        end += usize::from(at - length < mark.end);
+    };
+    for chunk in bytes.utf8_chunks() {
+        chunk.valid().chars().for_each(|character| step(character.len_utf8()));
+        if !chunk.invalid().is_empty() {
+            step(chunk.invalid().len());
+        }
+    }
+    Mark { start, end: end.max(start) }
+}
+
+/// Redacted text of a redactor, for tests and other documents.
+pub(super) fn optional(redactor: &Redactor, bytes: Option<&Vec<u8>>) -> Option<Redacted> {
+    bytes.map(|bytes| redactor.text(bytes))
+}
+
+impl From<Verdict> for VerdictName {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Ok,
+            Verdict::Warnings => Self::Warnings,
+            Verdict::Stopped => Self::Stopped,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<SourceKind> for Source {
+    fn from(kind: SourceKind) -> Self {
+        match kind {
+            SourceKind::Live => Self::Live,
+            SourceKind::Tree => Self::Tree,
+            SourceKind::Capture => Self::Capture,
+        }
+    }
+}
+
+impl From<crate::wazuh::version::Contract> for ContractName {
+    fn from(contract: crate::wazuh::version::Contract) -> Self {
+        use crate::wazuh::version::Contract;
+        match contract {
+            Contract::Args => Self::Args,
+            Contract::Json4 => Self::Json4,
+            Contract::Json5 => Self::Json5,
+        }
+    }
+}
+
+impl From<Runs> for RunsName {
+    fn from(runs: Runs) -> Self {
+        match runs {
+            Runs::Here => Self::Here,
+            Runs::HereAndThere => Self::HereAndThere,
+            Runs::There => Self::There,
+            Runs::Nowhere => Self::Nowhere,
+            Runs::OtherSystem(_) => Self::OtherSystem,
+        }
+    }
+}
+
+impl From<findings::Stage> for StageName {
+    fn from(stage: findings::Stage) -> Self {
+        use findings::Stage;
+        match stage {
+            Stage::Config => Self::Config,
+            Stage::Trigger => Self::Trigger,
+            Stage::Dispatch => Self::Dispatch,
+            Stage::Deliver => Self::Deliver,
+            Stage::Resolve => Self::Resolve,
+            Stage::Launch => Self::Launch,
+            Stage::Contract => Self::Contract,
+            Stage::Effect => Self::Effect,
+            Stage::Revert => Self::Revert,
+            Stage::Feedback => Self::Feedback,
+        }
+    }
+}
+
+impl From<State> for StateName {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pass => Self::Pass,
+            State::Fail => Self::Fail,
+            State::Warn => Self::Warn,
+            State::Blocked => Self::Blocked,
+            State::NotApplicable => Self::NotApplicable,
+            State::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<engine::Basis> for BasisName {
+    fn from(basis: engine::Basis) -> Self {
+        match basis {
+            engine::Basis::Static => Self::Static,
+            engine::Basis::Observed => Self::Observed,
+        }
+    }
+}
+
+impl From<engine::Verdict> for ResponseVerdict {
+    fn from(verdict: engine::Verdict) -> Self {
+        let at = |kind, stage: findings::Stage, check: CheckId| Self {
+            kind,
+            stage: Some(stage.into()),
+            check: Some(check.check().id),
+        };
+        let plain = |kind| Self { kind, stage: None, check: None };
+        match verdict {
+            engine::Verdict::Stops(stage, check) => at(ResponseVerdictKind::Stops, stage, check),
+            engine::Verdict::Bent(stage, check) => at(ResponseVerdictKind::Bent, stage, check),
+            engine::Verdict::NoFault => plain(ResponseVerdictKind::NoFault),
+            engine::Verdict::NotMeant => plain(ResponseVerdictKind::NotMeant),
+        }
+    }
+}
+
+impl From<findings::Severity> for SeverityName {
+    fn from(severity: findings::Severity) -> Self {
+        match severity {
+            findings::Severity::Advice => Self::Advice,
+            findings::Severity::Warning => Self::Warning,
+            findings::Severity::Error => Self::Error,
+        }
+    }
+}
+
+impl From<findings::Confidence> for ConfidenceName {
+    fn from(confidence: findings::Confidence) -> Self {
+        match confidence {
+            findings::Confidence::Possible => Self::Possible,
+            findings::Confidence::Likely => Self::Likely,
+            findings::Confidence::Proven => Self::Proven,
+        }
+    }
+}
+
+impl From<GapKind> for GapName {
+    fn from(kind: GapKind) -> Self {
+        match kind {
+            GapKind::Denied => Self::Denied,
+            GapKind::Failed => Self::Failed,
+            GapKind::NotCollected => Self::NotCollected,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The forms of a report: text for people, JSON for programs.
+//!
+//! Decides nothing: what is wrong, how bad it is and what comes first was settled
+//! by the engine. Everything goes out as one string that the command line prints.
+
+pub mod catalogue;
+pub mod escape;
+pub mod json;
+pub mod page;
+pub mod show;
+pub mod text;
+
+use std::collections::BTreeSet;
+
+use crate::engine::Diagnosis;
+use crate::facts::{COLLECTORS, Facts};
+use crate::findings::Severity;
+use crate::host::Gap;
+use crate::redact::Redactor;
+
+/// The program's name in its reports.
+pub const TOOL: &str = "ar-doctor";
+
+/// Its version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Everything a report is made of.
+#[derive(Clone, Copy)]
+pub struct Report<'a, 'h> {
+    /// What was read.
+    pub facts: &'a Facts<'h>,
+    /// What was found.
+    pub diagnosis: &'a Diagnosis,
+    /// What all text passes.
+    pub redactor: &'a Redactor,
+    /// Only this response was asked for.
+    pub response: Option<&'a str>,
+    /// How long it took, where that is asked for.
+    pub timings: Option<Timings>,
+}
+
+/// How long the parts of a run took, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timings {
+    /// Opening the source and finding the installation.
+    pub open: f64,
+    /// Reading facts and running the probes.
+    pub probes: f64,
+    /// Both.
+    pub total: f64,
+}
+
+/// The answer of a run in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong, and all that belongs to this side was seen.
+    Ok,
+    /// Something bends a response.
+    Warnings,
+    /// Something stops a response.
+    Stopped,
+    /// Nothing was found, and not all could be seen.
+    Unknown,
+}
+
+/// How many findings of each severity there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// They stop a response.
+    pub errors: usize,
+    /// They bend one.
+    pub warnings: usize,
+    /// Hygiene.
+    pub advice: usize,
+}
+
+impl Report<'_, '_> {
+    /// Findings by severity. Folded ones do not count: one fault is one entry.
+    pub fn counts(&self) -> Counts {
+        let of = |severity| {
+            self.diagnosis.entries.iter().filter(|entry| entry.finding.severity == severity).count()
+        };
+        Counts {
+            errors: of(Severity::Error),
+            warnings: of(Severity::Warning),
+            advice: of(Severity::Advice),
+        }
+    }
+
+    /// The answer in one word.
+    pub fn verdict(&self) -> Verdict {
+        match self.diagnosis.worst() {
+            Some(Severity::Error) => Verdict::Stopped,
+            Some(Severity::Warning) => Verdict::Warnings,
+            Some(Severity::Advice) | None if self.is_incomplete() => Verdict::Unknown,
+            Some(Severity::Advice) | None => Verdict::Ok,
+        }
+    }
+
+    /// Whether something that belongs to this side was not seen.
+    pub fn is_incomplete(&self) -> bool {
+        is_incomplete(self.facts, self.diagnosis)
+    }
+
+    /// Why something was not seen, each reason once: those of the checks, then
+    /// those of what is read for every report.
+    pub fn gaps(&self) -> Vec<Gap> {
+        let mut seen = BTreeSet::new();
+        let of_checks = self.diagnosis.unknown.iter().map(|unknown| unknown.gap.clone());
+        let mut gaps: Vec<Gap> = of_checks.chain(collector_gaps(self.facts)).filter(|gap| seen.insert(gap.clone())).collect();
+        gaps.sort();
+        gaps
+    }
+
+    /// Checks that could not be made for some response.
+    pub fn checks_not_made(&self) -> usize {
+        self.diagnosis.unknown.iter().map(|unknown| unknown.check).collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// Whether something that belongs to this side was not seen: a check could not
+/// be made, a probe failed, or something that every report reads was not read.
+pub fn is_incomplete(facts: &Facts<'_>, diagnosis: &Diagnosis) -> bool {
+    diagnosis.incomplete() || facts.install.sealed.is_some() || collector_gaps(facts).next().is_some()
+}
+
+fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {
+    // Whoever gives a bare file asks about that file; the rest is not missing.
+    let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
+    asked.iter().filter_map(|(_, gap)| gap(facts))
+}

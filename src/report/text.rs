@@ -1,0 +1,774 @@
+//! The text report of `check`: first one sentence a tired person can act on, then
+//! the proof, then the rest. What passed is shown with `-v`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::escape;
+use super::page::{Page, Text, Tone};
+use super::{Report, TOOL, VERSION};
+use crate::engine::{Basis, Entry, ResponseResult, StageResult, State, Verdict};
+use crate::findings::{Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
+use crate::host::{GapKind, SourceKind};
+use crate::redact::Redactor;
+use crate::wazuh::install::Kind;
+use crate::wazuh::ossec_conf::Role;
+use crate::wazuh::version::Contract;
+
+/// Rows of the grid without `-v`.
+const ROWS: usize = 12;
+
+/// Responses without trouble among them, for contrast.
+const CONTRAST: usize = 2;
+
+/// Folded findings of one entry, names, sources: so many without `-v`.
+const SHORT_LIST: usize = 5;
+
+/// Lines of the cause below the headline.
+const HEADLINE_CAUSE: usize = 2;
+
+/// Column of the text beside `why`, `fix`, `verify`.
+const BESIDE: usize = 8;
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Advice, passed stages, all of every list.
+    pub verbose: bool,
+    /// Only the headline.
+    pub quiet: bool,
+    /// The ranking key of every entry.
+    pub why: bool,
+}
+
+/// Writes the report.
+pub fn write(report: &Report<'_, '_>, options: Options, page: &mut Page) {
+    let writer = Writer { report, options };
+    if options.quiet {
+        for line in writer.headline().wrapped(usize::MAX) {
+            page.line(&line);
+        }
+        return;
+    }
+    writer.header(page);
+    let entries = writer.entries();
+    let troubled = writer.shown_rows();
+    if entries.is_empty() && troubled.is_empty() && !writer.has_blind_spots() {
+        page.line(&writer.headline());
+        page.line(&writer.short_footer());
+        return;
+    }
+    page.blank();
+    writer.headline_block(page);
+    writer.grid(page, &troubled);
+    for (at, entry) in entries.iter().enumerate() {
+        writer.entry(page, at, entry);
+    }
+    page.blank();
+    writer.footer(page);
+}
+
+struct Writer<'a, 'h> {
+    report: &'a Report<'a, 'h>,
+    options: Options,
+}
+
+impl Writer<'_, '_> {
+    fn host(&self, text: impl AsRef<[u8]>) -> Text {
+        Text::new().host(&self.report.redactor.text(text))
+    }
+
+    // ---- header and headline ----
+
+    fn header(&self, page: &mut Page) {
+        let facts = self.report.facts;
+        let mut parts = vec![Text::new().toned(Tone::Strong, TOOL).own(" ").own(VERSION)];
+        if facts.is_bare() {
+            let role = match facts.role() {
+                Role::Manager => " as a manager reads it",
+                Role::Agent => " as an agent reads it",
+            };
+            parts.push(self.host(facts.config().file.shown.as_bytes()).own(role));
+        } else {
+            parts.push(self.who());
+        }
+        parts.push(match facts.version() {
+            Some(version) => Text::new().own("Wazuh ").and(self.host(version.to_string())),
+            None if facts.is_bare() => Text::new().own("newest Wazuh 4.x"),
+            None => Text::new().own("Wazuh, version unknown"),
+        });
+        if !facts.is_bare() {
+            parts.push(self.host(facts.install.home.display().to_string()));
+            if self.options.verbose {
+                parts.push(Text::new().own("named by ").and(self.host(&facts.install.named_by)));
+            }
+            if facts.source() != SourceKind::Live {
+                parts.push(self.host(facts.label()));
+            }
+            if facts.source() != SourceKind::Capture {
+                parts.push(match facts.reader_uid() {
+                    0 => Text::new().own("as root"),
+                    uid => Text::new().own("as uid ").number(uid),
+                });
+            }
+        }
+        page.line(&Text::new().list(parts, "   "));
+    }
+
+    /// `agent 003 web-01`, `manager siem-1`.
+    fn who(&self) -> Text {
+        let facts = self.report.facts;
+        if let Some(identity) = facts.install.identity.get() {
+            return Text::new().own("agent ").and(self.host(format!("{} {}", identity.id, identity.name)));
+        }
+        let role = match facts.install.kind.get() {
+            Some(Kind::Agent) => "agent",
+            Some(Kind::Local) => "local manager",
+            Some(Kind::Server) if facts.is_worker() => "worker",
+            Some(Kind::Server) => "manager",
+            None => "kind unknown",
+        };
+        match facts.machine().get().filter(|machine| !machine.hostname.is_empty()) {
+            Some(machine) => Text::new().own(role).own(" ").and(self.host(&machine.hostname)),
+            None => Text::new().own(role),
+        }
+    }
+
+    /// The finding the report begins with.
+    fn first(&self) -> Option<&Entry> {
+        self.report.diagnosis.entries.first().filter(|entry| entry.finding.severity > Severity::Advice)
+    }
+
+    fn headline(&self) -> Text {
+        let facts = self.report.facts;
+        let diagnosis = self.report.diagnosis;
+        if let Some(entry) = self.first() {
+            let tone = tone_of(entry.finding.severity);
+            return self.host(&entry.finding.title).all(tone);
+        }
+        if facts.install.sealed.is_some() {
+            let home = self.host(facts.install.home.display().to_string());
+            return home.own(" may not be entered: nothing below it could be examined.").all(Tone::Warn);
+        }
+        let checks = Text::new().counted(diagnosis.checks, "check");
+        let responses = diagnosis.responses.len();
+        if self.has_blind_spots() {
+            let not_made = self.report.checks_not_made();
+            let text = Text::new()
+                .own("No fault found in what could be read: ")
+                .counted(responses, "response")
+                .own(", ")
+                .and(checks);
+            return if not_made == 0 {
+                text.own(".")
+            } else {
+                text.own(", of which ").count(not_made).own(" could not be made for all of them.")
+            };
+        }
+        if responses == 0 && self.report.response.is_none() && self.responses_are_known() {
+            return Text::new().own("No active response is configured, so none runs: ").and(checks).own(".");
+        }
+        let text = Text::new().toned(Tone::Good, "No fault found");
+        let text = if self.report.is_incomplete() && !facts.is_bare() { text.own(" in what this source holds") } else { text };
+        if facts.is_bare() && responses == 0 {
+            return text.own(" in the file: ").and(checks).own(".");
+        }
+        let text = text.own(": ").counted(responses, "response");
+        let idle = diagnosis.responses.iter().filter(|result| result.verdict == Verdict::NotMeant).count();
+        let text = match idle {
+            0 => text,
+            all if all == responses => text.own(" (not in force here)"),
+            some => text.own(" (").count(some).own(" not in force here)"),
+        };
+        text.own(", ").and(checks).own(".")
+    }
+
+    /// Whether the file that names the responses was read.
+    fn responses_are_known(&self) -> bool {
+        let facts = self.report.facts;
+        match (facts.role(), facts.contract()) {
+            (Role::Agent, Contract::Json5) => facts.bin_names().get().is_some(),
+            (Role::Agent, _) => facts.ar_conf().read.is_some(),
+            (Role::Manager, _) => facts.config().read.is_some(),
+        }
+    }
+
+    fn headline_block(&self, page: &mut Page) {
+        page.paragraph(2, &self.headline());
+        if let Some(entry) = self.first() {
+            let mut lines = self.host(&entry.finding.cause).wrapped(page.width().saturating_sub(6));
+            let cut = lines.len() > HEADLINE_CAUSE;
+            lines.truncate(HEADLINE_CAUSE);
+            let count = lines.len();
+            for (at, line) in lines.into_iter().enumerate().filter(|(_, line)| !line.is_empty()) {
+                let line = if cut && at + 1 == count { line.own(" ...") } else { line };
+                page.indented(2, &line);
+            }
+        } else if self.report.facts.install.sealed.is_some() {
+            page.indented(2, &self.run_as_root());
+        }
+    }
+
+    fn run_as_root(&self) -> Text {
+        if self.report.facts.reader_uid() == 0 {
+            Text::new().own("Even root was refused: a security module or a container stands before it.")
+        } else {
+            Text::new().own("Run it as root: sudo ar-doctor check")
+        }
+    }
+
+    // ---- the grid ----
+
+    /// Responses the grid shows, in the order of their file.
+    fn shown_rows(&self) -> Vec<&ResponseResult> {
+        let results = &self.report.diagnosis.responses;
+        if self.options.verbose {
+            return results.iter().collect();
+        }
+        if !results.iter().any(is_troubled) {
+            return Vec::new();
+        }
+        let mut contrast = 0;
+        results
+            .iter()
+            .filter(|result| {
+                is_troubled(result) || result.verdict == Verdict::NoFault && {
+                    contrast += 1;
+                    contrast <= CONTRAST
+                }
+            })
+            .collect()
+    }
+
+    fn grid(&self, page: &mut Page, rows: &[&ResponseResult]) {
+        if rows.is_empty() {
+            return;
+        }
+        let limit = if self.options.verbose { rows.len() } else { ROWS };
+        let rows_shown = &rows[..rows.len().min(limit)];
+        let names: Vec<Text> = rows_shown.iter().map(|result| self.name(result.index)).collect();
+        let widths: Vec<usize> = Stage::ALL
+            .iter()
+            .enumerate()
+            .map(|(at, stage)| {
+                let cells = rows_shown.iter().filter_map(|result| result.stages.get(at)).map(|stage| cell(stage).0.len());
+                cells.chain([stage.name().len()]).max().unwrap_or_default()
+            })
+            .collect();
+        let name_column = names.iter().map(Text::columns).max().unwrap_or_default().max(16) + 2;
+        page.blank();
+        let heads = Stage::ALL.iter().zip(&widths).map(|(stage, width)| centered(stage.name(), Tone::Dim, *width));
+        page.indented(2, &Text::new().pad(name_column).list(heads, " "));
+        for (result, name) in rows_shown.iter().zip(names) {
+            let cells = result.stages.iter().zip(&widths).map(|(stage, width)| {
+                let (text, tone) = cell(stage);
+                centered(text, tone, *width)
+            });
+            page.indented(2, &name.pad(name_column).list(cells, " "));
+        }
+        let hidden = self.report.diagnosis.responses.len() - rows_shown.len();
+        let all = self.report.response.is_none() || rows.len() > rows_shown.len();
+        if hidden > 0 && all {
+            page.indented(2, &Text::new().own("... and ").count(hidden).own(" more (-v)").all(Tone::Dim));
+        }
+        if self.options.verbose {
+            self.reasons(page, rows);
+        }
+    }
+
+    /// With `-v`, why a stage did not pass, for every response.
+    fn reasons(&self, page: &mut Page, rows: &[&ResponseResult]) {
+        page.blank();
+        for result in rows {
+            let mut by_reason: Vec<(&str, State, Vec<Stage>)> = Vec::new();
+            for stage in &result.stages {
+                let Some(reason) = &stage.reason else { continue };
+                match by_reason.iter_mut().find(|(known, state, _)| known == reason && *state == stage.state) {
+                    Some((_, _, stages)) => stages.push(stage.stage),
+                    None => by_reason.push((reason, stage.state, vec![stage.stage])),
+                }
+            }
+            for (reason, state, stages) in by_reason {
+                let stages = stages.into_iter().map(|stage| Text::new().own(stage.name()));
+                let text = self
+                    .name(result.index)
+                    .own("  ")
+                    .list(stages, ", ")
+                    .own(" ")
+                    .own(state.name())
+                    .own(": ")
+                    .and(self.host(reason));
+                page.paragraph(2, &text.all(Tone::Dim));
+            }
+        }
+    }
+
+    fn name(&self, index: ResponseIndex) -> Text {
+        self.report.facts.response(index).map_or_else(Text::new, |response| self.host(&response.name))
+    }
+
+    // ---- entries ----
+
+    fn entries(&self) -> Vec<&Entry> {
+        let entries = self.report.diagnosis.entries.iter();
+        entries.filter(|entry| self.options.verbose || entry.finding.severity > Severity::Advice).collect()
+    }
+
+    fn entry(&self, page: &mut Page, at: usize, entry: &Entry) {
+        let finding = &entry.finding;
+        let check = finding.check.check();
+        page.blank();
+        let tone = tone_of(finding.severity);
+        let head = Text::new().count(at + 1);
+        let head = Text::new()
+            .pad(2_usize.saturating_sub(head.columns()))
+            .and(head)
+            .own("  ")
+            .toned(Tone::Strong, check.id)
+            .own(" ")
+            .toned(Tone::Strong, check.slug)
+            .pad(30)
+            .own("  ")
+            .toned(tone, finding.severity.name())
+            .own(", ")
+            .own(finding.confidence.name());
+        let whom = self.whom(finding);
+        let head = if whom.is_empty() { head } else { head.pad(59).own("  ").and(whom) };
+        page.line(&head);
+        if at > 0 || self.first().is_none() {
+            page.paragraph(4, &self.host(&finding.title).all(Tone::Strong));
+        }
+        for evidence in &finding.evidence {
+            self.evidence(page, evidence);
+        }
+        self.folded(page, &entry.folded);
+        self.why(page, at, finding);
+        self.fix(page, finding);
+        self.verify(page, finding);
+        if self.options.why {
+            self.key(page, entry);
+        }
+    }
+
+    /// `stops custom-block600`.
+    fn whom(&self, finding: &Finding) -> Text {
+        if finding.responses.is_empty() {
+            return Text::new();
+        }
+        let verb = match (finding.severity, finding.confidence) {
+            (Severity::Error, Confidence::Proven) => "stops ",
+            (Severity::Error, _) => "would stop ",
+            (Severity::Warning, _) => "bends ",
+            (Severity::Advice, _) => "concerns ",
+        };
+        let count = finding.responses.len();
+        let text = Text::new().own(verb);
+        if count > 2 && count == self.report.facts.responses().len() {
+            return text.own("all ").count(count).own(" responses");
+        }
+        let shown = if self.options.verbose { count } else { count.min(3) };
+        let mut names: Vec<Text> = Vec::new();
+        for name in finding.responses.iter().map(|&index| self.name(index)) {
+            // Blocks with one command and timeout have one name.
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let more = names.len().saturating_sub(shown);
+        names.truncate(shown);
+        let text = text.list(names, ", ");
+        if more > 0 { text.own(" and ").count(more).own(" more") } else { text }
+    }
+
+    fn evidence(&self, page: &mut Page, evidence: &Evidence) {
+        match evidence {
+            Evidence::Excerpt { file, line, column, text, mark, label } => {
+                write_excerpt(self.report.redactor, page, (file, *line, *column), (text, mark), label);
+            }
+            Evidence::Observation { source, text } => {
+                page.paragraph(4, &self.host(source).own(": ").all(Tone::Dim).and(Text::new().own(" ")).and(self.host(text)));
+            }
+        }
+    }
+
+    fn folded(&self, page: &mut Page, folded: &[Finding]) {
+        let shown = if self.options.verbose { folded.len() } else { folded.len().min(SHORT_LIST) };
+        match folded {
+            [] => {}
+            [only] => {
+                let text = Text::new().own("also seen because of this: ").and(self.host(&only.title));
+                page.paragraph(4, &text);
+            }
+            several => {
+                page.indented(4, &Text::new().own("also seen because of this:"));
+                for finding in &several[..shown] {
+                    page.paragraph(6, &self.host(&finding.title));
+                }
+                if several.len() > shown {
+                    page.indented(6, &Text::new().own("... and ").count(several.len() - shown).own(" more (-v)"));
+                }
+            }
+        }
+    }
+
+    /// What Wazuh or the kernel does. The headline has said it of the first
+    /// entry, so there the catalogue's own reason stands.
+    fn why(&self, page: &mut Page, at: usize, finding: &Finding) {
+        let check = finding.check.check();
+        let said = at == 0
+            && self.first().is_some()
+            && self.host(&finding.cause).wrapped(page.width().saturating_sub(6)).len() <= HEADLINE_CAUSE;
+        let text = if said || finding.cause.is_empty() {
+            self.host(first_sentences(check.why, page.width()))
+        } else {
+            self.host(&finding.cause)
+        };
+        let source = match check.source.first() {
+            Some(source) => Text::new().own(" (").own(source).own(")"),
+            None => Text::new(),
+        };
+        page.labelled(4, "why", BESIDE, &text.and(source));
+    }
+
+    fn fix(&self, page: &mut Page, finding: &Finding) {
+        if finding.remedy.is_empty() {
+            return lines_beside(page, "fix", finding.check.check().fix);
+        }
+        let mut label = "fix";
+        for remedy in &finding.remedy {
+            // A command stays on its line, however long, so that it can be pasted.
+            for line in remedy.lines() {
+                let text = Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
+                page.indented(4, &text);
+                label = "";
+            }
+        }
+    }
+
+    fn verify(&self, page: &mut Page, finding: &Finding) {
+        if finding.verify.is_empty() {
+            return lines_beside(page, "verify", finding.check.check().verify);
+        }
+        for (at, line) in finding.verify.lines().enumerate() {
+            let label = if at == 0 { "verify" } else { "" };
+            let text = Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
+            page.indented(4, &text);
+        }
+    }
+
+    fn key(&self, page: &mut Page, entry: &Entry) {
+        let key = &entry.key;
+        let text = Text::new()
+            .own(key.severity.0.name())
+            .own(", ")
+            .own(key.confidence.0.name())
+            .own(", ")
+            .counted(key.stops.0, "response")
+            .own(", stage ")
+            .own(key.stage.name())
+            .own(", ");
+        let text = if key.position == usize::MAX {
+            text.own("no place in the configuration")
+        } else {
+            text.own("byte ").count(key.position).own(" of the configuration")
+        };
+        let text = text.own(", ").own(key.check.check().id).own(", ").and(self.host(&key.subject));
+        page.labelled(4, "rank", BESIDE, &text);
+    }
+
+    // ---- the footer ----
+
+    /// Whether something was refused or failed, which is more than a source that
+    /// cannot hold it.
+    fn has_blind_spots(&self) -> bool {
+        self.report.facts.install.sealed.is_some()
+            || !self.report.diagnosis.failed_probes.is_empty()
+            || self.report.gaps().iter().any(|gap| gap.kind != GapKind::NotCollected)
+    }
+
+    fn footer(&self, page: &mut Page) {
+        let stages = self.stages_not_seen();
+        let rows = self.shown_rows();
+        let starred = rows.iter().flat_map(|result| &result.stages).any(|stage| cell(stage).0 == "ok*");
+        if !stages.is_empty() {
+            let text = Text::new().own("? not seen from here: ").and(stages);
+            let text = if starred { text.own("   * static") } else { text };
+            page.paragraph(1, &text);
+        } else if starred {
+            page.indented(1, &Text::new().own("* static: read from files, not seen to happen"));
+        }
+        for (kind, label) in [
+            (GapKind::Denied, "? denied: "),
+            (GapKind::Failed, "? could not be read: "),
+            (GapKind::NotCollected, "? not collected: "),
+        ] {
+            self.gaps_of(page, kind, label);
+        }
+        page.indented(1, &self.totals());
+    }
+
+    fn gaps_of(&self, page: &mut Page, kind: GapKind, label: &'static str) {
+        let gaps: Vec<_> = self.report.gaps().into_iter().filter(|gap| gap.kind == kind).collect();
+        let mut sources: BTreeMap<String, String> = BTreeMap::new();
+        for gap in gaps {
+            sources.entry(gap.source).or_insert(gap.why);
+        }
+        if sources.is_empty() {
+            return;
+        }
+        let with_reason = kind == GapKind::Failed || self.options.verbose || self.report.facts.reader_uid() == 0;
+        let limit = if self.options.verbose { sources.len() } else { SHORT_LIST };
+        let more = sources.len().saturating_sub(limit);
+        let texts = sources.iter().take(limit).map(|(source, why)| {
+            let source = self.host(source);
+            if with_reason { source.own(" (").and(self.host(why)).own(")") } else { source }
+        });
+        let text = Text::new().own(label).list(texts, ", ");
+        let text = if more > 0 { text.own(" and ").count(more).own(" more") } else { text };
+        let checks: BTreeSet<_> =
+            self.report.diagnosis.unknown.iter().filter(|unknown| unknown.gap.kind == kind).map(|unknown| unknown.check).collect();
+        let text = match (kind, self.report.facts.reader_uid()) {
+            (GapKind::Denied, uid) if uid != 0 && checks.is_empty() => text.own(" (run as root)"),
+            (GapKind::Denied, uid) if uid != 0 => {
+                text.own(" (run as root: ").counted(checks.len(), "check").own(" more)")
+            }
+            _ => text,
+        };
+        page.paragraph(1, &text);
+    }
+
+    /// Stages that are on the other side or that no file tells of.
+    fn stages_not_seen(&self) -> Text {
+        let gaps: Vec<String> = self.report.diagnosis.unknown.iter().map(|unknown| unknown.gap.to_string()).collect();
+        let rows = self.shown_rows();
+        let all = &self.report.diagnosis.responses;
+        let results: Vec<&ResponseResult> = if rows.is_empty() { all.iter().collect() } else { rows };
+        let mut by_reason: Vec<(&str, Vec<Stage>)> = Vec::new();
+        for stage in results.iter().flat_map(|result| &result.stages) {
+            let Some(reason) = stage.reason.as_deref().filter(|_| stage.state == State::Unknown) else { continue };
+            if gaps.iter().any(|gap| gap == reason) {
+                continue;
+            }
+            match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, stages)) if stages.contains(&stage.stage) => {}
+                Some((_, stages)) => stages.push(stage.stage),
+                None => by_reason.push((reason, vec![stage.stage])),
+            }
+        }
+        let texts = by_reason.into_iter().map(|(reason, mut stages)| {
+            stages.sort_unstable();
+            let plural = stages.len() > 1;
+            let stages = Text::new().list(stages.into_iter().map(|stage| Text::new().own(stage.name())), ", ");
+            match reason.strip_prefix("not this side: ") {
+                Some(place) => {
+                    let text = stages.own(if plural { " are " } else { " is " }).and(self.host(place));
+                    if place == "on the manager" { text.own(" (run `ar-doctor check` there)") } else { text }
+                }
+                None => stages.own(": ").and(self.host(reason)),
+            }
+        });
+        Text::new().list(texts, "; ")
+    }
+
+    fn totals(&self) -> Text {
+        let counts = self.report.counts();
+        let text = Text::new()
+            .counted(counts.errors, "error")
+            .own(", ")
+            .counted(counts.warnings, "warning")
+            .own(", ")
+            .count(counts.advice)
+            .own(" advice");
+        let text = if counts.advice > 0 && !self.options.verbose { text.own(" (-v shows them).  ") } else { text.own(".  ") };
+        let text = text.counted(self.report.diagnosis.checks, "check");
+        match self.report.timings {
+            Some(timings) => text.own(" in ").and(self.host(format!("{:.1} ms", timings.total))).own("."),
+            None => text.own("."),
+        }
+    }
+
+    /// Totals and what was not seen on one line, for a report without trouble.
+    fn short_footer(&self) -> Text {
+        let counts = self.report.counts();
+        let mut parts = vec![match counts.advice {
+            0 => Text::new().own("0 errors, 0 warnings."),
+            advice => Text::new().own("0 errors, 0 warnings, ").count(advice).own(" advice (-v shows them)."),
+        }];
+        let stages = self.stages_not_seen();
+        if !stages.is_empty() {
+            parts.push(Text::new().own("? not seen from here: ").and(stages).own("."));
+        }
+        let sources: BTreeSet<String> = self.report.gaps().into_iter().map(|gap| gap.source).collect();
+        if !sources.is_empty() {
+            let more = sources.len().saturating_sub(SHORT_LIST);
+            let text = Text::new().own("? not collected: ").list(sources.iter().take(SHORT_LIST).map(|source| self.host(source)), ", ");
+            parts.push(if more > 0 { text.own(" and ").count(more).own(" more.") } else { text.own(".") });
+        }
+        if let Some(timings) = self.report.timings {
+            parts.push(self.host(format!("{:.1} ms.", timings.total)));
+        }
+        Text::new().list(parts, "  ")
+    }
+}
+
+fn is_troubled(result: &ResponseResult) -> bool {
+    matches!(result.verdict, Verdict::Stops(..) | Verdict::Bent(..))
+}
+
+const fn tone_of(severity: Severity) -> Tone {
+    match severity {
+        Severity::Error => Tone::Fail,
+        Severity::Warning => Tone::Warn,
+        Severity::Advice => Tone::Strong,
+    }
+}
+
+/// A stage in the grid.
+const fn cell(stage: &StageResult) -> (&'static str, Tone) {
+    match (stage.state, stage.basis) {
+        (State::Pass, Some(Basis::Observed)) => ("ok", Tone::Good),
+        (State::Pass, _) => ("ok*", Tone::Good),
+        (State::Fail, _) => ("FAIL", Tone::Fail),
+        (State::Warn, _) => ("warn", Tone::Warn),
+        (State::Blocked, _) => ("blocked", Tone::Dim),
+        (State::NotApplicable, _) => ("-", Tone::Dim),
+        (State::Unknown, _) => ("?", Tone::Dim),
+    }
+}
+
+fn centered(text: &'static str, tone: Tone, width: usize) -> Text {
+    let left = width.saturating_sub(text.len()) / 2;
+    Text::new().pad(left).toned(tone, text).pad(width)
+}
+
+/// Lines of the catalogue beside a label. They are short enough by themselves.
+fn lines_beside(page: &mut Page, label: &'static str, text: &'static str) {
+    for (at, line) in text.trim_end().lines().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        page.indented(4, &Text::new().toned(Tone::Dim, label).pad(BESIDE).own(line));
+    }
+}
+
+/// As many whole sentences of a text as fit on about two lines, one at least.
+fn first_sentences(text: &str, width: usize) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let limit = width.saturating_mul(2);
+    let mut end = None;
+    for (at, _) in text.match_indices(". ") {
+        if end.is_some() && at >= limit {
+            break;
+        }
+        end = Some(at + 1);
+    }
+    match end {
+        Some(end) if text.len() > limit => text[..end].to_owned(),
+        _ => text,
+    }
+}
+
+/// Writes a line of a file with a caret under the bytes that matter. `place` is
+/// file, line and column of the mark; `text` is the line and the mark in it.
+pub(super) fn write_excerpt(
+    redactor: &Redactor,
+    page: &mut Page,
+    place: (&str, u64, u64),
+    text: (&[u8], &Range<usize>),
+    label: &str,
+) {
+    let (file, line, column) = place;
+    let (bytes, mark) = text;
+    let excerpt = Excerpt {
+        file: Text::new().host(&redactor.text(file)),
+        line,
+        is_cut: usize::try_from(column).is_ok_and(|column| column > mark.start + 1),
+        bytes: redactor.hide(bytes),
+        mark: mark.clone(),
+        label: Text::new().host(&redactor.text(label)),
+    };
+    excerpt.write(page);
+}
+
+/// See [`write_excerpt`].
+struct Excerpt {
+    file: Text,
+    line: u64,
+    is_cut: bool,
+    bytes: Vec<u8>,
+    mark: Range<usize>,
+    label: Text,
+}
+
+impl Excerpt {
+    fn write(self, page: &mut Page) {
+        let number = self.line.to_string();
+        let gutter = number.len().max(1);
+        let indent = 4;
+        page.indented(indent, &Text::new().toned(Tone::Dim, "--> ").and(self.file).own(":").number(self.line));
+        let bar = || Text::new().pad(gutter + 1).toned(Tone::Dim, "|");
+        page.indented(indent, &bar());
+        let room = page.width().saturating_sub(indent + gutter + 3).max(20);
+        let (text, from, columns) = window(&self.bytes, &self.mark, self.is_cut, room);
+        page.indented(indent, &Text::new().number(self.line).own(" ").toned(Tone::Dim, "|").own(" ").and(text));
+        let carets = Text::new().own("^").repeated(columns.max(1)).all(Tone::Fail);
+        let under = bar().own(" ").pad(gutter + 3 + from).and(carets);
+        let beside = under.columns() + 1;
+        if self.label.is_empty() {
+            page.indented(indent, &under);
+        } else if indent + beside + self.label.columns() <= page.width() {
+            page.indented(indent, &under.own(" ").and(self.label));
+        } else {
+            page.indented(indent, &under);
+            let width = page.width().saturating_sub(indent + gutter + 3).max(20);
+            for line in self.label.wrapped(width) {
+                page.indented(indent, &bar().own(" ").and(line));
+            }
+        }
+    }
+}
+
+/// The part of a line that fits, and the columns of the mark in it: text, first
+/// column, number of columns.
+fn window(bytes: &[u8], mark: &Range<usize>, is_cut: bool, room: usize) -> (Text, usize, usize) {
+    const CUT: &str = "...";
+    let cells = escape::cells(bytes, mark);
+    let is_marked = |cell: &escape::Cell| cell.bytes.start < mark.end && cell.bytes.end > mark.start;
+    let first = cells.iter().position(|cell| cell.bytes.end > mark.start).unwrap_or(cells.len());
+    let total: usize = cells.iter().map(|cell| cell.width).sum();
+    // Keep what is left of the mark where it fits, else just enough to see where it is.
+    let mut begin = 0;
+    if total > room {
+        let left: usize = cells[..first].iter().map(|cell| cell.width).sum();
+        let marked: usize = cells[first..].iter().filter(|cell| is_marked(cell)).map(|cell| cell.width).sum();
+        let mut surplus = (left + marked.min(room / 2) + 2 * CUT.len()).saturating_sub(room);
+        while surplus > 0 && begin < first {
+            surplus = surplus.saturating_sub(cells[begin].width);
+            begin += 1;
+        }
+    }
+    let mut text = Text::new();
+    let mut used = 0;
+    if begin > 0 || is_cut {
+        text = text.own(CUT);
+        used += CUT.len();
+    }
+    let mut from = None;
+    let mut columns = 0;
+    for (at, cell) in cells.iter().enumerate().skip(begin) {
+        if at == first {
+            from = Some(used);
+        }
+        let rest: usize = cells[at..].iter().map(|cell| cell.width).sum();
+        if used + rest > room && used + cell.width + CUT.len() > room {
+            text = text.own(CUT);
+            used += CUT.len();
+            break;
+        }
+        let tone = if is_marked(cell) { Tone::Strong } else { Tone::Plain };
+        if is_marked(cell) {
+            columns += cell.width;
+        }
+        text = text.cell(tone, cell);
+        used += cell.width;
+    }
+    (text, from.unwrap_or(used), columns)
+}

@@ -1,0 +1,413 @@
+//! `etc/shared/ar.conf`: what analysisd writes into it on its own account, and what execd
+//! reads out of it.
+//!
+//! Model: `src/analysisd/active-response.c AR_ReadConfig` and
+//! `src/os_execd/exec.c ReadExecConfig`, 4.14.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use memchr::{memchr, memmem};
+
+use super::behavior::{AR_TABLE_CHECKED, NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING};
+use super::version::Version;
+use super::xml::Span;
+
+/// Where the executables of responses are looked for, below the home directory.
+pub const BIN_DIR: &str = "active-response/bin";
+
+/// Slots in execd's table (`src/headers/defs.h MAX_AR`, 4.14).
+pub const MAX_COMMANDS: usize = 64;
+
+/// Bytes of a command name that execd keeps (`OS_FLSIZE`).
+pub const MAX_NAME: usize = 256;
+
+/// Bytes of an executable that still fit behind [`BIN_DIR`] and a slash.
+pub const MAX_EXECUTABLE: usize = MAX_PATH - 20;
+
+/// Bytes of a path that execd keeps.
+const MAX_PATH: usize = 255;
+
+/// Bytes that one `fgets` takes (`OS_MAXSTR` less one).
+const MAX_CHUNK: usize = 65_535;
+
+/// A line that analysisd always writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// The command's name with the timeout.
+    pub name: &'static str,
+    /// The file.
+    pub executable: &'static str,
+}
+
+const fn line(name: &'static str, executable: &'static str) -> Builtin {
+    Builtin { name, executable }
+}
+
+const BUILTIN: &[Builtin] = &[
+    line("restart-ossec0", "restart-ossec.sh"),
+    line("restart-ossec0", "restart-ossec.cmd"),
+    line("restart-wazuh0", "restart-ossec.sh"),
+    line("restart-wazuh0", "restart-ossec.cmd"),
+    line("restart-wazuh0", "restart-wazuh"),
+    line("restart-wazuh0", "restart-wazuh.exe"),
+];
+
+/// The lines analysisd begins the file with, before it has read any configuration.
+pub fn builtin(version: Option<Version>) -> &'static [Builtin] {
+    if RESTART_WAZUH_LINES.holds(version) {
+        BUILTIN
+    } else {
+        BUILTIN.get(..2).unwrap_or_default()
+    }
+}
+
+/// The same lines as they stand in the file.
+pub fn builtin_text(version: Option<Version>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in builtin(version) {
+        push_line(&mut text, line.name.as_bytes(), line.executable.as_bytes(), 0);
+    }
+    text
+}
+
+/// Appends one line as analysisd writes it.
+pub(super) fn push_line(text: &mut Vec<u8>, name: &[u8], executable: &[u8], timeout: i32) {
+    text.extend_from_slice(name);
+    text.extend_from_slice(b" - ");
+    text.extend_from_slice(executable);
+    text.extend_from_slice(b" - ");
+    text.extend_from_slice(timeout.to_string().as_bytes());
+    text.push(b'\n');
+}
+
+/// One line execd takes for a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArLine {
+    /// Line in the file, from 1.
+    pub line: u64,
+    /// The line without its line feed.
+    pub span: Span,
+    /// The name, at most [`MAX_NAME`] bytes.
+    pub name: Vec<u8>,
+    /// Where the name stands in the file, uncut.
+    pub name_span: Span,
+    /// The executable as written.
+    pub executable: Vec<u8>,
+    /// Where it stands in the file.
+    pub executable_span: Span,
+    /// The path execd opens, below the home directory; none when it refuses the executable.
+    pub path: Option<Vec<u8>>,
+    /// The timeout as `atoi` reads it.
+    pub timeout: i32,
+    /// One of the lines analysisd always writes.
+    pub builtin: bool,
+}
+
+/// What execd does not like, or silently bends, in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LineProblem {
+    /// Begins with `!` or lacks a ` - `: skipped with ERROR 1313.
+    Malformed1313,
+    /// The name is longer than [`MAX_NAME`] bytes: cut, so no message can name it (ERROR
+    /// 1318 since 4.4.0).
+    NameTooLong,
+    /// The path is longer than 255 bytes: cut without a word.
+    ExecutableTooLong,
+    /// The executable leads out of its directory: ERROR, no path.
+    Traversal,
+    /// An earlier line, not one of analysisd's own, has the same name: the first one whose
+    /// file is there is used.
+    DuplicateName,
+    /// No room in the table even if the file of every line is there once: ignored (ERROR
+    /// 1319 since 4.14.9), written past the table before.
+    BeyondTable,
+    /// Longer than one read: the rest is taken for another line.
+    Split,
+}
+
+/// The file as execd reads it, whatever is on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArConf {
+    /// The lines it takes, in order.
+    pub lines: Vec<ArLine>,
+    /// What is wrong: line, its span, the problem.
+    pub problems: Vec<(u64, Span, LineProblem)>,
+    /// The messages that do not depend on the disk, in order: ERROR 1313, 1318, traversal.
+    pub messages: Vec<Vec<u8>>,
+    /// How many slots are used when every executable is there, except those of other
+    /// systems among analysisd's own lines.
+    pub slots: usize,
+}
+
+/// One slot of execd's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The name a message has to give.
+    pub name: Vec<u8>,
+    /// The file execd starts; none when it was not there: then a message for the name is
+    /// dropped without a word.
+    pub path: Option<Vec<u8>>,
+    /// The timeout.
+    pub timeout: i32,
+    /// Index into [`ArConf::lines`] of the line that made the slot.
+    pub line: usize,
+    /// Index of the line whose file is used.
+    pub path_line: Option<usize>,
+}
+
+/// execd's table after one reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The slots in use.
+    pub slots: Vec<Slot>,
+    /// The first line for which there was no room.
+    pub overflow: Option<usize>,
+    /// Lines whose file was not there: on the first reading one INFO each.
+    pub not_present: Vec<usize>,
+}
+
+impl Table {
+    /// The slot a name resolves to (`GetCommandbyName`).
+    pub fn resolve(&self, name: &[u8]) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.name == name)
+    }
+}
+
+impl ArConf {
+    /// The table execd builds when exactly the paths that `present` accepts can be opened for
+    /// reading. A directory can, and the execute bit does not matter.
+    pub fn table(&self, present: impl Fn(&[u8]) -> bool) -> Table {
+        let mut table = Table::default();
+        let mut missing_by_name: HashMap<&[u8], (usize, bool)> = HashMap::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            let path = line.path.clone().filter(|path| present(path));
+            if path.is_none() && line.path.is_some() {
+                table.not_present.push(index);
+            }
+            // The first slot of the name without a file takes this one; else the line is
+            // dropped when its own file is missing; else it gets a slot of its own. Only the
+            // first slot of a name can be without a file.
+            match missing_by_name.get_mut(line.name.as_slice()) {
+                Some((slot, has_path)) => {
+                    if !*has_path {
+                        if let Some(slot) = table.slots.get_mut(*slot) {
+                            *has_path = path.is_some();
+                            slot.path_line = path.is_some().then_some(index);
+                            slot.path = path;
+                        }
+                        continue;
+                    }
+                    if path.is_none() {
+                        continue;
+                    }
+                }
+                None if table.slots.len() < MAX_COMMANDS => {
+                    missing_by_name.insert(&line.name, (table.slots.len(), path.is_some()));
+                }
+                None => {}
+            }
+            if table.slots.len() >= MAX_COMMANDS {
+                table.overflow = Some(index);
+                break;
+            }
+            table.slots.push(Slot {
+                name: line.name.clone(),
+                path_line: path.is_some().then_some(index),
+                path,
+                timeout: line.timeout,
+                line: index,
+            });
+        }
+        table
+    }
+
+    /// The lines of a name that are not analysisd's own.
+    pub fn lines_named<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = &'a ArLine> {
+        self.lines.iter().filter(move |line| line.name == name)
+    }
+}
+
+/// Reads the file.
+pub fn read(bytes: &[u8], version: Option<Version>) -> ArConf {
+    let mut reader = Reader {
+        version,
+        conf: ArConf { lines: Vec::new(), problems: Vec::new(), messages: Vec::new(), slots: 0 },
+    };
+    let mut at = 0;
+    let mut number = 1;
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let window = rest.get(..MAX_CHUNK).unwrap_or(rest);
+        let (taken, ended) = match memchr(b'\n', window) {
+            Some(feed) => (feed + 1, true),
+            None => (window.len(), window.len() == rest.len()),
+        };
+        let chunk = rest.get(..taken).unwrap_or_default();
+        if !ended {
+            let span = Span { start: at, end: at + taken };
+            reader.conf.problems.push((number, span, LineProblem::Split));
+        }
+        reader.chunk(chunk, at, number);
+        at += taken;
+        if chunk.ends_with(b"\n") {
+            number += 1;
+        }
+    }
+    reader.finish()
+}
+
+struct Reader {
+    version: Option<Version>,
+    conf: ArConf,
+}
+
+impl Reader {
+    fn chunk(&mut self, chunk: &[u8], at: usize, number: u64) {
+        let shown = chunk.strip_suffix(b"\n").unwrap_or(chunk);
+        let span = Span { start: at, end: at + shown.len() };
+        // A C string ends at the first NUL.
+        let text = chunk.split(|&byte| byte == 0).next().unwrap_or_default();
+        if let ControlFlow::Break(()) = self.line(text, at, span, number) {
+            self.conf.problems.push((number, span, LineProblem::Malformed1313));
+            self.conf
+                .messages
+                .push(b"(1313): Invalid active response config: 'etc/shared/ar.conf'.".to_vec());
+        }
+    }
+
+    fn line(&mut self, text: &[u8], at: usize, span: Span, number: u64) -> ControlFlow<()> {
+        const SEPARATOR: &[u8] = b" - ";
+        if text.starts_with(b"!") {
+            return ControlFlow::Break(());
+        }
+        let Some(name_end) = memmem::find(text, SEPARATOR) else {
+            return ControlFlow::Break(());
+        };
+        let full_name = text.get(..name_end).unwrap_or_default();
+        let name = full_name.get(..MAX_NAME).unwrap_or(full_name);
+        if name.len() < full_name.len() {
+            self.conf.problems.push((number, span, LineProblem::NameTooLong));
+            if NAME_TRUNCATED_1318.holds(self.version) {
+                self.conf.messages.push([b"(1318): Command name truncated ", name].concat());
+            }
+        }
+        let executable_at = name_end + SEPARATOR.len();
+        let rest = text.get(executable_at..).unwrap_or_default();
+        let Some(executable_length) = memmem::find(rest, SEPARATOR) else {
+            return ControlFlow::Break(());
+        };
+        let executable = rest.get(..executable_length).unwrap_or_default();
+        let timeout = rest.get(executable_length + SEPARATOR.len()..).unwrap_or_default();
+        let path = if leaves_its_folder(executable) {
+            self.conf.problems.push((number, span, LineProblem::Traversal));
+            let word: &[u8] =
+                if TRAVERSAL_SPELLING.holds(self.version) { b"traversal" } else { b"transversal" };
+            self.conf.messages.push(
+                [b"Active response command '", executable, b"' vulnerable to directory ", word, b" attack. Ignoring."]
+                    .concat(),
+            );
+            None
+        } else {
+            let mut path = BIN_DIR.as_bytes().to_vec();
+            path.push(b'/');
+            path.extend_from_slice(executable);
+            if path.len() > MAX_PATH {
+                self.conf.problems.push((number, span, LineProblem::ExecutableTooLong));
+                path.truncate(MAX_PATH);
+            }
+            Some(path)
+        };
+        let executable_start = at + executable_at;
+        self.conf.lines.push(ArLine {
+            line: number,
+            span,
+            name: name.to_vec(),
+            name_span: Span { start: at, end: at + name_end },
+            executable: executable.to_vec(),
+            executable_span: Span { start: executable_start, end: executable_start + executable.len() },
+            path,
+            timeout: atoi(timeout),
+            builtin: builtin(self.version)
+                .iter()
+                .any(|line| line.name.as_bytes() == name && line.executable.as_bytes() == executable),
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn finish(mut self) -> ArConf {
+        let mut own: HashMap<&[u8], ()> = HashMap::new();
+        let mut found = Vec::new();
+        for line in &self.conf.lines {
+            if !line.builtin && own.insert(&line.name, ()).is_some() {
+                found.push((line.line, line.span, LineProblem::DuplicateName));
+            }
+        }
+        // Elsewhere's executables among analysisd's own lines are never there.
+        let absent = |path: &[u8]| {
+            [".sh", ".cmd", ".exe"].iter().any(|suffix| {
+                path.ends_with(suffix.as_bytes())
+                    && (path.starts_with(b"active-response/bin/restart-ossec.")
+                        || path.starts_with(b"active-response/bin/restart-wazuh."))
+            })
+        };
+        let table = self.conf.table(|path| !absent(path));
+        self.conf.slots = table.slots.len();
+        if let Some(first) = table.overflow {
+            for line in self.conf.lines.get(first..).unwrap_or_default() {
+                found.push((line.line, line.span, LineProblem::BeyondTable));
+            }
+        }
+        self.conf.problems.extend(found);
+        self.conf.problems.sort_by_key(|(_, span, _)| span.start);
+        self.conf
+    }
+}
+
+/// Does execd cut the list off, or write past its table?
+pub fn overflow_is_checked(version: Option<Version>) -> bool {
+    AR_TABLE_CHECKED.holds(version)
+}
+
+/// True for `..`, `../x`, `x/..` and `x/../y` (`src/shared/file_op.c w_ref_parent_folder`, 4.14).
+pub fn leaves_its_folder(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|part| part == b"..")
+}
+
+/// C's `atoi` as glibc has it: blanks, a sign, digits, the rest ignored; what does not fit a
+/// long is the nearest long, of which the lowest 32 bits are kept.
+pub fn atoi(text: &[u8]) -> i32 {
+    let (number, _) = strtol(text);
+    #[expect(clippy::cast_possible_truncation, reason = "that is what the cast in C does")]
+    let low = number as i32;
+    low
+}
+
+/// C's `strtol` in base ten: the number and how many bytes it took.
+pub(super) fn strtol(text: &[u8]) -> (i64, usize) {
+    let blanks = text
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'))
+        .count();
+    let mut at = blanks;
+    let negative = match text.get(at) {
+        Some(b'-') => {
+            at += 1;
+            true
+        }
+        Some(b'+') => {
+            at += 1;
+            false
+        }
+        _ => false,
+    };
+    let digits_from = at;
+    let mut number = 0_i64;
+    while let Some(digit) = text.get(at).filter(|byte| byte.is_ascii_digit()) {
+        let digit = i64::from(digit - b'0');
+        number = number.saturating_mul(10);
+        number = if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) };
+        at += 1;
+    }
+    if at == digits_from { (0, 0) } else { (number, at) }
+}

@@ -1,0 +1,14 @@
+//! How Wazuh behaves, on bytes handed to it.
+//!
+//! No input or output, no opinion: what the daemons make of a file, not whether
+//! that is what its author wanted. Every fact cites Wazuh's source.
+
+pub mod ar_conf;
+pub mod behavior;
+pub mod install;
+pub mod launch;
+pub mod os_match;
+pub mod ossec_conf;
+pub mod stock;
+pub mod version;
+pub mod xml;

@@ -1,0 +1,77 @@
+//! Shared by the integration tests: base hosts, and running the engine on them.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::path::{Path, PathBuf};
+
+use ar_doctor::engine::{self, Diagnosis, Options};
+use ar_doctor::facts::{Facts, install};
+use ar_doctor::findings::{CheckId, Severity};
+use ar_doctor::host::Host;
+use ar_doctor::host::capture::CaptureHost;
+use ar_doctor::redact::Redactor;
+
+/// The base hosts, all healthy.
+pub const BASES: &[&str] = &[
+    "manager-4.14-debian",
+    "manager-4.9-rhel",
+    "manager-4.2-debian",
+    "agent-4.14-debian",
+    "agent-4.9-rhel",
+    "agent-4.2-debian",
+];
+
+/// Where a base host lies.
+pub fn base_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts").join(name)
+}
+
+/// A base host in memory, to be edited.
+pub fn base(name: &str) -> CaptureHost {
+    CaptureHost::open(&base_path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What one run says, without borrowed facts.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Entries as `SEVERITY id slug (confidence) title`, folded ones indented.
+    pub lines: Vec<String>,
+    /// Checks of the entries with their severity, ranked.
+    pub entries: Vec<(CheckId, Severity)>,
+    /// Every check found, folded ones too.
+    pub all: Vec<CheckId>,
+    /// What could not be found out.
+    pub unknown: Vec<String>,
+    /// The diagnosis itself.
+    pub diagnosis: Diagnosis,
+}
+
+/// Runs the engine on a host.
+pub fn diagnose(host: &dyn Host) -> Outcome {
+    let redactor = Redactor::new();
+    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let facts = Facts::new(host, &redactor, install);
+    let diagnosis = engine::run(&facts, &Options::default());
+    outcome(diagnosis)
+}
+
+fn outcome(diagnosis: Diagnosis) -> Outcome {
+    let mut lines = Vec::new();
+    for entry in &diagnosis.entries {
+        let line = |finding: &ar_doctor::findings::Finding| {
+            format!("{} {} ({}) {}", finding.severity, finding.check, finding.confidence, finding.title)
+        };
+        lines.push(line(&entry.finding));
+        lines.extend(entry.folded.iter().map(|folded| format!("    {}", line(folded))));
+    }
+    Outcome {
+        lines,
+        entries: diagnosis.entries.iter().map(|entry| (entry.finding.check, entry.finding.severity)).collect(),
+        all: diagnosis.findings().map(|finding| finding.check).collect(),
+        unknown: diagnosis
+            .unknown
+            .iter()
+            .map(|unknown| format!("{} {} {:?}", unknown.check, unknown.gap, unknown.responses))
+            .collect(),
+        diagnosis,
+    }
+}
