@@ -104,18 +104,9 @@ impl Redactor {
         Self::default()
     }
 
-    /// Marks the secrets in the bytes of a configuration file, whether or not
-    /// it is well formed, and remembers them.
-    pub fn mark_config(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut spans = Vec::new();
-        if let Some(element) = ELEMENT.as_ref() {
-            for found in element.captures_iter(bytes) {
-                if let Some(value) = found.get(1) {
-                    spans.push(value.range());
-                }
-            }
-        }
-        spans.extend(formats(bytes));
+    /// Remembers the secrets in the bytes of a file; [`secrets`] says where they are.
+    pub fn mark(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let spans = secrets(bytes);
         for span in &spans {
             self.remember(&bytes[span.clone()]);
         }
@@ -139,15 +130,8 @@ impl Redactor {
     /// columns and marks stay where they are.
     pub fn hide(&self, bytes: &[u8]) -> Vec<u8> {
         let mut hidden = bytes.to_vec();
-        for span in formats(bytes) {
+        for span in secrets(bytes) {
             hidden[span].fill(b'*');
-        }
-        if let Some(element) = ELEMENT.as_ref() {
-            for found in element.captures_iter(bytes) {
-                if let Some(value) = found.get(1) {
-                    hidden[value.range()].fill(b'*');
-                }
-            }
         }
         for secret in self.lock().iter() {
             for at in memchr::memmem::find_iter(bytes, secret) {
@@ -163,13 +147,17 @@ impl Redactor {
     }
 }
 
-fn formats(bytes: &[u8]) -> Vec<Range<usize>> {
+/// Where the secrets stand in the bytes of a file, whether or not it is well
+/// formed: in elements that hold one, and in formats that are one.
+pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
+    // The shortest format is a pair such as `token=abcd`.
     if bytes.len() < 8 {
         return Vec::new();
     }
-    FORMATS
-        .iter()
-        .flat_map(|format| format.captures_iter(bytes))
+    let element = ELEMENT.iter();
+    element
+        .chain(FORMATS.iter())
+        .flat_map(|pattern| pattern.captures_iter(bytes))
         .filter_map(|found| found.get(1).map(|value| value.range()))
         .collect()
 }
@@ -188,7 +176,7 @@ mod tests {
     fn an_element_is_hidden_where_it_stands_and_elsewhere() {
         let redactor = Redactor::new();
         let config = b"<cluster><key>\n fd3350b86d239654e34866ab3c4988a8 </key></cluster><key></key>";
-        let spans = redactor.mark_config(config);
+        let spans = redactor.mark(config);
         assert_eq!(spans.len(), 1);
         assert_eq!(&config[spans[0].clone()], b"fd3350b86d239654e34866ab3c4988a8");
         let elsewhere = redactor.text("see fd3350b86d239654e34866ab3c4988a8!");

@@ -74,7 +74,11 @@ impl FailOn {
     }
 }
 
-pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+pub(super) fn run(
+    global: &Global,
+    arguments: &Arguments,
+    redactor: &Redactor,
+) -> Result<u8, Failure> {
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
     let facts = source.facts(global, redactor)?;
@@ -91,13 +95,19 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         probes: milliseconds(total.saturating_sub(opened)),
         total: milliseconds(total),
     });
-    let report =
-        Report { facts: &facts, diagnosis: &diagnosis, redactor, response: arguments.response.as_deref(), timings };
+    let report = Report {
+        facts: &facts,
+        diagnosis: &diagnosis,
+        redactor,
+        response: arguments.response.as_deref(),
+        timings,
+    };
     let out = match arguments.format {
         Format::Json => json::to_text(&json::check(&report)).map_err(Failure::internal)?,
         Format::Text => {
             let mut page = terminal::page(global);
-            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
+            let options =
+                text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
             text::write(&report, options, &mut page);
             page.into_text()
         }
@@ -109,24 +119,39 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         worst: diagnosis.worst(),
         incomplete: report::is_incomplete(&facts, &diagnosis),
     };
-    Ok(exit::of_check(outcome, exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict }))
+    Ok(exit::of_check(
+        outcome,
+        exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict },
+    ))
 }
 
 /// A name that is no response's is a mistake on the command line, but only where
 /// the responses could be read, and nothing is wrong that hides them.
-fn refuse_unknown_name(facts: &Facts<'_>, diagnosis: &Diagnosis, name: &str) -> Result<(), Failure> {
+fn refuse_unknown_name(
+    facts: &Facts<'_>,
+    diagnosis: &Diagnosis,
+    name: &str,
+) -> Result<(), Failure> {
     let known = facts.responses();
-    if !diagnosis.responses.is_empty() || known.is_empty() && (!diagnosis.entries.is_empty() || report::is_incomplete(facts, diagnosis)) {
+    if !diagnosis.responses.is_empty()
+        || known.is_empty()
+            && (!diagnosis.entries.is_empty() || report::is_incomplete(facts, diagnosis))
+    {
         return Ok(());
     }
     let mut names: Vec<String> = known.iter().map(crate::facts::Response::shown).collect();
     names.sort_by_cached_key(|known| (strsim::damerau_levenshtein(known, name), known.clone()));
     names.dedup();
     if names.is_empty() {
-        return Err(Failure::usage(anyhow!("no active response is called '{name}': none is configured here")));
+        return Err(Failure::usage(anyhow!(
+            "no active response is called '{name}': none is configured here"
+        )));
     }
     let more = names.len().saturating_sub(8);
     names.truncate(8);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Err(Failure::usage(anyhow!("no active response is called '{name}'; there are: {}{more}", names.join(", "))))
+    Err(Failure::usage(anyhow!(
+        "no active response is called '{name}'; there are: {}{more}",
+        names.join(", ")
+    )))
 }

@@ -29,7 +29,11 @@ pub(super) struct Arguments {
     bare: Bare,
 }
 
-pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+pub(super) fn run(
+    global: &Global,
+    arguments: &Arguments,
+    redactor: &Redactor,
+) -> Result<u8, Failure> {
     let source = Source::open(global, &arguments.bare)?;
     let facts = source.facts(global, redactor)?;
     let Some(view) = View::new(&facts, redactor) else {
@@ -38,7 +42,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         return Err(match file.bytes.unknown() {
             Some(gap) => Failure::nothing(anyhow!("{path} could not be read: {}", gap.why)),
             // What is not there is not refused by this program but by the daemons.
-            None => Failure { status: exit::FOUND, error: anyhow!("{path} does not exist: no daemon starts without it") },
+            None => Failure {
+                status: exit::FOUND,
+                error: anyhow!("{path} does not exist: no daemon starts without it"),
+            },
         });
     };
     let out = match arguments.format {

@@ -14,7 +14,9 @@ use super::{Failure, Global};
 use crate::facts::{BareConfig, CONFIG_LIMIT, Facts, install};
 use crate::host::elf::Elf;
 use crate::host::live::LiveHost;
-use crate::host::{Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, open_source};
+use crate::host::{
+    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, open_source,
+};
 use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Version;
@@ -58,7 +60,7 @@ impl Source {
     pub(super) fn open(global: &Global, bare: &Bare) -> Result<Self, Failure> {
         if let (Some(config), Some(role)) = (&bare.config, bare.role) {
             let bytes = read(config).map_err(Failure::usage)?;
-            let shown = if is_stdin(config) { "(standard input)".to_owned() } else { config.display().to_string() };
+            let shown = config.display().to_string();
             let role = match role {
                 RoleArgument::Manager => Role::Manager,
                 RoleArgument::Agent => Role::Agent,
@@ -74,11 +76,16 @@ impl Source {
     }
 
     /// The facts about the one installation in it.
-    pub(super) fn facts<'a>(&'a self, global: &Global, redactor: &'a Redactor) -> Result<Facts<'a>, Failure> {
+    pub(super) fn facts<'a>(
+        &'a self,
+        global: &Global,
+        redactor: &'a Redactor,
+    ) -> Result<Facts<'a>, Failure> {
         if let Some(bare) = &self.bare {
             return Ok(Facts::bare(&NoHost, redactor, bare.clone()));
         }
-        let install = install::find(self.host.as_ref(), global.home.as_deref()).map_err(Failure::nothing)?;
+        let install =
+            install::find(self.host.as_ref(), global.home.as_deref()).map_err(Failure::nothing)?;
         Ok(Facts::new(self.host.as_ref(), redactor, install))
     }
 }
@@ -108,7 +115,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
             Some("a device")
         }
     };
-    let refuse = |what| anyhow!("{shown} is {what}; name a regular file, or use `-` for standard input");
+    let refuse =
+        |what| anyhow!("{shown} is {what}; name a regular file, or use `-` for standard input");
     if let Some(what) = kind(&fs::metadata(path).with_context(|| shown.to_string())?) {
         return Err(refuse(what));
     }
@@ -214,6 +222,7 @@ impl Host for NoHost {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -221,7 +230,7 @@ mod tests {
     fn only_a_regular_file_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ossec.conf");
-        std::fs::write(&path, b"<ossec_config/>").unwrap();
+        fs::write(&path, b"<ossec_config/>").unwrap();
         assert_eq!(read(&path).unwrap(), b"<ossec_config/>");
         let said = |path: &Path| format!("{:#}", read(path).unwrap_err());
         assert!(said(directory.path()).contains("is a directory"));

@@ -77,7 +77,9 @@ pub fn applies(facts: &Facts<'_>, check: CheckId) -> bool {
     let version = facts.version().is_none_or(|version| {
         check.applies_to((u32::from(version.major), u32::from(version.minor), u32::from(version.patch)))
     });
-    check.sides.contains(&side) && check.contracts.contains(&contract) && version
+    // A 5.x manager has no execd and no active-response/: nothing runs there.
+    let runs_nothing = side == Side::Manager && contract == In::Json5 && check.stage >= Stage::Resolve;
+    check.sides.contains(&side) && check.contracts.contains(&contract) && version && !runs_nothing
 }
 
 /// What a run may be told.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::elf::Elf;
-use crate::host::{Content, Fact, FileType, Host, Meta, Mount, Resolved, Value};
+use crate::host::{Content, Fact, FileType, Host, Meta, Mount, Resolved, TOO_MANY_LINKS, Value};
 use crate::wazuh::launch::{self, Program};
 
 /// How much of a script is read: its first line decides the launch, its text
@@ -26,6 +26,8 @@ pub struct Executable {
     pub target: Fact<Resolved>,
     /// The text of the link, when it is one.
     pub link: Fact<PathBuf>,
+    /// It is a link that leads in a circle; then there is no target.
+    pub circles: bool,
     /// Its first bytes.
     pub head: Fact<Content>,
     /// What those make it.
@@ -34,7 +36,8 @@ pub struct Executable {
     pub elf: Fact<Elf>,
     /// The mount the file lies on; absent when no line of the table covers it.
     pub mount: Fact<Mount>,
-    /// Every directory from `/` to the one that holds the file, links followed.
+    /// Every directory from `/` to the one that holds the entry, and to the one
+    /// that holds the file when a link leads elsewhere.
     pub directories: Vec<(PathBuf, Fact<Meta>)>,
 }
 
@@ -49,7 +52,13 @@ impl Executable {
 
     fn read_path(host: &dyn Host, name: &[u8], path: PathBuf, mounts: &Fact<Vec<Mount>>) -> Self {
         let entry = host.entry(&path);
-        let target = host.resolve(&path);
+        let mut target = host.resolve(&path);
+        let circles = entry.get().is_some_and(|meta| meta.file_type == FileType::Symlink)
+            && matches!(&target.value, Value::Failed(why) if why == TOO_MANY_LINKS);
+        if circles {
+            // To whoever opens it, nothing is there.
+            target.value = Value::Absent;
+        }
         let link = host.link_target(&path);
         let regular = target.get().is_some_and(|resolved| resolved.meta.file_type == FileType::Regular);
         let source = path.display().to_string();
@@ -68,15 +77,16 @@ impl Executable {
         };
         let real = target.get().map_or_else(|| path.clone(), |resolved| resolved.path.clone());
         let mount = mount_of(mounts, &real);
-        let directories = real
-            .ancestors()
-            .skip(1)
-            .collect::<Vec<_>>()
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let parent = host.resolve(parent).get().map_or_else(|| parent.to_owned(), |resolved| resolved.path.clone());
+        let mut above: Vec<&Path> = parent.ancestors().chain(real.ancestors().skip(1)).collect();
+        above.sort_unstable();
+        above.dedup();
+        let directories = above
             .into_iter()
-            .rev()
             .map(|directory| (directory.to_owned(), host.resolve(directory).map(|resolved| resolved.meta)))
             .collect();
-        Self { name: name.to_vec(), path, entry, target, link, head, program, elf, mount, directories }
+        Self { name: name.to_vec(), path, entry, target, link, circles, head, program, elf, mount, directories }
     }
 
     /// The path in reports.

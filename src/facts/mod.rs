@@ -8,12 +8,13 @@ pub mod response;
 
 use std::cell::OnceCell;
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value};
-use crate::redact::Redactor;
+use crate::redact::{self, Redactor};
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
@@ -44,6 +45,8 @@ pub struct TextFile {
     pub bytes: Fact<Vec<u8>>,
     /// Where its lines start.
     pub lines: LineIndex,
+    /// Where its secrets stand.
+    secrets: Vec<Range<usize>>,
 }
 
 impl TextFile {
@@ -55,7 +58,8 @@ impl TextFile {
     /// A text file whose bytes are known already.
     pub fn of_bytes(shown: String, path: PathBuf, bytes: Fact<Vec<u8>>) -> Self {
         let lines = LineIndex::new(bytes.get().map_or(&[], Vec::as_slice));
-        Self { shown, path, bytes, lines }
+        let secrets = redact::secrets(bytes.get().map_or(&[], Vec::as_slice));
+        Self { shown, path, bytes, lines, secrets }
     }
 
     /// Line of a byte offset, from 1.
@@ -71,6 +75,14 @@ impl TextFile {
         let whole = self.lines.line_span(line);
         let text = &bytes[whole.start.min(bytes.len())..whole.end.min(bytes.len())];
         let text = text.strip_suffix(b"\n").unwrap_or(text);
+        // Secrets are hidden before the line is cut: half of one is not recognised.
+        let mut text = text.to_vec();
+        for secret in &self.secrets {
+            let (start, end) = (secret.start.max(whole.start), secret.end.min(whole.start + text.len()));
+            if start < end {
+                text[start - whole.start..end - whole.start].fill(b'*');
+            }
+        }
         let from = (start - whole.start.min(start)).min(text.len());
         let to = (span.end.max(start) - whole.start.min(start)).clamp(from, text.len());
         // A long line is cut so that the mark stays inside.
@@ -335,7 +347,7 @@ impl<'h> Facts<'h> {
                 Fact::failed(source, format!("is larger than {limit} bytes, the most that is read"))
             }
             Value::Known(content) => {
-                self.redactor.mark_config(&content.bytes);
+                self.redactor.mark(&content.bytes);
                 Fact::known(source, content.bytes)
             }
             Value::Absent => Fact::absent(source),
@@ -350,7 +362,7 @@ impl<'h> Facts<'h> {
         self.config.get_or_init(|| {
             let file = match &self.bare {
                 Some(bare) => {
-                    self.redactor.mark_config(&bare.bytes);
+                    self.redactor.mark(&bare.bytes);
                     let bytes = Fact::known(bare.shown.clone(), bare.bytes.clone());
                     TextFile::of_bytes(bare.shown.clone(), PathBuf::from(&bare.shown), bytes)
                 }
@@ -462,7 +474,7 @@ impl<'h> Facts<'h> {
                 return self.config().file.bytes.as_ref().map(|_| Vec::new());
             };
             let entries = |kind| read.ruleset.iter().filter(move |entry| entry.kind == kind);
-            let mut files = Vec::new();
+            let mut paths = Vec::new();
             for (directories, excludes) in [
                 (RulesetKind::DecoderDir, RulesetKind::DecoderExclude),
                 (RulesetKind::RuleDir, RulesetKind::RuleExclude),
@@ -481,28 +493,13 @@ impl<'h> Facts<'h> {
                             excluded.value.text == name.as_bytes() || excluded.value.text == full.as_bytes()
                         });
                         if name.as_bytes().to_ascii_lowercase().ends_with(b".xml") && !excluded {
-                            files.push(self.ruleset_file(&directory.join(name)));
+                            paths.push(directory.join(name));
                         }
                     }
                 }
             }
-            Fact::known("ruleset", files)
+            Fact::known("ruleset", read_all(self.host, &self.install.home, &paths))
         })
-    }
-
-    fn ruleset_file(&self, path: &Path) -> RulesetFile {
-        let content = self.host.read(path, CONFIG_LIMIT);
-        let verdict = content.map(|content| match xml::parse(&content.bytes) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let bytes = Fact::known(path.display().to_string(), content.bytes);
-                let file = TextFile::of_bytes(self.shown(path), path.to_owned(), bytes);
-                let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });
-                let evidence = file.excerpt(at, String::from_utf8_lossy(&error.message));
-                Err((error, evidence))
-            }
-        });
-        RulesetFile { shown: self.shown(path), verdict }
     }
 
     /// Every response of this host, in the order of its file.
@@ -687,6 +684,41 @@ impl<'h> Facts<'h> {
             None => Fact::absent(path),
         }
     }
+}
+
+/// Reads ruleset files on as many threads as there are processors: there are
+/// some three hundred of them.
+fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<RulesetFile> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = paths.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = paths
+            .chunks(share)
+            .map(|paths| {
+                scope.spawn(move || paths.iter().map(|path| ruleset_file(host, home, path)).collect::<Vec<_>>())
+            })
+            .collect();
+        readers
+            .into_iter()
+            .flat_map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
+fn ruleset_file(host: &dyn Host, home: &Path, path: &Path) -> RulesetFile {
+    let shown = path.strip_prefix(home).unwrap_or(path).display().to_string();
+    let verdict = host.read(path, CONFIG_LIMIT).map(|content| {
+        let error = match xml::parse(&content.bytes) {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let bytes = Fact::known(path.display().to_string(), content.bytes);
+        let file = TextFile::of_bytes(shown.clone(), path.to_owned(), bytes);
+        let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });
+        let evidence = file.excerpt(at, String::from_utf8_lossy(&error.message));
+        Err((error, evidence))
+    });
+    RulesetFile { shown, verdict }
 }
 
 /// What could not be read, of all that is read for every report.

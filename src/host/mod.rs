@@ -20,6 +20,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use fact::{Fact, Gap, GapKind, Value};
+pub(crate) use walk::TOO_MANY_LINKS;
 
 /// What a directory entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -275,7 +276,7 @@ pub enum SourceKind {
 ///
 /// Paths are absolute and as the diagnosed host names them. Links are resolved
 /// inside the host and never out of it.
-pub trait Host {
+pub trait Host: Sync {
     /// What kind of source this is.
     fn kind(&self) -> SourceKind;
 

@@ -13,6 +13,7 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -93,6 +94,19 @@ pub(super) enum Last {
 pub(super) struct Walker {
     root: Result<OwnedFd, Errno>,
     follows_links: bool,
+    /// Directories walked to last: hundreds of files are read from one.
+    known: Mutex<VecDeque<Known>>,
+}
+
+/// How many directories are kept open.
+const MAX_KNOWN: usize = 8;
+
+/// A directory that was walked to.
+#[derive(Clone, Debug)]
+struct Known {
+    /// Its path, which holds no link.
+    path: PathBuf,
+    directory: Arc<OwnedFd>,
 }
 
 /// An entry that a walk arrived at.
@@ -109,7 +123,7 @@ struct Found<'a> {
 #[derive(Debug)]
 enum Step<'a> {
     Root(BorrowedFd<'a>),
-    Below(OwnedFd),
+    Below(Arc<OwnedFd>),
 }
 
 impl Step<'_> {
@@ -130,7 +144,7 @@ impl Walker {
     pub(super) fn new(root: &Path) -> Self {
         let flags = PASS | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = nix::fcntl::open(root, flags, Mode::empty());
-        Self { root, follows_links: true }
+        Self { root, follows_links: true, known: Mutex::default() }
     }
 
     /// The same walker, refusing every link on the way.
@@ -184,7 +198,9 @@ impl Walker {
     pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Content, Miss> {
         let (mut file, before) = self.open_regular(path)?;
         let io = |error: std::io::Error| io_miss(&error);
-        let mut bytes = Vec::new();
+        // One byte more than the file has, so that its end is met in one read.
+        let expected = meta(&before).size.min(limit).min(1 << 20) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
         (&mut file).take(limit).read_to_end(&mut bytes).map_err(io)?;
         let full = u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= limit;
         // Files of procfs have no size, so only trying shows whether they go on.
@@ -247,6 +263,9 @@ impl Walker {
             Ok(root) => root.as_fd(),
             Err(errno) => return Err(Miss::lookup(*errno, Path::new("/"))),
         };
+        if let Some(found) = self.in_known(path, last) {
+            return Ok(found);
+        }
         let mut stack: Vec<OwnedFd> = Vec::new();
         let mut real = PathBuf::from("/");
         let mut pending = VecDeque::new();
@@ -283,8 +302,12 @@ impl Walker {
                 continue;
             }
             if is_last {
+                let parent = stack.pop().map(Arc::new);
+                if let (Some(directory), 0) = (&parent, links) {
+                    self.remember(path, &real, directory);
+                }
                 real.push(&name);
-                let parent = stack.pop().map_or(Step::Root(root), Step::Below);
+                let parent = parent.map_or(Step::Root(root), Step::Below);
                 return Ok(Found { parent, name, path: real, stat });
             }
             if file_type != FileType::Directory {
@@ -300,14 +323,51 @@ impl Walker {
             real.push(&name);
         }
         // The root itself, or a directory reached through `..`.
-        let parent = stack.pop().map_or(Step::Root(root), Step::Below);
+        let parent = stack.pop().map_or(Step::Root(root), |fd| Step::Below(Arc::new(fd)));
         let stat = fstat(parent.fd()).map_err(|errno| Miss::lookup(errno, &real))?;
         Ok(Found { parent, name: OsString::from(HERE), path: real, stat })
     }
 }
 
+impl Walker {
+    /// An entry of a directory that was walked to before; none for a link that
+    /// is to be followed, and for what is not there: both are walked again.
+    fn in_known(&self, path: &Path, last: Last) -> Option<Found<'_>> {
+        let (asked, name) = (path.parent()?, path.file_name()?);
+        let known = self.lock().iter().find(|known| known.path == asked)?.clone();
+        let stat = fstatat(known.directory.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        if meta(&stat).file_type == FileType::Symlink && last == Last::Follow {
+            return None;
+        }
+        Some(Found {
+            parent: Step::Below(known.directory),
+            name: name.to_owned(),
+            path: known.path.join(name),
+            stat,
+        })
+    }
+
+    fn remember(&self, path: &Path, real: &Path, directory: &Arc<OwnedFd>) {
+        // Only a path that was walked as it stands: no `..`, no links.
+        let Some(asked) = path.parent().filter(|asked| *asked == real) else { return };
+        let mut known = self.lock();
+        if known.iter().any(|known| known.path == asked) {
+            return;
+        }
+        if known.len() == MAX_KNOWN {
+            known.pop_front();
+        }
+        known.push_back(Known { path: asked.to_owned(), directory: Arc::clone(directory) });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Known>> {
+        // The list is whole after every step, so a panic elsewhere spoils nothing.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The message of ELOOP.
-pub(super) const TOO_MANY_LINKS: &str = "too many levels of symbolic links";
+pub(crate) const TOO_MANY_LINKS: &str = "too many levels of symbolic links";
 
 impl Found<'_> {
     /// Opens the entry for reading, and makes sure it is the one that was found.

@@ -4,8 +4,10 @@
 use super::{Probe, block_subject, quote, resemblance};
 use crate::engine::Sink;
 use crate::facts::{Facts, Response, Runs, response};
-use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Subject, checks};
-use crate::wazuh::ossec_conf::{Configuration, Outcome, Problem, ProblemKind, ResponseBlock, Role};
+use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
+use crate::wazuh::ossec_conf::{
+    BlockKind, CommandBlock, Configuration, Outcome, Problem, ProblemKind, ResponseBlock, Role,
+};
 use crate::wazuh::stock::STOCK_COMMANDS;
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
@@ -50,7 +52,11 @@ pub(super) const DISABLED: Probe = Probe {
 };
 
 /// The configuration as read, or the gap put down for all checks of a probe.
-fn reading<'f>(facts: &'f Facts<'_>, sink: &mut Sink<'_, '_>, checks: &[CheckId]) -> Option<&'f Configuration> {
+fn reading<'f>(
+    facts: &'f Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    checks: &[CheckId],
+) -> Option<&'f Configuration> {
     let config = facts.config();
     if let Some(gap) = config.file.bytes.unknown() {
         sink.unknown_for_all(checks, &gap);
@@ -59,7 +65,11 @@ fn reading<'f>(facts: &'f Facts<'_>, sink: &mut Sink<'_, '_>, checks: &[CheckId]
 }
 
 fn restart(facts: &Facts<'_>) -> &'static str {
-    if facts.role() == Role::Agent { "systemctl restart wazuh-agent" } else { "systemctl restart wazuh-manager" }
+    if facts.role() == Role::Agent {
+        "systemctl restart wazuh-agent"
+    } else {
+        "systemctl restart wazuh-manager"
+    }
 }
 
 fn lossy(text: &[u8]) -> String {
@@ -85,7 +95,9 @@ fn problems(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 /// Before 4.3.0 a `defined-agent` of 000 is accepted and analysisd crashes when it fires.
 fn crashes(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configuration) {
     for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else { continue };
+        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
+            continue;
+        };
         if let (Outcome::CrashesWhenFired, Some(value)) = (block.outcome, &block.agent_id) {
             sink.find(not_an_agent(facts, block, &lossy(&value.text), value.element).stops([index]).cause(
                 "This version accepts the block, and analysisd crashes when it is to fire: then no alert and no response is made at all.",
@@ -95,13 +107,19 @@ fn crashes(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configuration) {
 }
 
 fn not_an_agent(facts: &Facts<'_>, block: &ResponseBlock, id: &str, at: Span) -> Finding {
-    let name = block.command.as_ref().map_or_else(|| format!("block {}", block.ordinal), |command| lossy(&command.text));
+    let name = block
+        .command
+        .as_ref()
+        .map_or_else(|| format!("block {}", block.ordinal), |command| lossy(&command.text));
     Finding::new(
         checks::AGENT_ID_NOT_AN_AGENT,
         block_subject(facts, at),
         format!("{name} never runs: its agent_id \"{id}\" is no agent."),
     )
-    .evidence(facts.config().file.excerpt(at, "reads as 0, the manager"))
+    .evidence(facts.config().file.excerpt(
+        block.agent_id.as_ref().map(|value| value.span).filter(|span| span.start < span.end).unwrap_or(at),
+        "reads as 0, the manager",
+    ))
     .remedy(format!("write the agent's number into <agent_id> (001), or <location>server</location> for the manager, in {}", facts.config().file.shown))
     .remedy(restart(facts))
     .verify("ar-doctor show")
@@ -116,11 +134,14 @@ fn logged(problem: &Problem) -> String {
     format!("Logged: {}: {}", problem.level.word(), lossy(&problem.text))
 }
 
-/// `a`, `a and b`, `a, b and c`.
-fn joined(names: &[&str]) -> String {
+/// `a`, `a and b`, `a, b and c`, `a, b, c, d and 5 more`.
+fn some(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [only] => (*only).to_owned(),
+        [a, b, c, d, rest @ ..] if rest.len() > 1 => {
+            format!("{a}, {b}, {c}, {d} and {} more", rest.len())
+        }
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     }
 }
@@ -134,12 +155,19 @@ fn refuse(problem: &Problem) -> String {
     }
 }
 
-fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, problem: &Problem) -> Option<Finding> {
+fn problem_finding(
+    facts: &Facts<'_>,
+    read: &Configuration,
+    index: usize,
+    problem: &Problem,
+) -> Option<Finding> {
     let config = facts.config();
     let shown = &config.file.shown;
     let span = problem.span;
     let element = read.xml.as_ref().ok().and_then(|document| document.element_at(span.start));
     let element_name = element.map(|element| lossy(&element.name)).unwrap_or_default();
+    let content = element.map(|element| lossy(&element.content)).unwrap_or_default();
+    let is = if content.is_empty() { "empty".to_owned() } else { format!("\"{content}\"") };
     let block = read.responses.iter().find(|block| block.problems.contains(&index));
     let refuse = refuse(problem);
     let (check, title, label, mend): (CheckId, String, String, String) = match problem.kind {
@@ -158,17 +186,18 @@ fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, proble
                     .stops(of_block(facts, read, block)),
             );
         }
-        ProblemKind::WrongRoot => (
-            checks::CONFIG_WRONG_ROOT,
-            format!("{refuse}: the root element is <{element_name}>, not <ossec_config>."),
-            "has to be ossec_config".to_owned(),
-            "put everything into <ossec_config> elements; there may be several, case counts".to_owned(),
-        ),
+        ProblemKind::WrongRoot => wrong_root(facts, &element_name, &refuse),
         ProblemKind::UnknownSection if facts.contract() == Contract::Json5 && matches!(element_name.as_str(), "command" | "active-response") => (
             checks::BLOCKS_OF_4X_ON_5X,
             format!("{refuse}: <{element_name}> of 4.x does not exist in 5.x."),
             "unknown to 5.x".to_owned(),
             format!("take the <{element_name}> block out; in 5.x the indexer decides what runs"),
+        ),
+        ProblemKind::UnknownSection if element_name == root_name(facts) => (
+            checks::CONFIG_UNKNOWN_ELEMENT,
+            format!("{refuse}: there is an <{element_name}> inside an <{element_name}>."),
+            "the one before it is still open".to_owned(),
+            format!("put </{element_name}> above it, or take this tag and its end tag out"),
         ),
         ProblemKind::UnknownSection => {
             let near = near_element(&element_name, SECTIONS);
@@ -176,7 +205,7 @@ fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, proble
                 checks::CONFIG_UNKNOWN_ELEMENT,
                 format!("{refuse}: <{element_name}> is no section of {shown}."),
                 near.map_or_else(|| "no such section".to_owned(), |near| format!("no such section; <{near}> is one")),
-                near.map_or_else(|| format!("take <{element_name}> out"), |near| format!("write <{near}>")),
+                near.map_or_else(|| format!("take the <{element_name}> section out"), |near| instead(near, &element_name)),
             )
         }
         ProblemKind::EmptySection => (
@@ -199,34 +228,48 @@ fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, proble
         ),
         ProblemKind::UnknownElement { section } => {
             let near = near_element(&element_name, options_of(section));
+            let partner = match section {
+                "command" => Some("active-response"),
+                "active-response" => Some("command"),
+                _ => None,
+            };
+            let belongs = partner.filter(|partner| options_of(partner).contains(&element_name.as_str()));
+            let (label, mend) = match (near, belongs) {
+                (_, Some(partner)) => (
+                    format!("no such option here; it belongs into <{partner}>"),
+                    format!("move <{element_name}> into the <{partner}> block"),
+                ),
+                (Some(near), None) => (format!("no such option; <{near}> is one"), instead(near, &element_name)),
+                (None, None) => ("no such option".to_owned(), format!("take <{element_name}> out")),
+            };
             (
                 checks::CONFIG_UNKNOWN_ELEMENT,
                 format!("{refuse}: <{element_name}> is no option of <{section}>."),
-                near.map_or_else(|| "no such option".to_owned(), |near| format!("no such option; <{near}> is one")),
-                near.map_or_else(|| format!("take <{element_name}> out"), |near| format!("write <{near}>")),
+                label,
+                mend,
             )
         }
         ProblemKind::BadValue { element: "level" } => (
             checks::LEVEL_OUT_OF_RANGE,
-            format!("No response runs: {refuse}: <level> has to be digits only, at most 20."),
-            "refused".to_owned(),
+            format!("No response runs: {refuse}: <level> may not be {is}."),
+            "only digits, at most 20".to_owned(),
             "write a rule level from 1 to 16, without blanks".to_owned(),
         ),
         ProblemKind::BadValue { element: "disabled" } => (
             checks::DISABLED_INVALID_VALUE,
-            format!("No response runs: {refuse}: <disabled> has to be exactly yes or no."),
+            format!("No response runs: {refuse}: <disabled> may not be {is}, only yes or no."),
             "neither yes nor no".to_owned(),
             "write yes or no, in lower case, without blanks".to_owned(),
         ),
         ProblemKind::BadValue { element } => (
             checks::CONFIG_BAD_VALUE,
-            format!("{refuse}: the value of <{element}> is refused."),
+            format!("{refuse}: <{element}> may not be {is}."),
             "refused".to_owned(),
             hint_for_value(element),
         ),
         ProblemKind::BadIp | ProblemKind::BadHost => (
             checks::CONFIG_BAD_VALUE,
-            format!("{refuse}: \"{}\" is no address.", element.map(|element| lossy(&element.content)).unwrap_or_default()),
+            format!("{refuse}: \"{content}\" is no address."),
             "no address".to_owned(),
             "write an address as 192.0.2.1, a network as 192.0.2.0/24, without leading zeros".to_owned(),
         ),
@@ -266,6 +309,7 @@ fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, proble
         ProblemKind::MissingFile => missing("location", "localfile", &refuse),
         ProblemKind::MissingRegex => missing("multiline_regex", "localfile", &refuse),
         ProblemKind::NoConnection => missing("connection", "remote", &refuse),
+        ProblemKind::UndefinedCommand if misnamed(read, block?) => return None,
         ProblemKind::UndefinedCommand => undefined(facts, read, block?, &refuse),
         ProblemKind::InvalidLocation => {
             let text = block.and_then(|block| block.location.as_ref()).map(|value| lossy(&value.text)).unwrap_or_default();
@@ -282,11 +326,23 @@ fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, proble
             "no <agent_id> in this block".to_owned(),
             "add <agent_id>001</agent_id> to the block, with the number of the agent".to_owned(),
         ),
-        ProblemKind::NoServerAddress | ProblemKind::NoInterface => (
+        ProblemKind::NoInterface => (
             checks::CLIENT_ADDRESS_INVALID,
-            format!("No response reaches this agent: {refuse}: <client> names no usable server."),
-            "no usable <server><address>".to_owned(),
-            "add <server><address>MANAGER</address></server> with the manager's address to <client>".to_owned(),
+            format!("No response reaches this agent: {refuse}: the manager's address is link-local, and no interface is named."),
+            "link-local".to_owned(),
+            "add <interface_index> with the number `ip link` shows to <server>, or write another address".to_owned(),
+        ),
+        ProblemKind::NoServerAddress if element_name == "server" => (
+            checks::CLIENT_ADDRESS_INVALID,
+            format!("No response reaches this agent: {refuse}: a <server> has no <address>."),
+            "no <address> inside".to_owned(),
+            "add <address> with the manager's address to the <server> block".to_owned(),
+        ),
+        ProblemKind::NoServerAddress => (
+            checks::CLIENT_ADDRESS_INVALID,
+            format!("No response reaches this agent: {refuse}: no <client> names a <server>."),
+            "no <server> inside".to_owned(),
+            "add <client><server><address>ADDRESS</address></server></client> with the manager's address".to_owned(),
         ),
         ProblemKind::PlaceholderAddress => (
             checks::CLIENT_ADDRESS_INVALID,
@@ -299,13 +355,29 @@ fn problem_finding(facts: &Facts<'_>, read: &Configuration, index: usize, proble
         return None;
     }
     let silent = "Its message names neither block nor line, and wazuh-control checks every daemon first and starts none when one refuses.";
-    let others = if problem.fatal_for.len() > 2 { format!(" Concerned: {}.", joined(&problem.fatal_for)) } else { String::new() };
+    let others = if problem.fatal_for.len() > 2 {
+        format!(" It stops {}.", some(&problem.fatal_for))
+    } else {
+        String::new()
+    };
+    // What is nowhere has no line to be shown.
+    let nowhere = problem.kind == ProblemKind::NoServerAddress && read.client.span.is_none();
+    let evidence = if nowhere {
+        Evidence::Observation { source: shown.clone(), text: "no <client> section".to_owned() }
+    } else {
+        config.file.excerpt(span, label)
+    };
     Some(
         Finding::new(check, block_subject(facts, span), title)
             .severity(Severity::Error)
             .cause(format!("{}{others} {silent}", logged(problem)))
-            .evidence(config.file.excerpt(span, label))
-            .remedy(format!("in {shown}, line {}: {mend}", config.file.line(span.start)))
+            .evidence(evidence)
+            .also(facts, read, check, block)
+            .remedy(if nowhere {
+                format!("in {shown}: {mend}")
+            } else {
+                format!("in {shown}, line {}: {mend}", config.file.line(span.start))
+            })
             .remedy(restart(facts))
             .verify(format!(
                 "ar-doctor show --config {} --role {}",
@@ -326,17 +398,26 @@ fn of_block(facts: &Facts<'_>, read: &Configuration, block: &ResponseBlock) -> V
         .responses()
         .iter()
         .enumerate()
-        .filter(|(_, response)| response.block.and_then(|index| read.responses.get(index)) == Some(block))
+        .filter(|(_, response)| {
+            response.block.and_then(|index| read.responses.get(index)) == Some(block)
+        })
         .map(|(index, _)| index)
         .collect()
 }
 
 fn missing(option: &str, section: &str, refuse: &str) -> (CheckId, String, String, String) {
+    let article = if section.starts_with('a') { "an" } else { "a" };
+    let example = match (section, option) {
+        ("active-response", "location") => "<location>local</location>".to_owned(),
+        ("localfile", "log_format") => "<log_format>syslog</log_format>".to_owned(),
+        ("remote", "connection") => "<connection>secure</connection>".to_owned(),
+        _ => format!("<{option}>...</{option}>"),
+    };
     (
         checks::CONFIG_MISSING_OPTION,
-        format!("{refuse}: a <{section}> has no <{option}>."),
+        format!("{refuse}: {article} <{section}> has no <{option}>."),
         format!("<{option}> is missing or empty"),
-        format!("add <{option}> to the <{section}> block"),
+        format!("put {example} into the <{section}> block"),
     )
 }
 
@@ -352,65 +433,244 @@ fn undefined(
         let line = facts.config().file.line(later.span.start);
         return (
             checks::COMMAND_AFTER_USE,
-            format!("No response runs: {refuse}: command \"{wanted}\" is defined on line {line}, after the block that uses it."),
+            format!(
+                "No response runs: {refuse}: command \"{wanted}\" is defined on line {line}, after the block that uses it."
+            ),
             format!("not defined yet; line {line} defines it"),
             format!("move the <command> block of {wanted} (line {line}) above this block"),
         );
     }
+    if let Some(name) =
+        meant(read, &wanted).and_then(|command| command.name.as_ref()).map(|name| lossy(&name.text))
+    {
+        return (
+            checks::COMMAND_NEAR_MISS,
+            format!(
+                "No response runs: {refuse}: command \"{wanted}\" is not defined; \"{name}\" is."
+            ),
+            "no <command> has exactly this name".to_owned(),
+            format!(
+                "write the same name in both places, on one line without blanks around it: {}",
+                name.trim()
+            ),
+        );
+    }
+    let commented = read.commented_blocks.iter().find(|commented| {
+        commented.kind == BlockKind::Command
+            && commented.command_name.as_deref() == Some(wanted.as_bytes())
+    });
+    if let Some(commented) = commented {
+        return (
+            checks::COMMAND_UNDEFINED,
+            format!(
+                "No response runs: {refuse}: command \"{wanted}\" is defined only inside a comment."
+            ),
+            format!(
+                "not defined; its <command> on line {} stands inside a comment",
+                commented.line
+            ),
+            format!("take the comment marks around the <command> on line {} away", commented.line),
+        );
+    }
+    (
+        checks::COMMAND_UNDEFINED,
+        format!("No response runs: {refuse}: command \"{wanted}\" is not defined."),
+        "no <command> has this name".to_owned(),
+        format!(
+            "add above this block: <command><name>{wanted}</name><executable>SCRIPT</executable><timeout_allowed>yes</timeout_allowed></command>"
+        ),
+    )
+}
+
+/// The command that was most likely meant: one of nearly this name, or one whose
+/// executable is called so, which is taken for the command's name now and then.
+fn meant<'r>(read: &'r Configuration, wanted: &str) -> Option<&'r CommandBlock> {
     let near = read
         .commands
         .iter()
-        .filter_map(|command| command.name.as_ref())
-        .map(|name| lossy(&name.text))
-        .filter_map(|name| resemblance(&wanted, &name).map(|distance| (distance, name)))
-        .min();
-    // The executable's name is taken for the command's now and then.
-    let by_executable = || {
-        read.commands.iter().find_map(|command| {
-            let executable = command.executable.as_ref()?;
-            (lossy(&executable.text) == wanted).then(|| command.name.as_ref().map(|name| lossy(&name.text))).flatten()
+        .filter_map(|command| {
+            let name = lossy(&command.name.as_ref()?.text);
+            resemblance(wanted, &name).map(|distance| (distance, name, command))
         })
+        .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
+        .map(|(_, _, command)| command);
+    near.or_else(|| {
+        read.commands.iter().find(|command| {
+            command.name.is_some()
+                && command.executable.as_ref().is_some_and(|value| value.text == wanted.as_bytes())
+        })
+    })
+}
+
+/// Whether the command a block asks for is there, with its name in a misspelt
+/// element: that is reported, and this follows from it.
+fn misnamed(read: &Configuration, block: &ResponseBlock) -> bool {
+    let (Some(wanted), Ok(document)) = (&block.command, &read.xml) else { return false };
+    read.commands.iter().filter(|command| command.name.is_none()).any(|command| {
+        command.problems.iter().filter_map(|&problem| read.problems.get(problem)).any(|problem| {
+            problem.kind == ProblemKind::UnknownElement { section: "command" }
+                && document
+                    .element_at(problem.span.start)
+                    .is_some_and(|element| element.content == wanted.text)
+        })
+    })
+}
+
+/// The root this host's file must have.
+fn root_name(facts: &Facts<'_>) -> &'static str {
+    if facts.role() == Role::Manager && facts.contract() == Contract::Json5 {
+        "wazuh_config"
+    } else {
+        "ossec_config"
+    }
+}
+
+/// A root that is none: another case, a section outside, another file's root.
+fn wrong_root(facts: &Facts<'_>, name: &str, refuse: &str) -> (CheckId, String, String, String) {
+    let root = root_name(facts);
+    let (title, label, mend) = if SECTIONS.contains(&name) {
+        (
+            format!("{refuse}: a <{name}> block stands outside <{root}>."),
+            format!("not inside <{root}>"),
+            format!(
+                "move the <{name}> block before a </{root}>, or put <{root}> and </{root}> around it"
+            ),
+        )
+    } else if name == "agent_config" {
+        (
+            format!(
+                "{refuse}: <agent_config> is the root of agent.conf, here it has to be <{root}>."
+            ),
+            format!("has to be {root}"),
+            format!(
+                "write <{root}> in both tags, or move the block to etc/shared/GROUP/agent.conf on the manager"
+            ),
+        )
+    } else {
+        (
+            format!("{refuse}: the root element is <{name}>, not <{root}>."),
+            format!("has to be {root}"),
+            format!("write <{root}> in both tags, in lower case"),
+        )
     };
-    match near.map(|(_, name)| name).or_else(by_executable) {
-        Some(name) => (
-            checks::COMMAND_NEAR_MISS,
-            format!("No response runs: {refuse}: command \"{wanted}\" is not defined; \"{name}\" is."),
-            format!("\"{name}\" is defined, every letter and blank counts"),
-            format!("write the same name in both places, without blanks: {}", name.trim()),
-        ),
-        None => (
-            checks::COMMAND_UNDEFINED,
-            format!("No response runs: {refuse}: command \"{wanted}\" is not defined."),
-            "no <command> has this name".to_owned(),
-            format!("add above this block: <command><name>{wanted}</name><executable>SCRIPT</executable><timeout_allowed>yes</timeout_allowed></command>"),
-        ),
+    (checks::CONFIG_WRONG_ROOT, title, label, mend)
+}
+
+fn instead(near: &str, wrong: &str) -> String {
+    format!("write <{near}> instead of <{wrong}>, in both tags")
+}
+
+impl Finding {
+    /// Shows the definition a response missed by a little, or comes before.
+    fn also(
+        self,
+        facts: &Facts<'_>,
+        read: &Configuration,
+        check: CheckId,
+        block: Option<&ResponseBlock>,
+    ) -> Self {
+        let Some(wanted) = block.and_then(|block| block.command.as_ref()) else { return self };
+        let command = match check {
+            checks::COMMAND_NEAR_MISS => meant(read, &lossy(&wanted.text)),
+            checks::COMMAND_AFTER_USE => block
+                .and_then(|block| read.defined_later(block))
+                .and_then(|later| read.commands.get(later)),
+            _ => None,
+        };
+        match command.and_then(|command| command.name.as_ref()) {
+            Some(name) => self.evidence(facts.config().file.excerpt(name.span, "defined here")),
+            None => self,
+        }
     }
 }
 
 const SECTIONS: &[&str] = &[
-    "active-response", "command", "global", "alerts", "remote", "client", "localfile", "ruleset", "syscheck", "rootcheck",
-    "wodle", "integration", "logging", "cluster", "auth", "labels", "sca", "client_buffer", "email_alerts", "syslog_output",
-    "vulnerability-detection", "indexer", "rule_test", "agent-upgrade", "socket", "reports",
+    "active-response",
+    "command",
+    "global",
+    "alerts",
+    "remote",
+    "client",
+    "localfile",
+    "ruleset",
+    "syscheck",
+    "rootcheck",
+    "wodle",
+    "integration",
+    "logging",
+    "cluster",
+    "auth",
+    "labels",
+    "sca",
+    "client_buffer",
+    "email_alerts",
+    "syslog_output",
+    "vulnerability-detection",
+    "indexer",
+    "rule_test",
+    "agent-upgrade",
+    "socket",
+    "reports",
 ];
 
-fn options_of(section: &str) -> &'static [&'static str] {
+pub(super) fn options_of(section: &str) -> &'static [&'static str] {
     match section {
         "command" => &["name", "executable", "timeout_allowed", "extra_args", "expect"],
         "active-response" => &[
-            "command", "location", "agent_id", "rules_id", "rules_group", "level", "timeout", "disabled", "repeated_offenders",
+            "command",
+            "location",
+            "agent_id",
+            "rules_id",
+            "rules_group",
+            "level",
+            "timeout",
+            "disabled",
+            "repeated_offenders",
         ],
-        "global" => &["white_list", "email_notification", "logall", "logall_json", "jsonout_output", "alerts_log"],
+        "global" => &[
+            "white_list",
+            "email_notification",
+            "logall",
+            "logall_json",
+            "jsonout_output",
+            "alerts_log",
+        ],
         "alerts" => &["log_alert_level", "email_alert_level"],
-        "client" => &["server", "config-profile", "notify_time", "time-reconnect", "auto_restart", "crypto_method", "enrollment"],
+        "client" => &[
+            "server",
+            "config-profile",
+            "notify_time",
+            "time-reconnect",
+            "auto_restart",
+            "crypto_method",
+            "enrollment",
+        ],
         "server" => &["address", "port", "protocol"],
-        "remote" => &["connection", "port", "protocol", "allowed-ips", "denied-ips", "local_ip", "ipv6", "queue_size"],
-        "localfile" => &["location", "log_format", "command", "frequency", "alias", "label", "only-future-events"],
+        "remote" => &[
+            "connection",
+            "port",
+            "protocol",
+            "allowed-ips",
+            "denied-ips",
+            "local_ip",
+            "ipv6",
+            "queue_size",
+        ],
+        "localfile" => &[
+            "location",
+            "log_format",
+            "command",
+            "frequency",
+            "alias",
+            "label",
+            "only-future-events",
+        ],
         _ => &[],
     }
 }
 
 /// A known name close to an unknown one.
-fn near_element(name: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(super) fn near_element(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let plain = |name: &str| name.to_lowercase().replace('_', "-");
     known
         .iter()
@@ -422,8 +682,14 @@ fn near_element(name: &str, known: &[&'static str]) -> Option<&'static str> {
 
 fn hint_for_value(element: &str) -> String {
     match element {
-        "timeout_allowed" | "email_notification" | "logall" | "logall_json" | "jsonout_output" | "alerts_log"
-        | "disable-active-response" | "auto_restart" => "write yes or no, in lower case, without blanks".to_owned(),
+        "timeout_allowed"
+        | "email_notification"
+        | "logall"
+        | "logall_json"
+        | "jsonout_output"
+        | "alerts_log"
+        | "disable-active-response"
+        | "auto_restart" => "write yes or no, in lower case, without blanks".to_owned(),
         "name" => "a command's name may not begin with !".to_owned(),
         "protocol" => "write tcp or udp".to_owned(),
         "log_format" => "write one of logcollector's formats, such as syslog or json".to_owned(),
@@ -466,11 +732,13 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         });
         let text = lossy(&name.text);
         if let Some(first) = earlier {
-            let same = first.executable.as_ref().map(|value| &value.text) == command.executable.as_ref().map(|value| &value.text)
+            let same = first.executable.as_ref().map(|value| &value.text)
+                == command.executable.as_ref().map(|value| &value.text)
                 && first.timeout_allowed == command.timeout_allowed
-                && first.extra_args.as_ref().map(|value| &value.text) == command.extra_args.as_ref().map(|value| &value.text);
+                && first.extra_args.as_ref().map(|value| &value.text)
+                    == command.extra_args.as_ref().map(|value| &value.text);
             let users = using(facts, &name.text);
-            let executable = |value: &crate::wazuh::ossec_conf::CommandBlock| {
+            let executable = |value: &CommandBlock| {
                 value.executable.as_ref().map(|value| lossy(&value.text)).unwrap_or_default()
             };
             sink.find(
@@ -495,8 +763,26 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             );
             continue;
         }
-        let used = read.responses.iter().any(|block| block.command.as_ref().is_some_and(|value| value.text == name.text))
-            || read.commented_blocks.iter().any(|block| block.command_name.as_ref() == Some(&name.text));
+        let used = read
+            .responses
+            .iter()
+            .any(|block| block.command.as_ref().is_some_and(|value| value.text == name.text))
+            || read
+                .commented_blocks
+                .iter()
+                .any(|block| block.command_name.as_ref() == Some(&name.text))
+            || read.responses.iter().any(|block| {
+                let undefined = block.problems.iter().any(|&problem| {
+                    read.problems
+                        .get(problem)
+                        .is_some_and(|problem| problem.kind == ProblemKind::UndefinedCommand)
+                });
+                let wanted =
+                    block.command.as_ref().filter(|_| undefined).map(|value| lossy(&value.text));
+                wanted
+                    .and_then(|wanted| meant(read, &wanted))
+                    .is_some_and(|meant| meant.ordinal == command.ordinal)
+            });
         if !used && command.accepted && !STOCK_COMMANDS.contains(&text.as_str()) {
             sink.find(
                 Finding::new(
@@ -520,7 +806,9 @@ fn using(facts: &Facts<'_>, command: &[u8]) -> Vec<ResponseIndex> {
         .responses()
         .iter()
         .enumerate()
-        .filter(|(_, response)| response.command.as_deref() == Some(command) && response.runs != Runs::Nowhere)
+        .filter(|(_, response)| {
+            response.command.as_deref() == Some(command) && response.runs != Runs::Nowhere
+        })
         .map(|(index, _)| index)
         .collect()
 }
@@ -537,7 +825,9 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .map(|(index, _)| index)
             .collect();
         let needed = facts.role() == Role::Agent
-            || stopped.iter().any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::Here));
+            || stopped.iter().any(|&index| {
+                facts.response(index).is_some_and(|response| response.runs == Runs::Here)
+            });
         sink.find(
             Finding::new(
                 checks::DISABLED_EXECD_OFF,
@@ -548,9 +838,9 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .cause("execd takes <disabled> from the first <active-response> block for the whole host: INFO (1350) at its start. It stays in the process list, never opens its queue, and every message is lost.")
             .evidence(config.file.excerpt(value.element, "switches execd off for all responses"))
             .remedy(if facts.role() == Role::Agent {
-                format!("write <disabled>no</disabled> in {}", config.file.shown)
+                format!("in {}, line {}: write <disabled>no</disabled>, once in this block", config.file.shown, config.file.line(value.element.start))
             } else {
-                format!("take this block out of {}, or move it behind another one without <disabled>yes", config.file.shown)
+                format!("take this block out of {}, or put <!-- and --> around it", config.file.shown)
             })
             .remedy(restart(facts))
             .verify(format!("ls -l {}/queue/alerts/execq", facts.install.home.display()))
@@ -562,11 +852,14 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.role() != Role::Manager {
         return;
     }
-    let mut erasers: Vec<usize> = read.responses.iter().filter_map(|block| block.erased_by).collect();
+    let mut erasers: Vec<usize> =
+        read.responses.iter().filter_map(|block| block.erased_by).collect();
     erasers.sort_unstable();
     erasers.dedup();
     for eraser in erasers {
-        let Some(block) = read.responses.iter().find(|block| block.ordinal == eraser) else { continue };
+        let Some(block) = read.responses.iter().find(|block| block.ordinal == eraser) else {
+            continue;
+        };
         let victims: Vec<(ResponseIndex, &ResponseBlock)> = facts
             .responses()
             .iter()
@@ -578,20 +871,31 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             continue;
         }
         let dead = victims.iter().any(|(_, victim)| victim.queues.is_empty());
-        let names: Vec<String> =
-            victims.iter().filter_map(|(index, _)| facts.response(*index)).map(Response::shown).collect();
+        let names: Vec<String> = victims
+            .iter()
+            .filter_map(|(index, _)| facts.response(*index))
+            .map(Response::shown)
+            .collect();
         let at = block.disabled.first().map_or(block.span, |value| value.element);
         let title = if dead {
-            format!("{} never sent: a disabled block behind {} takes the queue away.", are(&names), it(&names))
+            format!(
+                "{} never sent: a disabled block behind {} takes the queue away.",
+                are(&names),
+                it(&names)
+            )
         } else {
-            format!("{} sent to one side only: a disabled block behind {} takes a queue away.", are(&names), it(&names))
+            format!(
+                "{} sent to one side only: a disabled block behind {} takes a queue away.",
+                are(&names),
+                it(&names)
+            )
         };
         sink.find(
             Finding::new(checks::DISABLED_DROPS_QUEUES, block_subject(facts, at), title)
                 .severity(if dead { Severity::Error } else { Severity::Warning })
                 .cause("A disabled block makes analysisd forget which queues the blocks before it need. No later block asks for them again, so it never opens them and drops the responses. Nothing is logged.")
                 .evidence(config.file.excerpt(at, "resets the queues of all blocks above"))
-                .remedy(format!("move the disabled block (line {}) above all others in {}, behind one without <disabled>yes, or take it out", config.file.line(block.span.start), config.file.shown))
+                .remedy(format!("take the disabled block (line {}) out of {}, or put <!-- and --> around it", config.file.line(block.span.start), config.file.shown))
                 .remedy(restart(facts))
                 .verify(format!("grep 'Connected to .queue/alerts' {}/logs/ossec.log | tail -n 2", facts.install.home.display()))
                 .stops(victims.iter().map(|(index, _)| *index))
@@ -599,7 +903,9 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         );
     }
     for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else { continue };
+        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
+            continue;
+        };
         if block.outcome == Outcome::Disabled {
             let at = block.disabled.first().map_or(block.span, |value| value.element);
             sink.find(
@@ -654,7 +960,9 @@ mod tests {
 
     #[test]
     fn names_are_joined() {
-        assert_eq!(joined(&["a"]), "a");
-        assert_eq!(joined(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(some(&["a"]), "a");
+        assert_eq!(some(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(some(&["a", "b", "c", "d", "e"]), "a, b, c, d and e");
+        assert_eq!(some(&["a", "b", "c", "d", "e", "f"]), "a, b, c, d and 2 more");
     }
 }

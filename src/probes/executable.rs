@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Probe, quote};
 use crate::engine::Sink;
-use crate::facts::{Executable, Facts, Runs, TextFile};
+use crate::facts::{Executable, Facts, Response, Runs, TextFile};
 use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
-use crate::host::{Fact, FileType, Gap, Meta, Value};
+use crate::host::{Fact, FileType, Gap, Meta, Mount, Value};
 use crate::wazuh::launch::{self, Program, Shebang};
+use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::xml::Span;
 
 /// What stands at the path that execd opens.
@@ -158,29 +159,31 @@ fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                         _ => "no regular file",
                     };
                     let fifo = other == FileType::Fifo;
-                    let cause = if fifo {
-                        "execd opens every executable when it reads ar.conf; opening a FIFO without a writer never returns, so execd stands still and no response of this host runs. Nothing is logged."
+                    let cause = match other {
+                        FileType::Fifo => "execd opens every executable when it reads ar.conf; opening a FIFO without a writer never returns, so execd stands still and no response of this host runs. Nothing is logged.",
+                        FileType::Socket => "A socket cannot be opened, so execd takes the script for missing: one INFO \"Active response command not present\", then silence.",
+                        _ => "execd can open it and takes it for the script; the kernel refuses to start it (EACCES) and nothing is logged.",
+                    };
+                    let title = if fifo {
+                        format!("No response runs on this host once execd reads ar.conf: {path} is {what}.")
                     } else {
-                        "The kernel refuses to start it and nothing is logged."
+                        format!("{} does not run: {path} is {what}.", who(facts, executable))
                     };
                     let mut finding = about(
                         facts,
                         executable,
-                        Finding::new(
-                            checks::EXECUTABLE_NOT_REGULAR,
-                            subject(executable),
-                            format!("{} does not run: {path} is {what}.", who(facts, executable)),
-                        )
-                        .cause(cause)
-                        .observed(&path, what)
-                        .remedy(format!("rm {}", quote(&path)))
-                        .remedy("install the script again, then restart the agent or manager: execd is stuck".to_owned())
-                        .verify(verify(executable)),
+                        Finding::new(checks::EXECUTABLE_NOT_REGULAR, subject(executable), title)
+                            .cause(cause)
+                            .observed(&path, what)
+                            .remedy(format!("rm {}", quote(&real_path(executable))))
+                            .remedy(install_again(facts, &path))
+                            .remedy(restart(facts, if fifo { "execd is stuck" } else { "execd remembers what it found" }))
+                            .verify(verify(executable)),
                     );
                     if fifo {
                         // execd stands still, so every other response does as well.
                         finding = finding.stops(crate::engine::meant_to_run(facts).into_iter().filter(|&index| {
-                            facts.response(index).is_some_and(crate::facts::Response::is_here)
+                            facts.response(index).is_some_and(Response::is_here)
                         }));
                         finding = finding.shares("process:execd");
                     }
@@ -213,22 +216,25 @@ fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
 
 fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     let users = facts.users_of(executable);
-    let needed = users.iter().any(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::Here));
+    let needed = users
+        .iter()
+        .any(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::Here && !has_another_file(facts, response)));
     let path = executable.shown();
     if executable.entry.get().is_some_and(|meta| meta.file_type == FileType::Symlink) {
         let target = executable.link.get().map_or_else(String::new, |link| link.display().to_string());
+        let why = if executable.circles { "which leads in a circle" } else { "which does not exist" };
         sink.find(about(
             facts,
             executable,
             Finding::new(
                 checks::EXECUTABLE_DANGLING_LINK,
                 subject(executable),
-                format!("{} does not run: {path} is a link to {target}, which does not exist.", who(facts, executable)),
+                format!("{} does not run: {path} is a link to {target}, {why}.", who(facts, executable)),
             )
             .cause("execd follows the link, finds nothing, says once at INFO level \"Active response command not present\" and drops every later message without a word.")
             .observed(&path, format!("symbolic link to {target}"))
-            .remedy(format!("ln -sfn /path/to/the/script {}", quote(&path)))
-            .remedy("restart the agent or manager: execd remembers that the file was missing".to_owned())
+            .remedy(format!("point it at the script: ln -sfn FILE {}", quote(&path)))
+            .remedy(restart(facts, "execd remembers that the file was missing"))
             .verify(verify(executable)),
         ));
         return;
@@ -240,6 +246,11 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     let directory = path_parent(&executable.path);
     let listing = facts.resolve(&directory);
     if gap(sink, facts, executable, &[checks::EXECUTABLE_MISSING], listing.unknown()) {
+        return;
+    }
+    let bin = facts.under_home("active-response/bin");
+    if listing.is_absent() && facts.resolve(&bin).is_absent() {
+        no_directory(facts, sink, &bin, users);
         return;
     }
     let near = near_names(facts, &executable.name);
@@ -258,13 +269,59 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     if let Some(best) = near.first() {
         finding = finding
             .observed(directory.display().to_string(), format!("has {}", near.join(", ")))
-            .remedy(format!("if {best} is meant, name it in <executable> on the manager and restart the manager"));
+            .remedy(format!(
+                "if {best} is meant: mv {} {}",
+                quote(&directory.join(best).display().to_string()),
+                quote(&path)
+            ))
+            .remedy("or name it in <executable> of the command on the manager, and restart the manager");
+    } else {
+        finding = finding.remedy(install_again(facts, &path));
     }
-    let group = facts.install.group();
-    finding = finding
-        .remedy(format!("install -o root -g {group} -m 750 SCRIPT {}", quote(&path)))
-        .remedy("restart the agent or manager: execd remembers that the file was missing".to_owned());
-    sink.find(about(facts, executable, finding));
+    sink.find(about(facts, executable, finding.remedy(restart(facts, "execd remembers that the file was missing"))));
+}
+
+/// Another line has the same name and its file is there: execd takes that one.
+fn has_another_file(facts: &Facts<'_>, response: &Response) -> bool {
+    facts.role() == Role::Agent
+        && facts.responses().iter().any(|other| {
+            other.name == response.name
+                && other.executable != response.executable
+                && facts.executable(other).is_some_and(|executable| executable.target.get().is_some())
+        })
+}
+
+/// The whole directory is gone: one fault, however many scripts were in it.
+fn no_directory(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, bin: &Path, users: Vec<usize>) {
+    let path = bin.display().to_string();
+    let package = if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" };
+    sink.find(
+        Finding::new(
+            checks::EXECUTABLE_MISSING,
+            Subject::File(path.clone()),
+            format!("No response runs on this host: {path} does not exist."),
+        )
+        .cause("execd says once for each response at INFO level \"Active response command not present\", and drops every later message without a word.")
+        .observed(&path, "no such directory")
+        .remedy(format!("install the package {package} again, and put scripts of your own back"))
+        .verify(format!("ls -l {}", quote(&path)))
+        .stops(users)
+        .shares(path),
+    );
+}
+
+fn install_again(facts: &Facts<'_>, path: &str) -> String {
+    format!("put the script there: install -o root -g {} -m 750 FILE {}", facts.install.group(), quote(path))
+}
+
+fn restart(facts: &Facts<'_>, why: &str) -> String {
+    let service = if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" };
+    format!("systemctl restart {service}   # {why}")
+}
+
+/// The file itself, behind all links.
+fn real_path(executable: &Executable) -> String {
+    executable.target.get().map_or_else(|| executable.shown(), |resolved| resolved.path.display().to_string())
 }
 
 fn path_parent(path: &Path) -> PathBuf {
@@ -284,37 +341,39 @@ fn regular(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, 
             )
             .cause("The kernel does not know the format, libc gives the file to /bin/sh, and that runs nothing and reports success. Nothing is logged.")
             .observed(&path, "0 bytes")
-            .remedy(format!("install the script again: install -o root -g {} -m 750 SCRIPT {}", facts.install.group(), quote(&path)))
+            .remedy(install_again(facts, &path))
             .verify(verify(executable)),
         ));
     }
     match &executable.mount.value {
         Value::Known(mount) if mount.options.iter().any(|option| option == "noexec") => {
-            let target = mount.target.display().to_string();
-            sink.find(about(
-                facts,
-                executable,
-                Finding::new(
-                    checks::NOEXEC_MOUNT,
-                    Subject::Mount(target.clone()),
-                    format!("{} does not run: {path} lies on {target}, which is mounted noexec.", who(facts, executable)),
-                )
-                .cause("The kernel refuses to start any file there (EACCES), also for root. execd drops the error and logs nothing.")
-                .observed(
-                    executable.mount.source.clone(),
-                    format!("{target} {} {}", mount.fstype, mount.options.join(",")),
-                )
-                .remedy(format!("mount -o remount,exec {}", quote(&target)))
-                .remedy("take noexec out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot".to_owned())
-                .verify(format!("findmnt -no OPTIONS -T {}", quote(&path)))
-                .shares(format!("mount:{target}")),
-            ));
+            noexec(facts, sink, executable, mount, &real_path(executable), "");
         }
         Value::Known(_) | Value::Absent => {}
         _ => {
             gap(sink, facts, executable, &[checks::NOEXEC_MOUNT], executable.mount.unknown());
         }
     }
+}
+
+/// A file that has to be executed lies where nothing is.
+fn noexec(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, mount: &Mount, file: &str, what: &str) {
+    let target = mount.target.display().to_string();
+    sink.find(about(
+        facts,
+        executable,
+        Finding::new(
+            checks::NOEXEC_MOUNT,
+            Subject::Mount(target.clone()),
+            format!("{} does not run: {what}{file} lies on {target}, which is mounted noexec.", who(facts, executable)),
+        )
+        .cause("The kernel refuses to start any file there (EACCES), also for root. execd drops the error and logs nothing.")
+        .observed(executable.mount.source.clone(), format!("{target} {} {}", mount.fstype, mount.options.join(",")))
+        .remedy(format!("mount -o remount,exec {}", quote(&target)))
+        .remedy("take noexec out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot")
+        .verify(format!("findmnt -no OPTIONS -T {}", quote(file)))
+        .shares(format!("mount:{target}")),
+    ));
 }
 
 fn permissions(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
@@ -363,9 +422,14 @@ fn file_permissions(
             .remedy(format!("chmod 750 {quoted}")),
         ));
     }
-    if meta.mode & 0o022 != 0 {
+    // Group root has no members but root, as a rule.
+    if meta.mode & 0o002 != 0 || (meta.mode & 0o020 != 0 && meta.gid != 0) {
         mode_said = true;
-        let by = if meta.mode & 0o002 != 0 { "every user" } else { "its whole group" };
+        let by = if meta.mode & 0o002 != 0 {
+            "every user".to_owned()
+        } else {
+            format!("every member of group {}", facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string()))
+        };
         sink.find(about(
             facts,
             executable,
@@ -393,16 +457,27 @@ fn file_permissions(
         let loses_root = compiled && meta.mode & 0o4000 != 0 && meta.uid != 0;
         let bit = if meta.mode & 0o4000 != 0 { "setuid" } else { "setgid" };
         let cause = if loses_root {
-            "A compiled program with this bit runs as its owner, not as root: what it has to do may be refused."
+            "A compiled program with this bit runs as its owner, not as root, and no firewall or account lets it in. execd sees nothing of it; the log of responses may even end with \"Ended\"."
         } else if compiled {
             "A compiled program with this bit runs with the rights of its owner or group for every user who may execute it."
         } else {
             "The kernel ignores the bit on scripts; the response runs as root with or without it."
         };
-        let finding = make(checks::EXECUTABLE_SETUID, format!("{path} has the {bit} bit (mode {:04o}).", meta.mode))
-            .cause(cause)
-            .remedy(format!("chmod 0750 {quoted}"));
-        let severity = if compiled { Severity::Warning } else { Severity::Advice };
+        let title = if loses_root {
+            format!("{} has no effect: the setuid bit of {path} takes root away from it.", who(facts, executable))
+        } else {
+            format!("{path} has the {bit} bit (mode {:04o}).", meta.mode)
+        };
+        let mut finding = make(checks::EXECUTABLE_SETUID, title).cause(cause);
+        if loses_root {
+            finding = finding.remedy(format!("chown root:{group} {quoted}"));
+        }
+        let finding = finding.remedy(format!("chmod 0750 {quoted}"));
+        let severity = match (loses_root, compiled) {
+            (true, _) => Severity::Error,
+            (false, true) => Severity::Warning,
+            (false, false) => Severity::Advice,
+        };
         sink.find(about(facts, executable, finding.severity(severity)));
     }
     if meta.mode & 0o7777 != 0o750 && !mode_said {
@@ -555,21 +630,32 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Some(Program::HiddenShebang { before }) => {
                 let text = script(facts, executable);
                 let bom = executable.head.get().is_some_and(|head| head.bytes.starts_with(b"\xef\xbb\xbf"));
-                let what = if bom { "a byte order mark" } else { "blanks" };
+                let blanks = executable.head.get().map_or(&[][..], |head| &head.bytes[..(*before).min(head.bytes.len())]);
+                let what = match (bom, blanks.contains(&b'\n')) {
+                    (true, _) => "a byte order mark",
+                    (false, true) => "an empty line",
+                    (false, false) => "a blank",
+                };
+                let named = executable.head.get().map(|head| launch::named_interpreter(&head.bytes[(*before).min(head.bytes.len())..]));
+                let (severity, does) = run_by_sh(facts, named.flatten().as_deref());
                 sink.find(about(
                     facts,
                     executable,
                     Finding::new(
                         checks::SHEBANG_BEHIND_BOM,
                         subject(executable),
-                        format!("{} is run by /bin/sh: its #! stands behind {what}.", who(facts, executable)),
+                        format!("{} {does}: its #! stands behind {what}.", who(facts, executable)),
                     )
+                    .severity(severity)
                     .cause("The kernel looks for #! in the first two bytes, does not find it, and libc gives the file to /bin/sh, whatever the line names. Nothing is logged.")
-                    .evidence(text.excerpt(Span { start: 0, end: before + 2 }, "the file has to begin with #!"))
+                    .evidence(text.excerpt(
+                        Span { start: if blanks.contains(&b'\n') { *before } else { 0 }, end: before + 2 },
+                        "the file has to begin with #!",
+                    ))
                     .remedy(if bom {
-                        format!("sed -i '1s/^\\xEF\\xBB\\xBF//' {}", quote(&executable.shown()))
+                        format!("sed -i '1s/^\\xEF\\xBB\\xBF//' {}", quote(&real_path(executable)))
                     } else {
-                        format!("sed -i -e '/./,$!d' -e '1s/^[[:space:]]*//' {}", quote(&executable.shown()))
+                        format!("sed -i -e '/[^[:space:]]/,$!d' {0} && sed -i '1s/^[[:space:]]*//' {0}", quote(&real_path(executable)))
                     })
                     .verify(format!("head -c 2 {} # prints #!", quote(&executable.shown()))),
                 ));
@@ -577,6 +663,18 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Some(Program::Text | Program::BareShebang) => no_shebang(facts, sink, executable),
             _ => {}
         }
+    }
+}
+
+/// How much it matters that /bin/sh runs a script, and in words what happens.
+fn run_by_sh(facts: &Facts<'_>, meant: Option<&str>) -> (Severity, &'static str) {
+    let sh = facts.resolve(Path::new("/bin/sh"));
+    let is_bash = sh.get().is_some_and(|sh| sh.path.file_name().is_some_and(|name| name == "bash"));
+    match meant {
+        None | Some("sh" | "dash" | "ash") => (Severity::Advice, "is run by /bin/sh"),
+        Some("bash") if is_bash => (Severity::Advice, "is run by /bin/sh, which is bash here"),
+        Some("bash" | "ksh" | "zsh" | "mksh") => (Severity::Warning, "is run by /bin/sh"),
+        Some(_) => (Severity::Error, "has no effect, /bin/sh runs its script"),
     }
 }
 
@@ -590,12 +688,17 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
     let text = script(facts, executable);
     let end = head.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(head.bytes.len());
     let (severity, confidence, title, first) = match seems {
-        Some(language) => (
-            Severity::Warning,
-            Confidence::Likely,
-            format!("{} is run by /bin/sh: its script has no #! line and seems to be {language}.", who(facts, executable)),
-            format!("#!/usr/bin/env {}", if language == "python" { "python3" } else { language }),
-        ),
+        Some(language) => {
+            let (severity, does) = run_by_sh(facts, Some(language));
+            let program = if language == "python" { "python3" } else { language };
+            let found = facts.find_in_path(launch::DEFAULT_PATH, program.as_bytes());
+            (
+                severity,
+                Confidence::Likely,
+                format!("{} {does}: its script has no #! line and seems to be {language}.", who(facts, executable)),
+                found.get().map_or_else(|| format!("#!/usr/bin/env {program}"), |_| format!("#!{}", found.source)),
+            )
+        }
         None => (
             Severity::Advice,
             Confidence::Proven,
@@ -611,7 +714,10 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
             .confidence(confidence)
             .cause("The kernel does not know the format and libc gives the file to /bin/sh. What is not sh fails there, and its error output is thrown away.")
             .evidence(text.excerpt(Span { start: 0, end }, "no #! here"))
-            .remedy(format!("sed -i '1i {first}' {}", quote(&executable.shown())))
+            .remedy(match executable.program.get() {
+                Some(Program::BareShebang) => format!("sed -i '1s|.*|{first}|' {}", quote(&real_path(executable))),
+                _ => format!("sed -i '1i {first}' {}", quote(&real_path(executable))),
+            })
             .verify(format!("head -n 1 {}", quote(&executable.shown()))),
     ));
 }
@@ -619,7 +725,8 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
 fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang) {
     let text = script(facts, executable);
     let path = executable.shown();
-    let quoted = quote(&path);
+    // The file itself: sed -i would put a file in the place of a link.
+    let quoted = quote(&real_path(executable));
     let interpreter_span = Span { start: shebang.interpreter_at.start, end: shebang.interpreter_at.end };
     let argument_span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
     let silent = "execd starts scripts with exec(2), drops the error and logs nothing.";
@@ -666,15 +773,15 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
                     absolute.display()
                 ))
                 .evidence(text.excerpt(interpreter_span, format!("means {}", absolute.display())))
-                .remedy(format!("sed -i '1s|^#! *|#!/|' {quoted}"))
+                .remedy(match right_interpreter(facts, &name) {
+                    Some(right) => format!("sed -i '1s|^#![[:blank:]]*[^[:blank:]]*|#!{right}|' {quoted}"),
+                    None => format!("write the full path of the interpreter into line 1 of {path}"),
+                })
                 .verify(format!("head -n 1 {quoted}")),
             ));
         }
         Value::Absent => {
-            let elsewhere = name
-                .file_name()
-                .map(|file| facts.find_in_path(launch::DEFAULT_PATH, file.as_bytes()))
-                .and_then(|found| found.get().map(|_| found.source.clone()));
+            let elsewhere = right_interpreter(facts, &name);
             let mut finding = Finding::new(
                 checks::INTERPRETER_MISSING,
                 subject(executable),
@@ -683,7 +790,7 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
             .cause(format!("The kernel refuses to start the script (ENOENT). {silent}"))
             .evidence(text.excerpt(interpreter_span, "there is no such file"));
             finding = match elsewhere {
-                Some(other) => finding.remedy(format!("sed -i '1s|^#! *[^ ]*|#!{other}|' {quoted}")),
+                Some(other) => finding.remedy(format!("sed -i '1s|^#![[:blank:]]*[^[:blank:]]*|#!{other}|' {quoted}")),
                 None => finding.remedy(format!("install the package that brings {}, or change line 1 of {path}", name.display())),
             };
             sink.find(about(facts, executable, finding.verify(format!("ls -l {}", quote(&name.display().to_string())))));
@@ -700,12 +807,23 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
                 )
                 .cause(format!("The kernel refuses to start the script (EACCES). {silent}"))
                 .evidence(text.excerpt(interpreter_span, what))
-                .observed(resolved.path.display().to_string(), format!("{:?}, {}", resolved.meta.file_type, owner_text(facts, &resolved.meta)))
-                .remedy(format!("change line 1 of {path} to a program, such as #!/bin/sh"))
+                .observed(
+                    resolved.path.display().to_string(),
+                    format!("{}, {}", resolved.meta.file_type.with_article(), owner_text(facts, &resolved.meta)),
+                )
+                .remedy(if resolved.meta.file_type == FileType::Regular {
+                    format!("chmod a+x {}", quote(&resolved.path.display().to_string()))
+                } else {
+                    format!("name a program in line 1 of {path}, such as #!/bin/bash")
+                })
                 .verify(format!("ls -ld {}", quote(&name.display().to_string()))),
             ));
         }
-        Value::Known(_) => {
+        Value::Known(resolved) => {
+            let mount = crate::facts::executable::mount_of(facts.mounts(), &resolved.path);
+            if let Some(mount) = mount.get().filter(|mount| mount.options.iter().any(|option| option == "noexec")) {
+                noexec(facts, sink, executable, mount, &resolved.path.display().to_string(), "its interpreter ");
+            }
             if name.file_name().is_some_and(|file| file == "env") {
                 env_line(facts, sink, executable, shebang, &text);
             }
@@ -716,31 +834,58 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
     }
 }
 
+/// Where an interpreter of this name, or python3 for some python, really is.
+fn right_interpreter(facts: &Facts<'_>, name: &Path) -> Option<String> {
+    let file = name.file_name()?;
+    let candidates = [Some(file.as_bytes()), file.as_bytes().starts_with(b"python").then_some(&b"python3"[..])];
+    candidates.into_iter().flatten().find_map(|candidate| {
+        let found = facts.find_in_path(launch::DEFAULT_PATH, candidate);
+        found.get().map(|_| found.source.clone())
+    })
+}
+
 /// `#!/usr/bin/env NAME`.
 fn env_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang, text: &TextFile) {
     let Some(argument) = &shebang.argument else { return };
     let span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
-    let quoted = quote(&executable.shown());
+    let quoted = quote(&real_path(executable));
     let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-    let name: &[u8] = if let Some(rest) = argument.strip_prefix(b"-S") {
+    let splits = [&b"-S"[..], b"-vS", b"--split-string=", b"--split-string"].into_iter().find_map(|option| argument.strip_prefix(option));
+    let name: &[u8] = if let Some(rest) = splits {
         rest.trim_ascii_start().split(|byte| blank(byte)).find(|word| !word.contains(&b'=')).unwrap_or_default()
-    } else if argument.starts_with(b"-") {
-        return;
     } else if argument.iter().any(blank) {
         let shown = String::from_utf8_lossy(argument).into_owned();
+        let (first, rest) = argument.split_at(argument.iter().position(|byte| blank(byte)).unwrap_or(argument.len()));
+        let rest = rest.trim_ascii();
+        // With one option left the kernel itself can hand it over.
+        let plain = |word: &[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-=/+".contains(byte));
+        let direct = (!first.starts_with(b"-") && plain(first) && plain(rest))
+            .then(|| facts.find_in_path(launch::DEFAULT_PATH, first))
+            .and_then(|found| found.get().map(|_| found.source.clone()));
+        let remedy = match direct {
+            Some(program) => format!("sed -i '1s|.*|#!{program} {}|' {quoted}", String::from_utf8_lossy(rest)),
+            None => format!("sed -i '1s|env[[:blank:]]*|env -S |' {quoted}   # coreutils 8.30 or later"),
+        };
+        let (what, label) = if argument.starts_with(b"-") {
+            (format!("env does not know the option \"{shown}\""), "one option, blank included")
+        } else {
+            (format!("env looks for one program called \"{shown}\""), "one argument, blank included")
+        };
         sink.find(about(
             facts,
             executable,
             Finding::new(
                 checks::ENV_TWO_WORDS,
                 subject(executable),
-                format!("{} does not run: env looks for one program called \"{shown}\".", who(facts, executable)),
+                format!("{} does not run: {what}.", who(facts, executable)),
             )
-            .cause("The kernel hands everything behind the interpreter over as ONE argument. env does not find such a program, exits with 127, and its message is thrown away.")
-            .evidence(text.excerpt(span, "one argument, blank included"))
-            .remedy(format!("sed -i '1s|env *|env -S |' {quoted}"))
+            .cause("The kernel hands everything behind the interpreter over as ONE argument. env fails on it, and its message is thrown away.")
+            .evidence(text.excerpt(span, label))
+            .remedy(remedy)
             .verify(format!("head -n 1 {quoted}")),
         ));
+        return;
+    } else if argument.starts_with(b"-") {
         return;
     } else {
         argument

@@ -226,8 +226,17 @@ fn delivered_by_group(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> bool {
         sink.unknown_for_all(&[checks::LOCALFILE_MISSING], &gap);
         return true;
     }
-    confs.get().into_iter().flatten().any(|conf| match conf.file.bytes.get() {
-        Some(bytes) => memchr::memmem::find(bytes, b"active-responses.log").is_some(),
+    let home = facts.install.home.display().to_string();
+    confs.get().into_iter().flatten().any(|conf| match conf.read.as_ref().map(|read| &read.xml) {
+        Some(Ok(document)) => document
+            .roots
+            .iter()
+            .flat_map(|root| &root.children)
+            .filter(|block| block.name == b"localfile")
+            .flat_map(|block| &block.children)
+            .any(|option| option.name == b"location" && is_the_log(&option.content, &home)),
+        // Its errors are another check's; what it would deliver cannot be told.
+        Some(Err(_)) => true,
         None => {
             if let Some(gap) = conf.file.bytes.unknown() {
                 sink.unknown_for_all(&[checks::LOCALFILE_MISSING], &gap);

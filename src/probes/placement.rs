@@ -5,7 +5,7 @@ use super::{Probe, block_subject, quote};
 use crate::engine::Sink;
 use crate::facts::{Facts, Runs, response};
 use crate::findings::{Finding, ResponseIndex, Severity, Subject, checks};
-use crate::wazuh::ossec_conf::{BlockKind, Dispatch, Outcome, ResponseBlock, Role};
+use crate::wazuh::ossec_conf::{BlockKind, CommentedBlock, Dispatch, Outcome, ResponseBlock, Role};
 use crate::wazuh::version::Contract;
 
 /// Comments, `agent.conf`, an agent's own file.
@@ -38,7 +38,11 @@ fn placement(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
     if let Some(gap) = config.file.bytes.unknown() {
         sink.unknown_for_all(
-            &[checks::BLOCK_IN_COMMENT, checks::AGENT_CONFIG_IGNORED, checks::REPEATED_OFFENDERS_MISPLACED],
+            &[
+                checks::BLOCK_IN_COMMENT,
+                checks::AGENT_CONFIG_IGNORED,
+                checks::REPEATED_OFFENDERS_MISPLACED,
+            ],
             &gap,
         );
     }
@@ -60,31 +64,69 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
     let Some(read) = &config.read else { return };
     let live = facts.responses().iter().any(|response| response.runs != Runs::Nowhere);
-    for block in &read.commented_blocks {
-        if block.kind != BlockKind::ActiveResponse || !block.complete {
-            continue;
-        }
-        let elsewhere = read
-            .responses
+    let in_force = |name: &Option<Vec<u8>>| {
+        read.responses
             .iter()
-            .any(|live| live.command.as_ref().map(|value| &value.text) == block.command_name.as_ref());
-        if elsewhere {
-            continue;
-        }
-        let name = block.command_name.as_ref().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
-        sink.find(
-            Finding::new(
-                checks::BLOCK_IN_COMMENT,
-                Subject::Command(name.clone()),
-                format!("The response to {name} on line {} is not configured: its block stands inside a comment.", block.line),
-            )
+            .any(|live| live.command.as_ref().map(|value| &value.text) == name.as_ref())
+    };
+    let forgotten: Vec<&CommentedBlock> = read
+        .commented_blocks
+        .iter()
+        .filter(|block| {
+            block.kind == BlockKind::ActiveResponse
+                && block.complete
+                && !in_force(&block.command_name)
+        })
+        .collect();
+    let comments =
+        read.xml.as_ref().map(|document| document.comments.as_slice()).unwrap_or_default();
+    let comment_of = |block: &CommentedBlock| {
+        comments.iter().find(|comment| {
+            comment.span.start <= block.span.start && block.span.end <= comment.span.end
+        })
+    };
+    // What stands in one comment is one slip.
+    for blocks in forgotten.chunk_by(|a, b| {
+        comment_of(a).map(|comment| comment.span) == comment_of(b).map(|comment| comment.span)
+    }) {
+        let Some(first) = blocks.first() else { continue };
+        let names: Vec<String> = blocks
+            .iter()
+            .map(|block| {
+                String::from_utf8_lossy(block.command_name.as_deref().unwrap_or_default())
+                    .into_owned()
+            })
+            .collect();
+        let title = match names.as_slice() {
+            [only] => format!(
+                "The response to {only} on line {} is not configured: its block stands inside a comment.",
+                first.line
+            ),
+            _ => format!(
+                "The responses to {} are not configured: their blocks stand inside a comment.",
+                names.join(", ")
+            ),
+        };
+        let marks = match comment_of(first) {
+            Some(comment) => format!(
+                "take away the <!-- on line {} and the --> on line {} of {}, if what stands between is meant to be in force",
+                config.file.line(comment.span.start),
+                config.file.line(comment.span.end.saturating_sub(1)),
+                config.file.shown
+            ),
+            None => format!(
+                "take away the <!-- and --> around it in {}, if it is meant to be in force",
+                config.file.shown
+            ),
+        };
+        let mut finding = Finding::new(checks::BLOCK_IN_COMMENT, Subject::Command(names.join(", ")), title)
             .severity(if live { Severity::Advice } else { Severity::Warning })
-            .cause("Nobody reads what stands between <!-- and -->. All daemons start clean and nothing is logged.")
-            .evidence(config.file.excerpt(block.span, "inside a comment"))
-            .remedy(format!("take away the <!-- and --> around it in {}, if it is meant to be in force", config.file.shown))
-            .remedy(RESTART)
-            .verify("ar-doctor show")
-            .at(block.span.start),
+            .cause("Nobody reads what stands between <!-- and -->. All daemons start clean and nothing is logged.");
+        for block in blocks.iter().take(3) {
+            finding = finding.evidence(config.file.excerpt(block.span, "inside a comment"));
+        }
+        sink.find(
+            finding.remedy(marks).remedy(RESTART).verify("ar-doctor show").at(first.span.start),
         );
     }
 }
@@ -92,7 +134,11 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 /// execd reads `repeated_offenders` from the file of its own host.
 fn misplaced_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
-    let Some((value, _)) = config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref()) else { return };
+    let Some((value, _)) =
+        config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref())
+    else {
+        return;
+    };
     let there: Vec<ResponseIndex> = facts
         .responses()
         .iter()
@@ -128,13 +174,13 @@ fn in_agent_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let commands = read
         .commands
         .iter()
-        // In 5.x an agent refuses it; that is reported as such.
+        // In 5.x no side reads them; that is reported as such.
         .filter(|_| facts.contract() != Contract::Json5)
         .map(|command| (command.span, "command"));
     let responses = read
         .responses
         .iter()
-        .filter(|block| response::is_response(block))
+        .filter(|block| facts.contract() != Contract::Json5 && response::is_response(block))
         .map(|block| (block.span, "active-response"));
     for (span, what) in commands.chain(responses) {
         sink.find(
@@ -164,6 +210,7 @@ fn in_agent_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         }
         let Some(read) = &conf.read else { continue };
         for block in &read.blocks {
+            let fatal = facts.contract() == Contract::Json5 && block.kind == BlockKind::Command;
             let what = match block.kind {
                 BlockKind::Command => "command",
                 BlockKind::ActiveResponse => "active-response",
@@ -173,11 +220,23 @@ fn in_agent_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 Finding::new(
                     checks::AGENT_CONF_IGNORED,
                     Subject::Config(conf.file.shown.clone(), conf.file.line(block.span.start)),
-                    format!("The <{what}> block on line {} of {} has no effect: no daemon reads it there.", conf.file.line(block.span.start), conf.file.shown),
+                    if fatal {
+                        format!("5.x refuses {}: <{what}> on line {} is unknown to it.", conf.file.shown, conf.file.line(block.span.start))
+                    } else {
+                        format!("The <{what}> block on line {} of {} has no effect: no daemon reads it there.", conf.file.line(block.span.start), conf.file.shown)
+                    },
                 )
-                .cause("Group configuration carries neither commands nor responses nor their <disabled>: execd reads ossec.conf only. verify-agent-conf accepts it without a word.")
+                .cause(if fatal {
+                    "An agent of 5.x checks the configuration of its group before it takes it: (1230) for <command>, and the whole file is not applied."
+                } else {
+                    "Group configuration carries neither commands nor responses nor their <disabled>: execd reads ossec.conf only. verify-agent-conf accepts it without a word."
+                })
                 .evidence(conf.file.excerpt(block.span, "nobody reads it here"))
-                .remedy("put commands and responses into etc/ossec.conf of the manager; <disabled> and <repeated_offenders> into ossec.conf of each agent")
+                .remedy(if facts.contract() == Contract::Json5 {
+                    "make an Active Response channel in the dashboard; <disabled> and <repeated_offenders> go into ossec.conf of each agent"
+                } else {
+                    "put commands and responses into etc/ossec.conf of the manager; <disabled> and <repeated_offenders> into ossec.conf of each agent"
+                })
                 .remedy(format!("take the block out of {path} on the manager"))
                 .verify(format!("grep -n '<{what}>' {}", quote(&path)))
                 .at(block.span.start),
@@ -187,7 +246,8 @@ fn in_agent_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 }
 
 /// The words a location may consist of.
-const WORDS: &[&str] = &["as", "analysisd", "analysis-server", "server", "local", "defined-agent", "all", "any"];
+const WORDS: &[&str] =
+    &["as", "analysisd", "analysis-server", "server", "local", "defined-agent", "all", "any"];
 
 fn location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
@@ -201,7 +261,9 @@ fn location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else { continue };
+        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
+            continue;
+        };
         if block.outcome != Outcome::Active {
             continue;
         }
@@ -222,7 +284,13 @@ fn target(block: &ResponseBlock) -> String {
     }
 }
 
-fn one_location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex, name: &str, block: &ResponseBlock) {
+fn one_location(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    index: ResponseIndex,
+    name: &str,
+    block: &ResponseBlock,
+) {
     let config = facts.config();
     let Some(value) = &block.location else { return };
     let text = String::from_utf8_lossy(&value.text).into_owned();
@@ -265,7 +333,11 @@ fn one_location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex
 /// Whether more than one place is named.
 fn combined(block: &ResponseBlock) -> bool {
     let places = block.location_in_force;
-    [places.server, places.local, places.agent.is_some(), places.all].iter().filter(|named| **named).count() > 1
+    [places.server, places.local, places.agent.is_some(), places.all]
+        .iter()
+        .filter(|named| **named)
+        .count()
+        > 1
 }
 
 fn all_without_manager(
@@ -304,9 +376,17 @@ fn all_without_manager(
     );
 }
 
-fn agent_list(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex, name: &str, block: &ResponseBlock) {
+fn agent_list(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    index: ResponseIndex,
+    name: &str,
+    block: &ResponseBlock,
+) {
     let config = facts.config();
-    let (Some(value), Dispatch::Agent { id, .. }) = (&block.agent_id, block.dispatch) else { return };
+    let (Some(value), Dispatch::Agent { id, .. }) = (&block.agent_id, block.dispatch) else {
+        return;
+    };
     let trimmed = value.text.trim_ascii();
     if !trimmed.is_empty() && trimmed.len() <= 9 && trimmed.iter().all(u8::is_ascii_digit) {
         return;

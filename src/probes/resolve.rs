@@ -1,5 +1,9 @@
 //! Whether execd knows the name and where it looks for the file.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
 use super::{Probe, block_subject, quote};
 use crate::engine::Sink;
 use crate::facts::{Executable, Facts, Response, Runs};
@@ -10,6 +14,7 @@ use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{Connection, Outcome, Role};
 use crate::wazuh::stock::{self, System};
 use crate::wazuh::version::Contract;
+use crate::wazuh::xml::Span;
 
 /// What the text in `<executable>` makes execd look for.
 pub(super) const NAMES: Probe = Probe {
@@ -71,6 +76,10 @@ pub(super) fn name_fault(facts: &Facts<'_>, name: &[u8], executable: Option<&Exe
         let stem = base.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
         INTERPRETERS.contains(&base.as_str()) || (stem == "python" && base != stem)
     });
+    if name.len() > ar_conf::MAX_EXECUTABLE && !name.starts_with(b"/") && words.len() < 2 {
+        // Cut, so that a file of the whole name is no help.
+        return Some(checks::NAME_TOO_LONG);
+    }
     if on_disk {
         // A file of this very name is there: execd finds it, whatever it is called.
         return other_contract(facts, name, true);
@@ -128,8 +137,10 @@ fn names(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         if matches!(response.runs, Runs::Nowhere | Runs::OtherSystem(_)) {
             continue;
         }
-        if response.runs == Runs::Here && !facts.is_bare() && is_other_system(facts, name) && executable.is_none_or(|executable| executable.target.is_absent()) {
-            other_system(facts, sink, index, response, name);
+        let is_there = executable.is_some_and(|executable| !executable.target.is_absent());
+        let stock = stock::program_named(name).is_some_and(|program| program.system == System::OtherUnix);
+        if response.runs == Runs::Here && !facts.is_bare() && is_other_system(facts, name) && (stock || !is_there) {
+            other_system(facts, sink, index, response, name, is_there);
             continue;
         }
         if let Some(fault) = name_fault(facts, name, executable) {
@@ -220,7 +231,7 @@ fn name_finding(
             Confidence::Proven,
         ),
         checks::EXECUTABLE_OUTER_BLANKS => (
-            format!("{who} does not run: its executable \"{text}\" begins or ends with a blank."),
+            format!("{who} does not run: its executable {text:?} begins or ends with a {}.", if name.contains(&b'\n') { "line break" } else { "blank" }),
             format!("Wazuh trims nothing, so the blank belongs to the file name. {silent}"),
             "the blank belongs to the name",
             format!("write <executable>{}</executable> on one line without blanks", text.trim()),
@@ -261,20 +272,39 @@ fn name_finding(
         .stops([index])
         .shares(path)
         .at(position);
+    if name.contains(&b'\n') {
+        // It tears the line of ar.conf apart.
+        finding = finding.shares(facts.ar_conf().file.path.display().to_string());
+    }
     finding.evidence.extend(evidence);
     sink.find(finding);
 }
 
-fn other_system(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: ResponseIndex, response: &Response, name: &[u8]) {
+fn other_system(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    index: ResponseIndex,
+    response: &Response,
+    name: &[u8],
+    is_there: bool,
+) {
     let who = response.shown();
     let text = String::from_utf8_lossy(name).into_owned();
     let (evidence, position) = executable_evidence(facts, response, "for another system");
     let mut finding = Finding::new(
         checks::EXECUTABLE_OTHER_SYSTEM,
         Subject::Command(response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned())),
-        format!("{who} does not run: {text} is a program for another system, and its location makes it run on this host."),
+        if is_there {
+            format!("{who} has no effect: {text} drives a firewall of another system, and its location makes it run on this host.")
+        } else {
+            format!("{who} does not run: {text} is a program for another system, and its location makes it run on this host.")
+        },
     )
-    .cause("execd says once at INFO level \"Active response command not present\" and drops every message for it without a word.")
+    .cause(if is_there {
+        "Wazuh installs the program on every Unix. It does not find the tool it calls, writes one line to active-responses.log and ends with status 0."
+    } else {
+        "execd says once at INFO level \"Active response command not present\" and drops every message for it without a word."
+    })
     .remedy(format!("in {}: choose a location on agents of that system, or a command with an executable for this one", facts.config().file.shown))
     .verify(format!("ar-doctor check --response {}", quote(&who)))
     .stops([index])
@@ -358,7 +388,15 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         Finding::new(
             checks::TOO_MANY_RESPONSES,
             block_subject(facts, first.span),
-            format!("{} active responses are configured, and execd's table holds {room}.", active.len()),
+            if checked {
+                format!(
+                    "{} responses do not run: {} are configured, and execd's table holds {room}.",
+                    active.len() - room,
+                    active.len()
+                )
+            } else {
+                format!("execd may crash on every host: {} responses are configured, and its table holds {room}.", active.len())
+            },
         )
         .cause(cause)
         .evidence(config.file.excerpt(first.span, format!("response {} of {}", room + 1, active.len())))
@@ -409,34 +447,95 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let ar = facts.ar_conf();
     let Some(read) = &ar.read else { return };
     let path = ar.file.path.display().to_string();
-    for (line, span, problem) in &read.problems {
-        let what = match problem {
-            LineProblem::Malformed1313 => "is no \"NAME - EXECUTABLE - TIMEOUT\"",
-            LineProblem::Split => "is longer than one read, so its rest is taken for another line",
+    let shown = &ar.file.shown;
+    let text_of = |span: Span| ar.file.bytes.get().and_then(|bytes| bytes.get(span.start..span.end)).unwrap_or_default();
+    let mut problems = read.problems.as_slice();
+    while let Some(((line, span, problem), rest)) = problems.split_first() {
+        let text = text_of(*span).trim_ascii();
+        let taken = if *problem == LineProblem::Malformed1313 { torn(problems, text_of) } else { 1 };
+        let lines = problems.get(..taken).unwrap_or_default();
+        problems = problems.get(taken..).unwrap_or(rest);
+        let name = text.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+        let name = String::from_utf8_lossy(name).into_owned();
+        let (severity, title) = match problem {
+            LineProblem::Malformed1313 if text.is_empty() || text.starts_with(b"#") => {
+                let what = if text.is_empty() { "is empty" } else { "is a comment" };
+                (Severity::Advice, format!("Line {line} of {shown} {what}: execd logs an error for it and goes on."))
+            }
+            LineProblem::Malformed1313 if taken > 1 => {
+                let last = lines.last().map_or(*line, |(line, ..)| *line);
+                let what = "are one response, torn by a line break in its <executable> or <name>; execd skips them";
+                (Severity::Error, format!("{name} does not run: lines {line} to {last} of {shown} {what}."))
+            }
+            LineProblem::Malformed1313 => {
+                let what = malformed_how(text);
+                (Severity::Error, format!("{name} does not run: line {line} of {shown} {what}, and execd skips it."))
+            }
+            LineProblem::Split => {
+                let what = "is longer than one read, so its rest is taken for another line";
+                (Severity::Error, format!("{name} does not run: line {line} of {shown} {what}."))
+            }
             LineProblem::NameTooLong => {
                 long_name(facts, sink, *line, *span);
                 continue;
             }
             _ => continue,
         };
-        sink.find(
-            Finding::new(
-                checks::AR_CONF_MALFORMED,
-                Subject::Config(ar.file.shown.clone(), *line),
-                format!("Line {line} of {} {what}: execd skips it.", ar.file.shown),
-            )
+        let mut finding = Finding::new(checks::AR_CONF_MALFORMED, Subject::Config(shown.clone(), *line), title)
+            .severity(severity)
             .cause("execd logs ERROR (1313) for each such line every time it reads the file. Comments and empty lines count as bad.")
-            .evidence(ar.file.excerpt(*span, "skipped"))
-            .remedy("never edit ar.conf; analysisd writes it on the manager: systemctl restart wazuh-manager")
+            .remedy(if taken > 1 {
+                "on the manager: write <name> and <executable> of the command on one line each, then systemctl restart wazuh-manager"
+            } else if facts.role() == Role::Manager {
+                "systemctl restart wazuh-manager   # analysisd writes the file anew"
+            } else {
+                "on the manager: ar-doctor check, then systemctl restart wazuh-manager, which sends the file anew"
+            })
             .verify(format!("grep -vn ' - .* - ' {}", quote(&path)))
-            .stops(responses_on(facts, *span))
             .shares(&path)
-            .at(span.start),
-        );
+            .at(span.start);
+        for (_, span, _) in lines {
+            finding = finding.evidence(ar.file.excerpt(*span, "skipped")).stops(responses_on(facts, *span));
+        }
+        sink.find(finding);
     }
 }
 
-fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: crate::wazuh::xml::Span) {
+/// How many malformed lines from the first on are one response that a line
+/// break tore up: it has one separator, and one of the next ends it.
+fn torn<'a>(problems: &[(u64, Span, LineProblem)], text_of: impl Fn(Span) -> &'a [u8]) -> usize {
+    let separators = |text: &[u8]| memchr::memmem::find_iter(text, b" - ").count();
+    let Some((first, span, _)) = problems.first() else { return 0 };
+    if separators(text_of(*span)) != 1 {
+        return 1;
+    }
+    for (index, (line, span, problem)) in problems.iter().enumerate().skip(1).take(8) {
+        let adjacent = usize::try_from(line.saturating_sub(*first)).is_ok_and(|distance| distance == index);
+        if !adjacent || *problem != LineProblem::Malformed1313 {
+            return 1;
+        }
+        let text = text_of(*span);
+        let number = text.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+        let ends = separators(text) == 1 && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+        if ends {
+            return index + 1;
+        }
+    }
+    1
+}
+
+/// Why a line that is neither empty nor a comment is none.
+fn malformed_how(text: &[u8]) -> &'static str {
+    if text.starts_with(b"!") {
+        "begins with \"!\""
+    } else if text.contains(&b'\t') {
+        "has tabs where \" - \" has to be"
+    } else {
+        "is no \"NAME - EXECUTABLE - TIMEOUT\""
+    }
+}
+
+fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: Span) {
     let ar = facts.ar_conf();
     sink.find(
         Finding::new(
@@ -453,7 +552,7 @@ fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: crate:
     );
 }
 
-fn responses_on(facts: &Facts<'_>, span: crate::wazuh::xml::Span) -> Vec<ResponseIndex> {
+fn responses_on(facts: &Facts<'_>, span: Span) -> Vec<ResponseIndex> {
     let shown = &facts.ar_conf().file.shown;
     facts
         .responses()
@@ -612,7 +711,8 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     for (index, response) in responses.iter().enumerate() {
         let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name) else { continue };
         let is_there = |response: &Response| facts.executable(response).is_some_and(|executable| executable.target.get().is_some());
-        if !first.is_here() || !response.is_here() || !is_there(first) {
+        if !first.is_here() || !response.is_here() || !is_there(first) || !is_there(response) {
+            // A line whose file is not there gives way to another one of its name.
             continue;
         }
         let (Some(place), Some(own), Some(other)) = (&response.place, &response.executable, &first.executable) else { continue };
@@ -635,10 +735,14 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .at(place.span.start),
         );
     }
-    let count = 2 + read.lines.iter().filter(|line| !line.builtin).count();
-    if count > ar_conf::MAX_COMMANDS {
+    let table = read.table(|path| {
+        let path = facts.install.home.join(Path::new(OsStr::from_bytes(path)));
+        !facts.resolve(&path).is_absent()
+    });
+    if let Some(overflow) = table.overflow {
+        let count = read.lines.iter().filter(|line| !line.builtin).count();
         let room = ar_conf::MAX_COMMANDS - 2;
-        let beyond = read.lines.iter().filter(|line| !line.builtin).nth(room);
+        let beyond = read.lines.get(overflow);
         let checked = behavior::AR_TABLE_CHECKED.holds(facts.version());
         let stopped: Vec<ResponseIndex> = facts
             .all_responses()
@@ -651,7 +755,11 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let mut finding = Finding::new(
             checks::TOO_MANY_RESPONSES,
             Subject::File(path.clone()),
-            format!("{} names {} responses, and execd's table holds {room}.", ar.file.shown, count - 2),
+            if checked {
+                format!("{} responses do not run: {} names {count}, and execd's table holds {room}.", stopped.len(), ar.file.shown)
+            } else {
+                format!("execd may crash: {} names {count} responses, and its table holds {room}.", ar.file.shown)
+            },
         )
         .cause(if checked {
             "execd ignores the entries beyond 64 with one ERROR (1319) and answers their names with (1311)."

@@ -1,10 +1,11 @@
 //! Whether a block is bound to any rule, and whether its times mean what they say.
 
+use super::config::{near_element, options_of};
 use super::{Probe, block_subject, quote};
 use crate::engine::Sink;
 use crate::facts::Facts;
 use crate::findings::{Confidence, Finding, Severity, checks};
-use crate::wazuh::ossec_conf::{Outcome, ResponseBlock, Role};
+use crate::wazuh::ossec_conf::{Configuration, Outcome, ProblemKind, ResponseBlock, Role};
 
 /// `<level>`, `<rules_id>`, `<rules_group>`.
 pub(super) const PROBE: Probe = Probe {
@@ -16,7 +17,11 @@ pub(super) const PROBE: Probe = Probe {
 /// `<timeout>` and `<repeated_offenders>`.
 pub(super) const TIMES: Probe = Probe {
     name: "times",
-    checks: &[checks::TIMEOUT_NOT_A_NUMBER, checks::TIMEOUT_NOT_ALLOWED, checks::REPEATED_OFFENDERS_INVALID],
+    checks: &[
+        checks::TIMEOUT_NOT_A_NUMBER,
+        checks::TIMEOUT_NOT_ALLOWED,
+        checks::REPEATED_OFFENDERS_INVALID,
+    ],
     run: times,
 };
 
@@ -26,7 +31,8 @@ const HIGHEST_RULE_LEVEL: i32 = 16;
 /// Whether a block is one whose selectors and times matter: one that is in force
 /// or would be, were it not for a fault elsewhere in it.
 fn counts(block: &ResponseBlock) -> bool {
-    crate::facts::response::is_response(block) && !matches!(block.outcome, Outcome::Disabled | Outcome::OnlyRepeatedOffenders)
+    crate::facts::response::is_response(block)
+        && !matches!(block.outcome, Outcome::Disabled | Outcome::OnlyRepeatedOffenders)
 }
 
 fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
@@ -41,7 +47,9 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else { continue };
+        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
+            continue;
+        };
         if !counts(block) {
             continue;
         }
@@ -58,9 +66,13 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             let title = if stops {
                 format!("{name} never fires: analysisd reads no rule id from its <rules_id>.")
             } else if left.is_empty() {
-                format!("{name} fires for fewer rules than its <rules_id> names: analysisd reads none of them.")
+                format!(
+                    "{name} fires for fewer rules than its <rules_id> names: analysisd reads none of them."
+                )
             } else {
-                format!("{name} fires for fewer rules than its <rules_id> names: analysisd reads only {left}.")
+                format!(
+                    "{name} fires for fewer rules than its <rules_id> names: analysisd reads only {left}."
+                )
             };
             let numbers = numbers_in(&value.text);
             sink.find(
@@ -74,10 +86,17 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     .stops([index])
                     .at(cut.start),
             );
-        } else if block.rule_ids.is_empty() && level.is_none() && !has_group {
+        } else if block.rule_ids.is_empty()
+            && level.is_none()
+            && !has_group
+            && !is_misspelt(read, block)
+        {
             let evidence = match block.level.as_ref().or(block.rules_id.as_ref()) {
                 Some(value) => config.file.excerpt(value.element, "selects nothing"),
-                None => config.file.excerpt(block.span, "neither <level> nor <rules_id> nor <rules_group> in this block"),
+                None => config.file.excerpt(
+                    block.span,
+                    "neither <level> nor <rules_id> nor <rules_group> in this block",
+                ),
             };
             sink.find(
                 Finding::new(
@@ -119,6 +138,23 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
+/// Whether the block has a selector that is refused: a level out of range or a
+/// misspelt name. That is reported, and no selector is left because of it.
+fn is_misspelt(read: &Configuration, block: &ResponseBlock) -> bool {
+    let refused = block.problems.iter().any(|&problem| {
+        read.problems
+            .get(problem)
+            .is_some_and(|problem| problem.kind == ProblemKind::BadValue { element: "level" })
+    });
+    let selector = |name: &[u8]| {
+        matches!(
+            near_element(&String::from_utf8_lossy(name), options_of("active-response")),
+            Some("level" | "rules_id" | "rules_group")
+        )
+    };
+    refused || block.others.iter().any(|(name, _)| selector(name))
+}
+
 /// The numbers in a text, joined as `<rules_id>` wants them.
 fn numbers_in(text: &[u8]) -> String {
     text.split(|byte| !byte.is_ascii_digit())
@@ -138,7 +174,9 @@ fn times(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     };
     if facts.role() == Role::Manager {
         for (index, response) in facts.responses().iter().enumerate() {
-            let Some(block) = response.block.and_then(|block| read.responses.get(block)) else { continue };
+            let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
+                continue;
+            };
             if counts(block) {
                 timeout(facts, sink, index, block);
             }
@@ -149,23 +187,34 @@ fn times(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 
 fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &ResponseBlock) {
     let config = facts.config();
-    let (Some(read), Some(value), Some(response)) = (&config.read, &block.timeout, facts.response(index)) else { return };
+    let (Some(read), Some(value), Some(response)) =
+        (&config.read, &block.timeout, facts.response(index))
+    else {
+        return;
+    };
     let name = response.shown();
     let text = String::from_utf8_lossy(&value.text).into_owned();
-    let digits = value.text.trim_ascii_start();
+    let digits = value.text.trim_ascii();
     let plain = !digits.is_empty() && digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit);
     if !plain && !text.trim().is_empty() {
         let effect = match block.raw_timeout {
             0 => "as 0: the effect is never undone".to_owned(),
             seconds if seconds < 0 => format!("as {seconds}: it is undone within a second"),
+            1 => "as 1 second".to_owned(),
             seconds => format!("as {seconds} seconds"),
         };
+        // What it is taken for is what it says.
+        let harmless = ["s", "sec", "secs", "second", "seconds"].iter().any(|unit| {
+            text.trim() == format!("{}{unit}", block.raw_timeout)
+                || text.trim() == format!("{} {unit}", block.raw_timeout)
+        });
         sink.find(
             Finding::new(
                 checks::TIMEOUT_NOT_A_NUMBER,
                 block_subject(facts, value.element),
                 format!("{name} has a timeout that is no plain number: analysisd takes \"{text}\" {effect}."),
             )
+            .severity(if harmless { Severity::Advice } else { Severity::Warning })
             .cause("analysisd reads it with atoi(3): leading digits count, the rest is dropped, units do not exist. It is never an error.")
             .evidence(config.file.excerpt(value.span, format!("read {effect}")))
             .remedy(format!("write the timeout in seconds, digits only, in {}", config.file.shown))
@@ -180,10 +229,17 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
         && block.raw_timeout != 0
         && block.timeout_in_force == 0
     {
-        let command_name = command.name.as_ref().map_or_else(String::new, |name| String::from_utf8_lossy(&name.text).into_owned());
+        let command_name = command
+            .name
+            .as_ref()
+            .map_or_else(String::new, |name| String::from_utf8_lossy(&name.text).into_owned());
         let evidence = match &command.timeout_allowed_value {
-            Some(allowed) => config.file.excerpt(allowed.element, "this makes the effect permanent"),
-            None => config.file.excerpt(command.span, "no <timeout_allowed>yes</timeout_allowed> in this command"),
+            Some(allowed) => {
+                config.file.excerpt(allowed.element, "this makes the effect permanent")
+            }
+            None => config
+                .file
+                .excerpt(command.span, "no <timeout_allowed>yes</timeout_allowed> in this command"),
         };
         sink.find(
             Finding::new(
@@ -194,7 +250,14 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
             .cause("analysisd says so once at start, at INFO level (1305), sets the timeout to 0 and sends the response under that name. What it blocks stays blocked.")
             .evidence(config.file.excerpt(value.span, "set to 0"))
             .evidence(evidence)
-            .remedy(format!("add <timeout_allowed>yes</timeout_allowed> to command {command_name} in {}", config.file.shown))
+            .remedy(match &command.timeout_allowed_value {
+                Some(allowed) => format!(
+                    "in {}, line {}: write <timeout_allowed>yes</timeout_allowed>",
+                    config.file.shown,
+                    config.file.line(allowed.element.start)
+                ),
+                None => format!("add <timeout_allowed>yes</timeout_allowed> to command {command_name} in {}", config.file.shown),
+            })
             .remedy("systemctl restart wazuh-manager")
             .verify(format!("ar-doctor show | grep -A 8 {}", quote(&command_name)))
             .stops([index])
@@ -205,13 +268,19 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
 
 fn repeated_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
-    let Some((value, taken)) = config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref()) else { return };
+    let Some((value, taken)) =
+        config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref())
+    else {
+        return;
+    };
     let text = String::from_utf8_lossy(&value.text).into_owned();
     let pieces: Vec<&str> = text.split(',').collect();
-    let odd = pieces.iter().find(|piece| {
-        let piece = piece.trim_matches([' ', '\t']);
-        piece.is_empty() || piece.len() > 6 || !piece.bytes().all(|byte| byte.is_ascii_digit())
-    });
+    // execd passes over empty values.
+    let pieces: Vec<&str> =
+        pieces.into_iter().map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    let odd = pieces
+        .iter()
+        .find(|piece| piece.len() > 6 || !piece.bytes().all(|byte| byte.is_ascii_digit()));
     let what = if text.trim().is_empty() {
         "it is empty, so the feature is off".to_owned()
     } else if taken.first().is_none_or(|first| *first == 0) {
@@ -221,7 +290,7 @@ fn repeated_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     } else if pieces.len() > 5 {
         format!("it has {} values, and execd takes at most 5", pieces.len())
     } else if let Some(odd) = odd {
-        format!("\"{}\" is no plain number of minutes", odd.trim())
+        format!("\"{odd}\" is no plain number of minutes")
     } else {
         return;
     };

@@ -24,10 +24,17 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let stopped = crate::engine::meant_to_run(facts);
     for entry in &read.white_list {
         let text = String::from_utf8_lossy(&entry.value.text).into_owned();
-        let span = if entry.value.span.start == entry.value.span.end { entry.value.element } else { entry.value.span };
+        let span = if entry.value.span.start == entry.value.span.end {
+            entry.value.element
+        } else {
+            entry.value.span
+        };
         let (everything, never) = match &entry.kind {
             WhiteListKind::Ip(ip) => (ip.prefix() == Some(0), None),
-            WhiteListKind::Pattern(pattern) => (pattern.matches_everything(), never(&entry.value.text, pattern.can_match_an_address())),
+            WhiteListKind::Pattern(pattern) => (
+                pattern.matches_every_ipv4(),
+                never(&entry.value.text, pattern.can_match_an_address()),
+            ),
             WhiteListKind::Invalid => (false, None),
         };
         if everything {
@@ -70,18 +77,26 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn never(text: &[u8], can_match: bool) -> Option<String> {
     let text = String::from_utf8_lossy(text).into_owned();
     let addressy = text.bytes().any(|byte| byte.is_ascii_digit())
-        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:/*! \t\r\n-^$|[]".contains(&byte));
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || b".:/*! \t\r\n-^$|[]".contains(&byte));
     if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         return Some("no source address contains a blank".to_owned());
     }
     if text.contains('/') && text.contains(':') {
-        return Some("an IPv6 network is taken for a text, and no source address contains a slash".to_owned());
+        return Some(
+            "an IPv6 network is taken for a text, and no source address contains a slash"
+                .to_owned(),
+        );
     }
     if text.contains('*') && addressy {
         return Some("* stands for itself, and no source address contains it".to_owned());
     }
     if addressy && text.contains('-') {
-        return Some("ranges do not exist, and no source address contains a hyphen between digits".to_owned());
+        return Some(
+            "ranges do not exist, and no source address contains a hyphen between digits"
+                .to_owned(),
+        );
     }
     if addressy && !can_match {
         return Some("no source address can contain it".to_owned());
@@ -98,7 +113,14 @@ mod tests {
         for text in ["2001:db8::/32", "192.0.2.1 ", "192.0.2.*", "10.0.0.1-10.0.0.9", " 10.0.0.1"] {
             assert!(never(text.as_bytes(), true).is_some(), "{text}");
         }
-        for text in ["^localhost.localdomain$", "2001:db8::1", "10.0.", "host-01.example", "^2001:db8:", "a|b"] {
+        for text in [
+            "^localhost.localdomain$",
+            "2001:db8::1",
+            "10.0.",
+            "host-01.example",
+            "^2001:db8:",
+            "a|b",
+        ] {
             assert!(never(text.as_bytes(), true).is_none(), "{text}");
         }
     }

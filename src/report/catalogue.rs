@@ -5,12 +5,22 @@ use serde::Serialize;
 
 use super::json::{ContractName, SCHEMA_VERSION, SeverityName, StageName, Tool};
 use super::page::{Page, Text, Tone};
-use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, Level, Message, Version};
+use crate::findings::catalogue::{
+    CATALOGUE, Check, Contract, Explanation, Level, Message, Version,
+};
 use crate::findings::{Severity, Stage};
 use crate::redact::Redacted;
 
 /// The number guides use as a name for all of this.
 const GUIDES_NUMBER: u32 = 1204;
+
+/// What the same guides say is in the log then.
+const GUIDES_LINES: [&str; 4] = [
+    "active response command not found",
+    "AR command execution failed",
+    "unable to execute script",
+    "agent could not run command",
+];
 
 /// Writes what a query leads to: messages in full, then the checks that look for
 /// their causes by name; without a message, the best check in full.
@@ -29,14 +39,14 @@ pub fn explain(found: &[Explanation], page: &mut Page) {
             Explanation::Message(_) => None,
         })
         .collect();
-    if messages.iter().any(|message| message.number == Some(GUIDES_NUMBER)) {
-        about_1204(page);
-    }
     for (at, message) in messages.iter().enumerate() {
         if at > 0 {
             page.blank();
         }
         write_message(message, page);
+    }
+    if messages.iter().any(|message| message.number == Some(GUIDES_NUMBER)) {
+        lines_called_1204(page);
     }
     let also = if messages.is_empty() {
         if !checks.is_empty() {
@@ -52,30 +62,39 @@ pub fn explain(found: &[Explanation], page: &mut Page) {
             page.indented(2, &line_of(check));
         }
         page.blank();
-        page.line(&Text::new().own("`ar-doctor explain ID` says more, `ar-doctor check` looks for all of them.").all(Tone::Dim));
+        page.line(
+            &Text::new()
+                .own("`ar-doctor explain ID` says more, `ar-doctor check` looks for all of them.")
+                .all(Tone::Dim),
+        );
     }
 }
 
-/// Whatever else is in the catalogue, this is what has to be known about 1204.
-fn about_1204(page: &mut Page) {
-    for paragraph in [
-        "No Wazuh version emits 1204 for active response: the number is the constant \"Invalid connection type\", \
-         defined and used nowhere.",
-        "Guides use \"Error 1204\" as a name for one condition, active response did not execute, together with lines \
-         like `active response command not found`, `AR command execution failed`, `unable to execute script` and \
-         `agent could not run command`. Where such a line is in a log, a custom script or a wrapper printed it.",
-        "`ar-doctor check` diagnoses that condition, whatever it is called: it finds where the response stops and why.",
-    ] {
-        page.paragraph(0, &Text::new().own(paragraph));
-        page.blank();
+/// Lines that guides show with that number. None of them is Wazuh's.
+fn lines_called_1204(page: &mut Page) {
+    heading(page, "Lines that go by this name");
+    for line in GUIDES_LINES {
+        page.indented(2, &Text::new().own(line));
     }
+    page.paragraph(
+        2,
+        &Text::new().own(
+            "No Wazuh program prints these: where one is in a log, a custom script or a wrapper wrote it. `ar-doctor \
+             check` diagnoses the condition, active response did not execute, whatever it is called.",
+        ),
+    );
 }
 
 fn write_check(check: &Check, page: &mut Page) {
     let text = Text::new().toned(Tone::Strong, check.id).own(" ").toned(Tone::Strong, check.slug);
     page.line(&text.own("   ").own(check.severity.name()).own(", stage ").own(check.stage.name()));
     page.paragraph(0, &Text::new().own(check.title));
-    let mut where_made = check.sides.iter().map(|side| side.name()).map(|side| Text::new().own(side)).collect::<Vec<_>>();
+    let mut where_made = check
+        .sides
+        .iter()
+        .map(|side| side.name())
+        .map(|side| Text::new().own(side))
+        .collect::<Vec<_>>();
     if let Some(range) = versions(check.since, check.until) {
         where_made.push(range);
     }
@@ -101,7 +120,7 @@ fn write_message(message: &Message, page: &mut Page) {
         level => Text::new().own("level ").own(level.name()),
     };
     let mut about = vec![level];
-    if !message.daemons.is_empty() {
+    if message.level != Level::Never && !message.daemons.is_empty() {
         let daemons = message.daemons.iter().map(|daemon| Text::new().own(daemon));
         about.push(Text::new().own("from ").list(daemons, ", "));
     }
@@ -140,7 +159,13 @@ fn list(page: &mut Page, name: &'static str, items: &'static [&'static str]) {
 }
 
 fn line_of(check: &Check) -> Text {
-    Text::new().toned(Tone::Strong, check.id).own(" ").own(check.slug).pad(44).own("  ").own(check.title)
+    Text::new()
+        .toned(Tone::Strong, check.id)
+        .own(" ")
+        .own(check.slug)
+        .pad(44)
+        .own("  ")
+        .own(check.title)
 }
 
 /// `4.2 to 4.13`; nothing where there is no bound.
@@ -174,12 +199,22 @@ pub fn write_list(page: &mut Page) {
                 Severity::Warning => Tone::Warn,
                 Severity::Advice => Tone::Plain,
             };
-            let text = Text::new().own(check.id).own(" ").own(check.slug).pad(44).own("  ").toned(tone, check.severity.name());
+            let text = Text::new()
+                .own(check.id)
+                .own(" ")
+                .own(check.slug)
+                .pad(44)
+                .own("  ")
+                .toned(tone, check.severity.name());
             page.indented(2, &text.pad(54).own(check.title));
         }
     }
     page.blank();
-    page.line(&Text::new().counted(CATALOGUE.len(), "check").own(". `ar-doctor explain ID` says more about one."));
+    page.line(
+        &Text::new()
+            .counted(CATALOGUE.len(), "check")
+            .own(". `ar-doctor explain ID` says more about one."),
+    );
 }
 
 /// What `list --format json` writes.
@@ -230,7 +265,11 @@ pub fn document() -> List {
     let redactor = crate::redact::Redactor::new();
     let version = |version: Option<Version>| {
         version.map(|(major, minor, patch)| {
-            redactor.text(if patch == u32::MAX { format!("{major}.{minor}") } else { format!("{major}.{minor}.{patch}") })
+            redactor.text(if patch == u32::MAX {
+                format!("{major}.{minor}")
+            } else {
+                format!("{major}.{minor}.{patch}")
+            })
         })
     };
     let checks = CATALOGUE.iter().map(|check| ListedCheck {

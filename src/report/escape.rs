@@ -149,6 +149,7 @@ fn is_harmful(character: char) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 
@@ -160,8 +161,14 @@ mod tests {
 
     #[test]
     fn control_characters_are_named() {
-        assert_eq!(line("a\r\n\tb\u{1b}[31m\u{0}\u{7}\u{7f}\u{85}"), "a<CR><LF><TAB>b<ESC>[31m<NUL><0x07><DEL><U+0085>");
-        assert_eq!(line("evil\u{202e}gpj.exe\u{200b}\u{feff}\u{a0}x"), "evil<U+202E>gpj.exe<U+200B><U+FEFF><U+00A0>x");
+        assert_eq!(
+            line("a\r\n\tb\u{1b}[31m\u{0}\u{7}\u{7f}\u{85}"),
+            "a<CR><LF><TAB>b<ESC>[31m<NUL><0x07><DEL><U+0085>"
+        );
+        assert_eq!(
+            line("evil\u{202e}gpj.exe\u{200b}\u{feff}\u{a0}x"),
+            "evil<U+202E>gpj.exe<U+200B><U+FEFF><U+00A0>x"
+        );
         assert_eq!(line("Grüße 東京 e\u{301}"), "Grüße 東京 e\u{301}");
     }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Report, TOOL, VERSION, Verdict};
 use crate::engine::{self, State};
 use crate::facts::Runs;
-use crate::findings::{self, CheckId, Finding, ResponseIndex, Subject};
+use crate::findings::{self, CheckId, Finding, ResponseIndex};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::{Redacted, Redactor};
 use crate::wazuh::install::Kind;
@@ -447,7 +447,12 @@ pub fn check(report: &Report<'_, '_>) -> Check {
         verdict: report.verdict().into(),
         headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
         responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
-        findings: diagnosis.entries.iter().enumerate().flat_map(|(at, entry)| view.entry(at, entry)).collect(),
+        findings: diagnosis
+            .entries
+            .iter()
+            .enumerate()
+            .flat_map(|(at, entry)| view.entry(at, entry))
+            .collect(),
         unknown: diagnosis.unknown.iter().map(|unknown| view.unknown(unknown)).collect(),
         summary: Summary {
             errors: counts.errors,
@@ -493,7 +498,11 @@ impl View<'_, '_> {
     }
 
     fn ids(&self, responses: &[ResponseIndex]) -> Vec<Redacted> {
-        responses.iter().filter_map(|&index| self.report.facts.response(index)).map(|response| self.text(&response.id)).collect()
+        responses
+            .iter()
+            .filter_map(|&index| self.report.facts.response(index))
+            .map(|response| self.text(&response.id))
+            .collect()
     }
 
     fn host(&self) -> Host {
@@ -508,11 +517,10 @@ impl View<'_, '_> {
             role: role(facts),
             wazuh_version: facts.version().map(|version| self.text(version.to_string())),
             contract: facts.contract().into(),
-            agent: facts
-                .install
-                .identity
-                .get()
-                .map(|identity| Agent { id: self.text(&identity.id), name: self.text(&identity.name) }),
+            agent: facts.install.identity.get().map(|identity| Agent {
+                id: self.text(&identity.id),
+                name: self.text(&identity.name),
+            }),
             reader_uid: facts.reader_uid(),
             as_root: facts.reader_uid() == 0,
         }
@@ -527,7 +535,10 @@ impl View<'_, '_> {
             command: optional(&response.command),
             executable: optional(&response.executable),
             timeout: response.timeout,
-            place: response.place.as_ref().map(|place| Place { file: self.text(&place.file), line: place.line }),
+            place: response
+                .place
+                .as_ref()
+                .map(|place| Place { file: self.text(&place.file), line: place.line }),
             runs: response.runs.into(),
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
             verdict: result.verdict.into(),
@@ -545,9 +556,15 @@ impl View<'_, '_> {
 
     fn entry(&self, at: usize, entry: &engine::Entry) -> Vec<FindingEntry> {
         let cause = self.text(entry.finding.fingerprint());
-        let explains = entry.folded.iter().map(|finding| self.text(finding.fingerprint())).collect();
+        let explains =
+            entry.folded.iter().map(|finding| self.text(finding.fingerprint())).collect();
         let mut all = vec![self.finding(&entry.finding, Some(at + 1), explains, None)];
-        all.extend(entry.folded.iter().map(|finding| self.finding(finding, None, Vec::new(), Some(cause.clone()))));
+        all.extend(
+            entry
+                .folded
+                .iter()
+                .map(|finding| self.finding(finding, None, Vec::new(), Some(cause.clone()))),
+        );
         all
     }
 
@@ -566,7 +583,7 @@ impl View<'_, '_> {
             stage: check.stage.into(),
             severity: finding.severity.into(),
             confidence: finding.confidence.into(),
-            subject: self.text(subject(&finding.subject)),
+            subject: self.text(finding.subject.to_string()),
             title: self.text(&finding.title),
             cause: self.text(&finding.cause),
             evidence: finding.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
@@ -575,7 +592,11 @@ impl View<'_, '_> {
             } else {
                 finding.remedy.iter().map(|remedy| self.text(remedy)).collect()
             },
-            verify: self.text(if finding.verify.is_empty() { check.verify } else { &finding.verify }),
+            verify: self.text(if finding.verify.is_empty() {
+                check.verify
+            } else {
+                &finding.verify
+            }),
             explains,
             explained_by,
             responses: self.ids(&finding.responses),
@@ -585,14 +606,16 @@ impl View<'_, '_> {
 
     fn evidence(&self, evidence: &findings::Evidence) -> Evidence {
         match evidence {
-            findings::Evidence::Excerpt { file, line, column, text, mark, label } => Evidence::Excerpt {
-                file: self.text(file),
-                line: *line,
-                column: *column,
-                mark: characters(&self.report.redactor.hide(text), mark),
-                text: self.text(text),
-                label: self.text(label),
-            },
+            findings::Evidence::Excerpt { file, line, column, text, mark, label } => {
+                Evidence::Excerpt {
+                    file: self.text(file),
+                    line: *line,
+                    column: *column,
+                    mark: characters(&self.report.redactor.hide(text), mark),
+                    text: self.text(text),
+                    label: self.text(label),
+                }
+            }
             findings::Evidence::Observation { source, text } => {
                 Evidence::Observation { source: self.text(source), text: self.text(text) }
             }
@@ -612,17 +635,14 @@ impl View<'_, '_> {
     }
 }
 
-/// `kind:value`; of a place in a file, the path and the line.
-fn subject(subject: &Subject) -> String {
-    subject.to_string()
-}
-
 /// Whose installation it is, as far as that is known.
 pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
     match facts.install.kind.get()? {
         Kind::Agent => Some(RoleName::Agent),
         Kind::Local => Some(RoleName::Local),
-        Kind::Server if facts.role() == Role::Manager && facts.is_worker() => Some(RoleName::Worker),
+        Kind::Server if facts.role() == Role::Manager && facts.is_worker() => {
+            Some(RoleName::Worker)
+        }
         Kind::Server => Some(RoleName::Manager),
     }
 }
@@ -645,7 +665,7 @@ fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
     Mark { start, end: end.max(start) }
 }
 
-/// Redacted text of a redactor, for tests and other documents.
+/// Bytes that may be missing, redacted.
 pub(super) fn optional(redactor: &Redactor, bytes: Option<&Vec<u8>>) -> Option<Redacted> {
     bytes.map(|bytes| redactor.text(bytes))
 }
@@ -778,5 +798,160 @@ impl From<GapKind> for GapName {
             GapKind::Failed => Self::Failed,
             GapKind::NotCollected => Self::NotCollected,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::engine::{Diagnosis, Entry, Key, Options};
+    use crate::facts::{BareConfig, Facts};
+    use crate::findings::{Evidence as Proof, Severity, Subject, checks};
+    use crate::host::{Gap, tree::TreeHost};
+    use crate::report::show::{Show, View as ShowView};
+
+    const CONFIG: &str = "<ossec_config>\n\
+        <global><white_list>127.0.0.1</white_list><white_list>::1</white_list></global>\n\
+        <command><name>fw</name><executable>firewall-drop</executable><timeout_allowed>yes</timeout_allowed></command>\n\
+        <active-response><command>fw</command><location>local</location><rules_id>5710 x</rules_id>\n\
+        <timeout>60</timeout></active-response>\n\
+        <active-response><command>none</command><location>here</location></active-response>\n\
+        <active-response><disabled>yes</disabled><command>fw</command><location>all</location></active-response>\n\
+        </ossec_config>\n";
+
+    fn with_facts(config: &str, role: Role, then: impl FnOnce(&Facts<'_>, &Redactor)) {
+        let directory = tempfile::tempdir().unwrap();
+        let host = TreeHost::open(directory.path()).unwrap();
+        let redactor = Redactor::new();
+        let bare =
+            BareConfig { shown: "ossec.conf".into(), bytes: config.into(), role, version: None };
+        then(&Facts::bare(&host, &redactor, bare), &redactor);
+    }
+
+    fn agrees<T: JsonSchema + Serialize>(document: &T) -> serde_json::Value {
+        let schema = serde_json::to_value(schema::<T>()).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&to_text(document).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        value
+    }
+
+    /// A diagnosis with one of everything.
+    fn everything() -> Diagnosis {
+        let finding = |check, title: &str| {
+            Finding::new(check, Subject::Response("fw60".into()), title)
+                .cause("because")
+                .evidence(Proof::Excerpt {
+                    file: "etc/ossec.conf".into(),
+                    line: 3,
+                    column: 7,
+                    text: b"<key>hunter2hunter2</key>\r\xff".to_vec(),
+                    mark: 25..26,
+                    label: "look".into(),
+                })
+                .observed("stat", "mode 0644")
+                .remedy("chmod 750 x")
+                .verify("ls -l x")
+                .stops([0])
+        };
+        let cause =
+            finding(checks::SCRIPT_NOT_EXECUTABLE, "fw60 does not run: password=swordfish1");
+        let effect = finding(checks::AR_LOG_MISSING, "no line").severity(Severity::Warning);
+        Diagnosis {
+            responses: Vec::new(),
+            entries: vec![Entry { key: Key::of(&cause), finding: cause, folded: vec![effect] }],
+            unknown: vec![engine::Unknown {
+                check: checks::EXECD_NOT_RUNNING,
+                responses: vec![0],
+                gap: Gap {
+                    kind: GapKind::Denied,
+                    source: "/proc".into(),
+                    why: "permission denied".into(),
+                },
+            }],
+            checks: 92,
+            failed_probes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn check_and_its_schema_agree() {
+        with_facts(CONFIG, Role::Manager, |facts, redactor| {
+            let run = engine::run(facts, &Options::default());
+            assert!(!run.responses.is_empty());
+            for diagnosis in [run, everything()] {
+                let timings = Some(crate::report::Timings { open: 0.1, probes: 2.0, total: 2.1 });
+                for timings in [None, timings] {
+                    let report =
+                        Report { facts, diagnosis: &diagnosis, redactor, response: None, timings };
+                    let value = agrees(&check(&report));
+                    assert_eq!(value["schema_version"], 1);
+                    assert_eq!(value.get("timings").is_some(), timings.is_some());
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_wrong_document_does_not_agree() {
+        let schema = serde_json::to_value(schema::<Check>()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert!(!validator.is_valid(&serde_json::json!({ "schema_version": 1 })));
+    }
+
+    #[test]
+    fn show_and_its_schema_agree() {
+        for (config, role) in [(CONFIG, Role::Manager), ("<a>", Role::Manager), ("", Role::Agent)] {
+            with_facts(config, role, |facts, redactor| {
+                let document: Show = ShowView::new(facts, redactor).unwrap().document();
+                let value = agrees(&document);
+                assert_eq!(value["xml"]["accepted"], config != "<a>");
+                assert_eq!(value["ar_conf"]["expected"].is_null(), role == Role::Agent);
+            });
+        }
+        agrees(&crate::report::catalogue::document());
+    }
+
+    #[test]
+    fn no_secret_leaves_and_marks_are_characters() {
+        with_facts(CONFIG, Role::Manager, |facts, redactor| {
+            let diagnosis = everything();
+            let report =
+                Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
+            let text = to_text(&check(&report)).unwrap();
+            assert!(!text.contains("hunter2") && !text.contains("swordfish1"), "{text}");
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let finding = &value["findings"][0];
+            assert_eq!(
+                finding["evidence"][0]["mark"],
+                serde_json::json!({ "start": 25, "end": 26 })
+            );
+            assert_eq!(finding["rank"], 1);
+            assert_eq!(value["headline"], finding["fingerprint"]);
+            let folded = &value["findings"][1];
+            assert!(folded["rank"].is_null());
+            assert_eq!(folded["explained_by"], finding["fingerprint"]);
+            assert_eq!(finding["explains"][0], folded["fingerprint"]);
+            assert_eq!(value["summary"]["errors"], 1);
+            assert_eq!(value["summary"]["warnings"], 0);
+        });
+    }
+
+    #[test]
+    fn marks_in_bytes_become_marks_in_characters() {
+        let of = |bytes: &[u8], mark| {
+            let mark = characters(bytes, &mark);
+            (mark.start, mark.end)
+        };
+        assert_eq!(of(b"abc", 1..2), (1, 2));
+        assert_eq!(of("ééx".as_bytes(), 2..4), (1, 2));
+        // A character that is marked in part is marked as a whole.
+        assert_eq!(of("éx".as_bytes(), 1..2), (0, 1));
+        assert_eq!(of(b"\xff\xfex", 2..3), (2, 3));
+        assert_eq!(of(b"abc", 3..3), (3, 3));
+        assert_eq!(of(b"", 0..0), (0, 0));
     }
 }

@@ -13,7 +13,8 @@ use crate::findings::Evidence;
 use crate::redact::{Redacted, Redactor};
 use crate::wazuh::ar_conf::LineProblem;
 use crate::wazuh::ossec_conf::{
-    Configuration, DaemonOutcome, Dispatch, End, LogLevel, Outcome, ResponseBlock, Role, Value, WhiteListKind,
+    Configuration, DaemonOutcome, Dispatch, End, LogLevel, Outcome, ResponseBlock, Role, Value,
+    WhiteListKind,
 };
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
@@ -347,7 +348,12 @@ impl<'a, 'h> View<'a, 'h> {
             wazuh_version: facts.version().map(|version| self.text(version.to_string())),
             contract: facts.contract().into(),
             xml: self.xml(),
-            daemons: self.read.daemons.iter().map(|daemon| (daemon.daemon, self.daemon(daemon))).collect(),
+            daemons: self
+                .read
+                .daemons
+                .iter()
+                .map(|daemon| (daemon.daemon, self.daemon(daemon)))
+                .collect(),
             problems: self
                 .read
                 .problems
@@ -411,7 +417,11 @@ impl<'a, 'h> View<'a, 'h> {
     fn xml(&self) -> Xml {
         match &self.read.xml {
             Ok(_) => Xml { accepted: true, error: None, line: None },
-            Err(error) => Xml { accepted: false, error: Some(self.text(&error.message)), line: Some(error.line) },
+            Err(error) => Xml {
+                accepted: false,
+                error: Some(self.text(&error.message)),
+                line: Some(error.line),
+            },
         }
     }
 
@@ -429,7 +439,11 @@ impl<'a, 'h> View<'a, 'h> {
             messages: daemon
                 .logs
                 .iter()
-                .map(|log| Message { level: log.level.word(), number: log.number, text: self.text(&log.text) })
+                .map(|log| Message {
+                    level: log.level.word(),
+                    number: log.number,
+                    text: self.text(&log.text),
+                })
                 .collect(),
         }
     }
@@ -440,7 +454,8 @@ impl<'a, 'h> View<'a, 'h> {
 
     fn commands(&self) -> Vec<Command> {
         let used_by = |index| {
-            let users = self.read.responses.iter().filter(move |block| block.command_block == Some(index));
+            let users =
+                self.read.responses.iter().filter(move |block| block.command_block == Some(index));
             users.map(|block| self.block_id(block)).collect()
         };
         self.read
@@ -467,17 +482,28 @@ impl<'a, 'h> View<'a, 'h> {
         let lines = self.facts.responses().iter().filter(|_| is_agent).map(|response| Response {
             id: self.text(&response.id),
             name: Some(self.text(&response.name)),
-            file: response.place.as_ref().map_or_else(|| self.text(&response.id), |place| self.text(&place.file)),
+            file: response
+                .place
+                .as_ref()
+                .map_or_else(|| self.text(&response.id), |place| self.text(&place.file)),
             line: response.place.as_ref().map_or(0, |place| place.line),
             block: None,
-            state: if response.is_here() { ResponseState::InForce } else { ResponseState::OtherSystem },
+            state: if response.is_here() {
+                ResponseState::InForce
+            } else {
+                ResponseState::OtherSystem
+            },
             refused_with: None,
             command: None,
             executable: json::optional(self.redactor, response.executable.as_ref()),
             timeout: response.timeout.unwrap_or(0),
             timeout_written: None,
             location: None,
-            runs_on: if matches!(response.runs, Runs::Here) { RunsOn::ThisAgent } else { RunsOn::Nowhere },
+            runs_on: if matches!(response.runs, Runs::Here) {
+                RunsOn::ThisAgent
+            } else {
+                RunsOn::Nowhere
+            },
             agent_id: None,
             selectors: None,
             queues: None,
@@ -511,7 +537,9 @@ impl<'a, 'h> View<'a, 'h> {
                 Outcome::NotRead => ResponseState::NotRead,
             },
             refused_with: match block.outcome {
-                Outcome::Refused(problem) => self.read.problems.get(problem).and_then(|problem| problem.number),
+                Outcome::Refused(problem) => {
+                    self.read.problems.get(problem).and_then(|problem| problem.number)
+                }
                 _ => None,
             },
             command: self.value(block.command.as_ref()),
@@ -524,7 +552,11 @@ impl<'a, 'h> View<'a, 'h> {
             selectors: Some(Selectors {
                 level: block.level_in_force,
                 rules_id: block.rule_ids.clone(),
-                rules_id_skipped: block.rule_id_cuts.iter().map(|cut| self.text(cut.slice(config))).collect(),
+                rules_id_skipped: block
+                    .rule_id_cuts
+                    .iter()
+                    .map(|cut| self.text(cut.slice(config)))
+                    .collect(),
                 rules_group: self.value(block.rules_group.as_ref()),
             }),
             queues: Some(Queues {
@@ -537,7 +569,8 @@ impl<'a, 'h> View<'a, 'h> {
 
     /// analysisd writes `ar.conf` on managers up to 4.x.
     fn expected(&self) -> Option<&'a [u8]> {
-        let written = self.facts.role() == Role::Manager && self.facts.contract() != Contract::Json5;
+        let written =
+            self.facts.role() == Role::Manager && self.facts.contract() != Contract::Json5;
         written.then_some(self.read.ar_conf.as_slice())
     }
 
@@ -561,7 +594,8 @@ impl<'a, 'h> View<'a, 'h> {
     fn execd(&self) -> Execd {
         let disabled = self.read.execd.disabled.as_ref();
         Execd {
-            enabled: disabled.map_or(Some(true), |(_, disabled)| disabled.ok().map(|disabled| !disabled)),
+            enabled: disabled
+                .map_or(Some(true), |(_, disabled)| disabled.ok().map(|disabled| !disabled)),
             line: disabled.map(|(value, _)| value.line),
             repeated_offenders: self.read.execd.offenders_in_force.clone(),
         }
@@ -584,7 +618,11 @@ impl<'a, 'h> View<'a, 'h> {
             Some(version) => Text::new().own("Wazuh ").and(self.host(version.to_string())),
             None => Text::new().own("newest Wazuh 4.x, for the version is unknown"),
         };
-        let title = Text::new().host_toned(Tone::Strong, &show.file);
+        let title = if show.file.as_str() == "-" {
+            Text::new().toned(Tone::Strong, "standard input")
+        } else {
+            Text::new().host_toned(Tone::Strong, &show.file)
+        };
         page.line(&title.own(role).and(version));
         self.write_xml(page, &show);
         self.write_daemons(page, &show);
@@ -603,14 +641,25 @@ impl<'a, 'h> View<'a, 'h> {
     fn write_xml(&self, page: &mut Page, show: &Show) {
         let Err(error) = &self.read.xml else { return };
         Self::heading(page, Text::new().own("XML"));
-        let text = Text::new().own("Wazuh's reader refuses the file: ").and(self.host(&error.message));
+        let text =
+            Text::new().own("Wazuh's reader refuses the file: ").and(self.host(&error.message));
         page.paragraph(2, &text.own(" (line ").number(error.line).own(")").all(Tone::Fail));
         let at = error.culprit.unwrap_or(Span::new(error.offset, error.offset));
         let evidence = self.facts.config().file.excerpt(at, "look here");
         if let Evidence::Excerpt { file, line, column, text, mark, label } = &evidence {
-            super::text::write_excerpt(self.redactor, page, (file, *line, *column), (text, mark), label);
+            super::text::write_excerpt(
+                self.redactor,
+                page,
+                (file, *line, *column),
+                (text, mark),
+                label,
+            );
         }
-        let printed = show.daemons.values().flat_map(|daemon| &daemon.messages).find(|message| message.number == Some(1226));
+        let printed = show
+            .daemons
+            .values()
+            .flat_map(|daemon| &daemon.messages)
+            .find(|message| message.number == Some(1226));
         if let Some(message) = printed {
             page.paragraph(2, &Text::new().own("The daemons do not print that. All they say is:"));
             page.indented(4, &Text::new().own(message.level).own(": ").host(&message.text));
@@ -619,7 +668,9 @@ impl<'a, 'h> View<'a, 'h> {
 
     fn write_daemons(&self, page: &mut Page, show: &Show) {
         Self::heading(page, Text::new().own("Daemons"));
-        let column = self.read.daemons.iter().map(|daemon| daemon.daemon.len()).max().unwrap_or_default() + 2;
+        let column =
+            self.read.daemons.iter().map(|daemon| daemon.daemon.len()).max().unwrap_or_default()
+                + 2;
         // In the order they are started.
         for outcome in &self.read.daemons {
             let Some(daemon) = show.daemons.get(outcome.daemon) else { continue };
@@ -632,15 +683,28 @@ impl<'a, 'h> View<'a, 'h> {
                 EndName::Degraded => text.toned(Tone::Warn, "starts, with this part switched off"),
             };
             page.indented(2, &text);
+            if self.read.xml.is_err() {
+                // They all say the same, and that has been shown.
+                continue;
+            }
             // Below that a message is only seen with debugging on.
-            for (message, _) in daemon.messages.iter().zip(&outcome.logs).filter(|(_, log)| log.level > LogLevel::Debug) {
-                page.indented(4, &Text::new().own(message.level).own(": ").host(&message.text).all(Tone::Dim));
+            for (message, _) in daemon
+                .messages
+                .iter()
+                .zip(&outcome.logs)
+                .filter(|(_, log)| log.level > LogLevel::Debug)
+            {
+                page.indented(
+                    4,
+                    &Text::new().own(message.level).own(": ").host(&message.text).all(Tone::Dim),
+                );
             }
         }
     }
 
     fn write_problems(&self, page: &mut Page, show: &Show) {
-        let problems: Vec<&Problem> = show.problems.iter().filter(|problem| problem.number != Some(1226)).collect();
+        let problems: Vec<&Problem> =
+            show.problems.iter().filter(|problem| problem.number != Some(1226)).collect();
         if problems.is_empty() {
             return;
         }
@@ -657,7 +721,8 @@ impl<'a, 'h> View<'a, 'h> {
     }
 
     fn write_commands(&self, page: &mut Page, show: &Show) {
-        if self.read.xml.is_err() || (self.facts.role() == Role::Agent && show.commands.is_empty()) {
+        if self.read.xml.is_err() || (self.facts.role() == Role::Agent && show.commands.is_empty())
+        {
             return;
         }
         Self::heading(page, Text::new().own("Commands"));
@@ -675,7 +740,11 @@ impl<'a, 'h> View<'a, 'h> {
                 Some(executable) => Text::new().own("executable ").host(executable),
                 None => Text::new().own("no executable"),
             }];
-            parts.push(Text::new().own(if command.timeout_allowed { "timeout allowed" } else { "no timeout allowed" }));
+            parts.push(Text::new().own(if command.timeout_allowed {
+                "timeout allowed"
+            } else {
+                "no timeout allowed"
+            }));
             if let Some(arguments) = &command.extra_args {
                 parts.push(Text::new().own("extra_args ").host(arguments));
             }
@@ -711,15 +780,22 @@ impl<'a, 'h> View<'a, 'h> {
             };
             let (state, tone) = state(response.state);
             let text = text.own("  ").toned(tone, state);
-            page.indented(2, &match response.refused_with {
-                Some(number) => text.own(" (").number(number).own(")"),
-                None => text,
-            });
+            page.indented(
+                2,
+                &match response.refused_with {
+                    Some(number) => text.own(" (").number(number).own(")"),
+                    None => text,
+                },
+            );
             page.paragraph(4, &Self::details(response));
         }
     }
 
     fn details(response: &Response) -> Text {
+        if response.state == ResponseState::NotRead && response.command.is_none() {
+            return Text::new()
+                .own("names no command: only what execd takes from it counts, see below");
+        }
         let mut parts = Vec::new();
         if let Some(command) = &response.command {
             parts.push(Text::new().own("command ").host(command));
@@ -741,7 +817,9 @@ impl<'a, 'h> View<'a, 'h> {
             RunsOn::Nowhere => Text::new().own("runs nowhere"),
             RunsOn::Manager => Text::new().own("runs on the manager"),
             RunsOn::Sender => Text::new().own("runs on the agent that sent the event"),
-            RunsOn::Agent => Text::new().own("runs on agent ").number(response.agent_id.unwrap_or(0)),
+            RunsOn::Agent => {
+                Text::new().own("runs on agent ").number(response.agent_id.unwrap_or(0))
+            }
             RunsOn::AllAgents => Text::new().own("runs on all agents"),
             RunsOn::ThisAgent => Text::new().own("runs on this agent"),
         };
@@ -753,10 +831,14 @@ impl<'a, 'h> View<'a, 'h> {
             parts.push(Self::selectors(selectors));
         }
         if let Some(queues) = response.queues.filter(|queues| {
-            (queues.needs_local || queues.needs_remote) && !queues.open && response.state == ResponseState::InForce
+            (queues.needs_local || queues.needs_remote)
+                && !queues.open
+                && response.state == ResponseState::InForce
         }) {
             let queue = if queues.needs_remote { "queue/alerts/ar" } else { "queue/alerts/execq" };
-            parts.push(Text::new().toned(Tone::Fail, "its queue is not opened: ").toned(Tone::Fail, queue));
+            parts.push(
+                Text::new().toned(Tone::Fail, "its queue is not opened: ").toned(Tone::Fail, queue),
+            );
         }
         Text::new().list(parts, ", ")
     }
@@ -767,8 +849,12 @@ impl<'a, 'h> View<'a, 'h> {
             let ids = selectors.rules_id.iter().map(|id| Text::new().number(*id));
             parts.push(Text::new().own("rules ").list(ids, " "));
         }
-        let level = selectors.level.map(|level| Text::new().own("level ").number(level).own(" and above"));
-        let group = selectors.rules_group.as_ref().map(|group| Text::new().own("groups \"").host(group).own("\""));
+        let level =
+            selectors.level.map(|level| Text::new().own("level ").number(level).own(" and above"));
+        let group = selectors
+            .rules_group
+            .as_ref()
+            .map(|group| Text::new().own("groups \"").host(group).own("\""));
         let both = level.is_some() && group.is_some();
         let together: Vec<Text> = level.into_iter().chain(group).collect();
         if !together.is_empty() {
@@ -781,7 +867,10 @@ impl<'a, 'h> View<'a, 'h> {
         if selectors.rules_id_skipped.is_empty() {
             return text;
         }
-        let skipped = selectors.rules_id_skipped.iter().map(|skipped| Text::new().own("\"").host(skipped).own("\""));
+        let skipped = selectors
+            .rules_id_skipped
+            .iter()
+            .map(|skipped| Text::new().own("\"").host(skipped).own("\""));
         text.own(", skips ").list(skipped, " ")
     }
 
@@ -789,15 +878,31 @@ impl<'a, 'h> View<'a, 'h> {
         let mut parts = Vec::new();
         match (show.execd.enabled, show.execd.line) {
             (Some(false), Some(line)) => {
-                parts.push(Text::new().toned(Tone::Fail, "active response is off").own(" (line ").number(line).own(")"));
+                parts.push(
+                    Text::new()
+                        .toned(Tone::Fail, "active response is off")
+                        .own(" (line ")
+                        .number(line)
+                        .own(")"),
+                );
             }
             (None, Some(line)) => {
-                parts.push(Text::new().toned(Tone::Fail, "refuses the value of <disabled>").own(" (line ").number(line).own(")"));
+                parts.push(
+                    Text::new()
+                        .toned(Tone::Fail, "refuses the value of <disabled>")
+                        .own(" (line ")
+                        .number(line)
+                        .own(")"),
+                );
+            }
+            (_, Some(line)) => {
+                parts.push(Text::new().own("active response is on (line ").number(line).own(")"))
             }
             _ => {}
         }
         if !show.execd.repeated_offenders.is_empty() {
-            let minutes = show.execd.repeated_offenders.iter().map(|minutes| Text::new().number(*minutes));
+            let minutes =
+                show.execd.repeated_offenders.iter().map(|minutes| Text::new().number(*minutes));
             parts.push(Text::new().own("repeated offenders, minutes: ").list(minutes, ", "));
         }
         if !parts.is_empty() {
@@ -818,12 +923,18 @@ impl<'a, 'h> View<'a, 'h> {
         Self::heading(page, Text::new().host(file));
         match actual {
             Some(actual) if actual == expected => {
-                page.indented(2, &Text::new().own("as analysisd writes it with this configuration"));
+                page.indented(
+                    2,
+                    &Text::new().own("as analysisd writes it with this configuration"),
+                );
             }
             Some(actual) => diff(page, self.redactor, file, actual, expected),
             None => {
                 if let Some(why) = show.ar_conf.unread.as_ref().filter(|_| !self.facts.is_bare()) {
-                    page.paragraph(2, &Text::new().own("not compared: ").host(file).own(": ").host(why));
+                    page.paragraph(
+                        2,
+                        &Text::new().own("not compared: ").host(file).own(": ").host(why),
+                    );
                 }
                 page.indented(2, &Text::new().own("analysisd writes:"));
                 for line in lines(expected) {
@@ -836,15 +947,28 @@ impl<'a, 'h> View<'a, 'h> {
 
     /// Lines of the file on disk that execd refuses or bends.
     fn write_lines_of_ar_conf(&self, page: &mut Page, show: &Show) {
-        let Some(read) = self.facts.ar_conf().read.as_ref().filter(|read| !read.problems.is_empty()) else { return };
-        Self::heading(page, Text::new().own("What execd does not take from ").host(&show.ar_conf.file));
+        let Some(read) =
+            self.facts.ar_conf().read.as_ref().filter(|read| !read.problems.is_empty())
+        else {
+            return;
+        };
+        Self::heading(
+            page,
+            Text::new().own("What execd does not take from ").host(&show.ar_conf.file),
+        );
         for (line, _, problem) in &read.problems {
             let what = match problem {
                 LineProblem::Malformed1313 => "is skipped with ERROR 1313",
-                LineProblem::NameTooLong => "has a name that is too long: it is cut, and no message can name it",
+                LineProblem::NameTooLong => {
+                    "has a name that is too long: it is cut, and no message can name it"
+                }
                 LineProblem::ExecutableTooLong => "has a path that is too long: it is cut",
-                LineProblem::Traversal => "has an executable that leads out of active-response/bin: refused",
-                LineProblem::DuplicateName => "has the name of an earlier line: the first whose file is there is used",
+                LineProblem::Traversal => {
+                    "has an executable that leads out of active-response/bin: refused"
+                }
+                LineProblem::DuplicateName => {
+                    "has the name of an earlier line: the first whose file is there is used"
+                }
                 LineProblem::BeyondTable => "does not fit in the table of 64",
                 LineProblem::Split => "is longer than one read: the rest is taken for another line",
             };
@@ -861,7 +985,7 @@ const fn state(state: ResponseState) -> (&'static str, Tone) {
         ResponseState::DroppedInvalidAgent => ("dropped: agent_id reads as 0 (1306)", Tone::Warn),
         ResponseState::CrashesWhenFired => ("analysisd crashes when it fires", Tone::Fail),
         ResponseState::Refused => ("refused", Tone::Fail),
-        ResponseState::NotRead => ("not read here", Tone::Warn),
+        ResponseState::NotRead => ("not read as a response here", Tone::Dim),
         ResponseState::OtherSystem => ("for another system", Tone::Dim),
     }
 }
@@ -880,7 +1004,8 @@ fn diff(page: &mut Page, redactor: &Redactor, file: &Redacted, actual: &[u8], ex
     use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
     let (old, new) = (lines(actual), lines(expected));
     if old.len().max(new.len()) > DIFF_LINES {
-        let text = Text::new().own("differs: ").count(old.len()).own(" lines on disk, ").count(new.len());
+        let text =
+            Text::new().own("differs: ").count(old.len()).own(" lines on disk, ").count(new.len());
         return page.paragraph(2, &text.own(" that analysisd would write"));
     }
     if old == new {
@@ -888,8 +1013,13 @@ fn diff(page: &mut Page, redactor: &Redactor, file: &Redacted, actual: &[u8], ex
     }
     let hunks = group_diff_ops(capture_diff_slices(Algorithm::Myers, &old, &new), DIFF_CONTEXT);
     page.indented(2, &Text::new().own("--- ").host(file).own("  on disk").all(Tone::Strong));
-    page.indented(2, &Text::new().own("+++ ").host(file).own("  as analysisd would write it").all(Tone::Strong));
-    let marked = |mark: &'static str, tone, line: &[u8]| Text::new().own(mark).host(&redactor.text(line)).all(tone);
+    page.indented(
+        2,
+        &Text::new().own("+++ ").host(file).own("  as analysisd would write it").all(Tone::Strong),
+    );
+    let marked = |mark: &'static str, tone, line: &[u8]| {
+        Text::new().own(mark).host(&redactor.text(line)).all(tone)
+    };
     for hunk in hunks {
         let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else { continue };
         let before = first.old_range().start..last.old_range().end;
@@ -925,7 +1055,13 @@ mod tests {
     fn diffed(actual: &str, expected: &str) -> String {
         let redactor = Redactor::new();
         let mut page = Page::new(100, false);
-        diff(&mut page, &redactor, &redactor.text("ar.conf"), actual.as_bytes(), expected.as_bytes());
+        diff(
+            &mut page,
+            &redactor,
+            &redactor.text("ar.conf"),
+            actual.as_bytes(),
+            expected.as_bytes(),
+        );
         page.into_text()
     }
 

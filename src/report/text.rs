@@ -30,6 +30,12 @@ const HEADLINE_CAUSE: usize = 2;
 /// Column of the text beside `why`, `fix`, `verify`.
 const BESIDE: usize = 8;
 
+/// Where the engine says that a stage of a manager's response is to be seen.
+const SENDER: &str = "not this side: on the agent that sent the event";
+
+/// The same for responses that run on other agents.
+const AGENTS: &str = "not this side: on its agents";
+
 /// What is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -88,7 +94,10 @@ impl Writer<'_, '_> {
                 Role::Manager => " as a manager reads it",
                 Role::Agent => " as an agent reads it",
             };
-            parts.push(self.host(facts.config().file.shown.as_bytes()).own(role));
+            let file = facts.config().file.shown.as_str();
+            let file =
+                if file == "-" { Text::new().own("standard input") } else { self.host(file) };
+            parts.push(file.own(role));
         } else {
             parts.push(self.who());
         }
@@ -119,7 +128,9 @@ impl Writer<'_, '_> {
     fn who(&self) -> Text {
         let facts = self.report.facts;
         if let Some(identity) = facts.install.identity.get() {
-            return Text::new().own("agent ").and(self.host(format!("{} {}", identity.id, identity.name)));
+            return Text::new()
+                .own("agent ")
+                .and(self.host(format!("{} {}", identity.id, identity.name)));
         }
         let role = match facts.install.kind.get() {
             Some(Kind::Agent) => "agent",
@@ -136,7 +147,11 @@ impl Writer<'_, '_> {
 
     /// The finding the report begins with.
     fn first(&self) -> Option<&Entry> {
-        self.report.diagnosis.entries.first().filter(|entry| entry.finding.severity > Severity::Advice)
+        self.report
+            .diagnosis
+            .entries
+            .first()
+            .filter(|entry| entry.finding.severity > Severity::Advice)
     }
 
     fn headline(&self) -> Text {
@@ -148,10 +163,20 @@ impl Writer<'_, '_> {
         }
         if facts.install.sealed.is_some() {
             let home = self.host(facts.install.home.display().to_string());
-            return home.own(" may not be entered: nothing below it could be examined.").all(Tone::Warn);
+            return home
+                .own(" may not be entered: nothing below it could be examined.")
+                .all(Tone::Warn);
         }
         let checks = Text::new().counted(diagnosis.checks, "check");
         let responses = diagnosis.responses.len();
+        if self.has_blind_spots() && !self.responses_are_known() {
+            return Text::new()
+                .own("Nothing can be said: what names the responses could not be read. ")
+                .and(checks)
+                .own(", of which ")
+                .count(self.report.checks_not_made())
+                .own(" could not be made.");
+        }
         if self.has_blind_spots() {
             let not_made = self.report.checks_not_made();
             let text = Text::new()
@@ -166,15 +191,23 @@ impl Writer<'_, '_> {
             };
         }
         if responses == 0 && self.report.response.is_none() && self.responses_are_known() {
-            return Text::new().own("No active response is configured, so none runs: ").and(checks).own(".");
+            return Text::new()
+                .own("No active response is configured, so none runs: ")
+                .and(checks)
+                .own(".");
         }
         let text = Text::new().toned(Tone::Good, "No fault found");
-        let text = if self.report.is_incomplete() && !facts.is_bare() { text.own(" in what this source holds") } else { text };
+        let text = if self.report.is_incomplete() && !facts.is_bare() {
+            text.own(" in what this source holds")
+        } else {
+            text
+        };
         if facts.is_bare() && responses == 0 {
             return text.own(" in the file: ").and(checks).own(".");
         }
         let text = text.own(": ").counted(responses, "response");
-        let idle = diagnosis.responses.iter().filter(|result| result.verdict == Verdict::NotMeant).count();
+        let idle =
+            diagnosis.responses.iter().filter(|result| result.verdict == Verdict::NotMeant).count();
         let text = match idle {
             0 => text,
             all if all == responses => text.own(" (not in force here)"),
@@ -211,7 +244,8 @@ impl Writer<'_, '_> {
 
     fn run_as_root(&self) -> Text {
         if self.report.facts.reader_uid() == 0 {
-            Text::new().own("Even root was refused: a security module or a container stands before it.")
+            Text::new()
+                .own("Even root was refused: a security module or a container stands before it.")
         } else {
             Text::new().own("Run it as root: sudo ar-doctor check")
         }
@@ -232,10 +266,11 @@ impl Writer<'_, '_> {
         results
             .iter()
             .filter(|result| {
-                is_troubled(result) || result.verdict == Verdict::NoFault && {
-                    contrast += 1;
-                    contrast <= CONTRAST
-                }
+                is_troubled(result)
+                    || result.verdict == Verdict::NoFault && {
+                        contrast += 1;
+                        contrast <= CONTRAST
+                    }
             })
             .collect()
     }
@@ -251,13 +286,19 @@ impl Writer<'_, '_> {
             .iter()
             .enumerate()
             .map(|(at, stage)| {
-                let cells = rows_shown.iter().filter_map(|result| result.stages.get(at)).map(|stage| cell(stage).0.len());
+                let cells = rows_shown
+                    .iter()
+                    .filter_map(|result| result.stages.get(at))
+                    .map(|stage| cell(stage).0.len());
                 cells.chain([stage.name().len()]).max().unwrap_or_default()
             })
             .collect();
         let name_column = names.iter().map(Text::columns).max().unwrap_or_default().max(16) + 2;
         page.blank();
-        let heads = Stage::ALL.iter().zip(&widths).map(|(stage, width)| centered(stage.name(), Tone::Dim, *width));
+        let heads = Stage::ALL
+            .iter()
+            .zip(&widths)
+            .map(|(stage, width)| centered(stage.name(), Tone::Dim, *width));
         page.indented(2, &Text::new().pad(name_column).list(heads, " "));
         for (result, name) in rows_shown.iter().zip(names) {
             let cells = result.stages.iter().zip(&widths).map(|(stage, width)| {
@@ -269,7 +310,10 @@ impl Writer<'_, '_> {
         let hidden = self.report.diagnosis.responses.len() - rows_shown.len();
         let all = self.report.response.is_none() || rows.len() > rows_shown.len();
         if hidden > 0 && all {
-            page.indented(2, &Text::new().own("... and ").count(hidden).own(" more (-v)").all(Tone::Dim));
+            page.indented(
+                2,
+                &Text::new().own("... and ").count(hidden).own(" more (-v)").all(Tone::Dim),
+            );
         }
         if self.options.verbose {
             self.reasons(page, rows);
@@ -283,7 +327,10 @@ impl Writer<'_, '_> {
             let mut by_reason: Vec<(&str, State, Vec<Stage>)> = Vec::new();
             for stage in &result.stages {
                 let Some(reason) = &stage.reason else { continue };
-                match by_reason.iter_mut().find(|(known, state, _)| known == reason && *state == stage.state) {
+                match by_reason
+                    .iter_mut()
+                    .find(|(known, state, _)| known == reason && *state == stage.state)
+                {
                     Some((_, _, stages)) => stages.push(stage.stage),
                     None => by_reason.push((reason, stage.state, vec![stage.stage])),
                 }
@@ -304,14 +351,19 @@ impl Writer<'_, '_> {
     }
 
     fn name(&self, index: ResponseIndex) -> Text {
-        self.report.facts.response(index).map_or_else(Text::new, |response| self.host(&response.name))
+        self.report
+            .facts
+            .response(index)
+            .map_or_else(Text::new, |response| self.host(&response.name))
     }
 
     // ---- entries ----
 
     fn entries(&self) -> Vec<&Entry> {
         let entries = self.report.diagnosis.entries.iter();
-        entries.filter(|entry| self.options.verbose || entry.finding.severity > Severity::Advice).collect()
+        entries
+            .filter(|entry| self.options.verbose || entry.finding.severity > Severity::Advice)
+            .collect()
     }
 
     fn entry(&self, page: &mut Page, at: usize, entry: &Entry) {
@@ -383,10 +435,24 @@ impl Writer<'_, '_> {
     fn evidence(&self, page: &mut Page, evidence: &Evidence) {
         match evidence {
             Evidence::Excerpt { file, line, column, text, mark, label } => {
-                write_excerpt(self.report.redactor, page, (file, *line, *column), (text, mark), label);
+                write_excerpt(
+                    self.report.redactor,
+                    page,
+                    (file, *line, *column),
+                    (text, mark),
+                    label,
+                );
             }
             Evidence::Observation { source, text } => {
-                page.paragraph(4, &self.host(source).own(": ").all(Tone::Dim).and(Text::new().own(" ")).and(self.host(text)));
+                page.paragraph(
+                    4,
+                    &self
+                        .host(source)
+                        .own(": ")
+                        .all(Tone::Dim)
+                        .and(Text::new().own(" "))
+                        .and(self.host(text)),
+                );
             }
         }
     }
@@ -396,7 +462,8 @@ impl Writer<'_, '_> {
         match folded {
             [] => {}
             [only] => {
-                let text = Text::new().own("also seen because of this: ").and(self.host(&only.title));
+                let text =
+                    Text::new().own("also seen because of this: ").and(self.host(&only.title));
                 page.paragraph(4, &text);
             }
             several => {
@@ -405,7 +472,10 @@ impl Writer<'_, '_> {
                     page.paragraph(6, &self.host(&finding.title));
                 }
                 if several.len() > shown {
-                    page.indented(6, &Text::new().own("... and ").count(several.len() - shown).own(" more (-v)"));
+                    page.indented(
+                        6,
+                        &Text::new().own("... and ").count(several.len() - shown).own(" more (-v)"),
+                    );
                 }
             }
         }
@@ -417,7 +487,8 @@ impl Writer<'_, '_> {
         let check = finding.check.check();
         let said = at == 0
             && self.first().is_some()
-            && self.host(&finding.cause).wrapped(page.width().saturating_sub(6)).len() <= HEADLINE_CAUSE;
+            && self.host(&finding.cause).wrapped(page.width().saturating_sub(6)).len()
+                <= HEADLINE_CAUSE;
         let text = if said || finding.cause.is_empty() {
             self.host(first_sentences(check.why, page.width()))
         } else {
@@ -438,7 +509,10 @@ impl Writer<'_, '_> {
         for remedy in &finding.remedy {
             // A command stays on its line, however long, so that it can be pasted.
             for line in remedy.lines() {
-                let text = Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
+                let text = Text::new()
+                    .toned(Tone::Dim, label)
+                    .pad(BESIDE)
+                    .and(self.host(line).all(Tone::Command));
                 page.indented(4, &text);
                 label = "";
             }
@@ -451,7 +525,10 @@ impl Writer<'_, '_> {
         }
         for (at, line) in finding.verify.lines().enumerate() {
             let label = if at == 0 { "verify" } else { "" };
-            let text = Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
+            let text = Text::new()
+                .toned(Tone::Dim, label)
+                .pad(BESIDE)
+                .and(self.host(line).all(Tone::Command));
             page.indented(4, &text);
         }
     }
@@ -489,13 +566,10 @@ impl Writer<'_, '_> {
     fn footer(&self, page: &mut Page) {
         let stages = self.stages_not_seen();
         let rows = self.shown_rows();
-        let starred = rows.iter().flat_map(|result| &result.stages).any(|stage| cell(stage).0 == "ok*");
+        let starred =
+            rows.iter().flat_map(|result| &result.stages).any(|stage| cell(stage).0 == "ok*");
         if !stages.is_empty() {
-            let text = Text::new().own("? not seen from here: ").and(stages);
-            let text = if starred { text.own("   * static") } else { text };
-            page.paragraph(1, &text);
-        } else if starred {
-            page.indented(1, &Text::new().own("* static: read from files, not seen to happen"));
+            page.paragraph(1, &Text::new().own("? not seen from here: ").and(stages));
         }
         for (kind, label) in [
             (GapKind::Denied, "? denied: "),
@@ -503,6 +577,9 @@ impl Writer<'_, '_> {
             (GapKind::NotCollected, "? not collected: "),
         ] {
             self.gaps_of(page, kind, label);
+        }
+        if starred {
+            page.indented(1, &Text::new().own("* static: read from files, not seen to happen"));
         }
         page.indented(1, &self.totals());
     }
@@ -516,7 +593,8 @@ impl Writer<'_, '_> {
         if sources.is_empty() {
             return;
         }
-        let with_reason = kind == GapKind::Failed || self.options.verbose || self.report.facts.reader_uid() == 0;
+        let with_reason =
+            kind == GapKind::Failed || self.options.verbose || self.report.facts.reader_uid() == 0;
         let limit = if self.options.verbose { sources.len() } else { SHORT_LIST };
         let more = sources.len().saturating_sub(limit);
         let texts = sources.iter().take(limit).map(|(source, why)| {
@@ -525,8 +603,14 @@ impl Writer<'_, '_> {
         });
         let text = Text::new().own(label).list(texts, ", ");
         let text = if more > 0 { text.own(" and ").count(more).own(" more") } else { text };
-        let checks: BTreeSet<_> =
-            self.report.diagnosis.unknown.iter().filter(|unknown| unknown.gap.kind == kind).map(|unknown| unknown.check).collect();
+        let checks: BTreeSet<_> = self
+            .report
+            .diagnosis
+            .unknown
+            .iter()
+            .filter(|unknown| unknown.gap.kind == kind)
+            .map(|unknown| unknown.check)
+            .collect();
         let text = match (kind, self.report.facts.reader_uid()) {
             (GapKind::Denied, uid) if uid != 0 && checks.is_empty() => text.own(" (run as root)"),
             (GapKind::Denied, uid) if uid != 0 => {
@@ -539,16 +623,23 @@ impl Writer<'_, '_> {
 
     /// Stages that are on the other side or that no file tells of.
     fn stages_not_seen(&self) -> Text {
-        let gaps: Vec<String> = self.report.diagnosis.unknown.iter().map(|unknown| unknown.gap.to_string()).collect();
+        let gaps: Vec<String> =
+            self.report.diagnosis.unknown.iter().map(|unknown| unknown.gap.to_string()).collect();
         let rows = self.shown_rows();
         let all = &self.report.diagnosis.responses;
-        let results: Vec<&ResponseResult> = if rows.is_empty() { all.iter().collect() } else { rows };
+        let results: Vec<&ResponseResult> =
+            if rows.is_empty() { all.iter().collect() } else { rows };
         let mut by_reason: Vec<(&str, Vec<Stage>)> = Vec::new();
         for stage in results.iter().flat_map(|result| &result.stages) {
-            let Some(reason) = stage.reason.as_deref().filter(|_| stage.state == State::Unknown) else { continue };
+            let Some(reason) = stage.reason.as_deref().filter(|_| stage.state == State::Unknown)
+            else {
+                continue;
+            };
             if gaps.iter().any(|gap| gap == reason) {
                 continue;
             }
+            // To a manager the agent that sent the event is one of its agents.
+            let reason = if reason == SENDER { AGENTS } else { reason };
             match by_reason.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, stages)) if stages.contains(&stage.stage) => {}
                 Some((_, stages)) => stages.push(stage.stage),
@@ -558,13 +649,19 @@ impl Writer<'_, '_> {
         let texts = by_reason.into_iter().map(|(reason, mut stages)| {
             stages.sort_unstable();
             let plural = stages.len() > 1;
-            let stages = Text::new().list(stages.into_iter().map(|stage| Text::new().own(stage.name())), ", ");
-            match reason.strip_prefix("not this side: ") {
-                Some(place) => {
-                    let text = stages.own(if plural { " are " } else { " is " }).and(self.host(place));
-                    if place == "on the manager" { text.own(" (run `ar-doctor check` there)") } else { text }
+            let stages = Text::new()
+                .list(stages.into_iter().map(|stage| Text::new().own(stage.name())), ", ");
+            let place = reason.strip_prefix("not this side: ");
+            let is = if plural { " are " } else { " is " };
+            if place.is_some() || reason.starts_with("not examined: ") {
+                let text = stages.own(is).and(self.host(place.unwrap_or(reason)));
+                if place == Some("on the manager") {
+                    text.own(" (run `ar-doctor check` there)")
+                } else {
+                    text
                 }
-                None => stages.own(": ").and(self.host(reason)),
+            } else {
+                stages.own(": ").and(self.host(reason))
             }
         });
         Text::new().list(texts, "; ")
@@ -579,10 +676,16 @@ impl Writer<'_, '_> {
             .own(", ")
             .count(counts.advice)
             .own(" advice");
-        let text = if counts.advice > 0 && !self.options.verbose { text.own(" (-v shows them).  ") } else { text.own(".  ") };
+        let text = if counts.advice > 0 && !self.options.verbose {
+            text.own(" (-v shows them).  ")
+        } else {
+            text.own(".  ")
+        };
         let text = text.counted(self.report.diagnosis.checks, "check");
         match self.report.timings {
-            Some(timings) => text.own(" in ").and(self.host(format!("{:.1} ms", timings.total))).own("."),
+            Some(timings) => {
+                text.own(" in ").and(self.host(format!("{:.1} ms", timings.total))).own(".")
+            }
             None => text.own("."),
         }
     }
@@ -592,17 +695,27 @@ impl Writer<'_, '_> {
         let counts = self.report.counts();
         let mut parts = vec![match counts.advice {
             0 => Text::new().own("0 errors, 0 warnings."),
-            advice => Text::new().own("0 errors, 0 warnings, ").count(advice).own(" advice (-v shows them)."),
+            advice => Text::new()
+                .own("0 errors, 0 warnings, ")
+                .count(advice)
+                .own(" advice (-v shows them)."),
         }];
         let stages = self.stages_not_seen();
         if !stages.is_empty() {
             parts.push(Text::new().own("? not seen from here: ").and(stages).own("."));
         }
-        let sources: BTreeSet<String> = self.report.gaps().into_iter().map(|gap| gap.source).collect();
+        let sources: BTreeSet<String> =
+            self.report.gaps().into_iter().map(|gap| gap.source).collect();
         if !sources.is_empty() {
             let more = sources.len().saturating_sub(SHORT_LIST);
-            let text = Text::new().own("? not collected: ").list(sources.iter().take(SHORT_LIST).map(|source| self.host(source)), ", ");
-            parts.push(if more > 0 { text.own(" and ").count(more).own(" more.") } else { text.own(".") });
+            let text = Text::new()
+                .own("? not collected: ")
+                .list(sources.iter().take(SHORT_LIST).map(|source| self.host(source)), ", ");
+            parts.push(if more > 0 {
+                text.own(" and ").count(more).own(" more.")
+            } else {
+                text.own(".")
+            });
         }
         if let Some(timings) = self.report.timings {
             parts.push(self.host(format!("{:.1} ms.", timings.total)));
@@ -703,12 +816,18 @@ impl Excerpt {
         let number = self.line.to_string();
         let gutter = number.len().max(1);
         let indent = 4;
-        page.indented(indent, &Text::new().toned(Tone::Dim, "--> ").and(self.file).own(":").number(self.line));
+        page.indented(
+            indent,
+            &Text::new().toned(Tone::Dim, "--> ").and(self.file).own(":").number(self.line),
+        );
         let bar = || Text::new().pad(gutter + 1).toned(Tone::Dim, "|");
         page.indented(indent, &bar());
         let room = page.width().saturating_sub(indent + gutter + 3).max(20);
         let (text, from, columns) = window(&self.bytes, &self.mark, self.is_cut, room);
-        page.indented(indent, &Text::new().number(self.line).own(" ").toned(Tone::Dim, "|").own(" ").and(text));
+        page.indented(
+            indent,
+            &Text::new().number(self.line).own(" ").toned(Tone::Dim, "|").own(" ").and(text),
+        );
         let carets = Text::new().own("^").repeated(columns.max(1)).all(Tone::Fail);
         let under = bar().own(" ").pad(gutter + 3 + from).and(carets);
         let beside = under.columns() + 1;
@@ -731,14 +850,16 @@ impl Excerpt {
 fn window(bytes: &[u8], mark: &Range<usize>, is_cut: bool, room: usize) -> (Text, usize, usize) {
     const CUT: &str = "...";
     let cells = escape::cells(bytes, mark);
-    let is_marked = |cell: &escape::Cell| cell.bytes.start < mark.end && cell.bytes.end > mark.start;
+    let is_marked =
+        |cell: &escape::Cell| cell.bytes.start < mark.end && cell.bytes.end > mark.start;
     let first = cells.iter().position(|cell| cell.bytes.end > mark.start).unwrap_or(cells.len());
     let total: usize = cells.iter().map(|cell| cell.width).sum();
     // Keep what is left of the mark where it fits, else just enough to see where it is.
     let mut begin = 0;
     if total > room {
         let left: usize = cells[..first].iter().map(|cell| cell.width).sum();
-        let marked: usize = cells[first..].iter().filter(|cell| is_marked(cell)).map(|cell| cell.width).sum();
+        let marked: usize =
+            cells[first..].iter().filter(|cell| is_marked(cell)).map(|cell| cell.width).sum();
         let mut surplus = (left + marked.min(room / 2) + 2 * CUT.len()).saturating_sub(room);
         while surplus > 0 && begin < first {
             surplus = surplus.saturating_sub(cells[begin].width);
@@ -771,4 +892,291 @@ fn window(bytes: &[u8], mark: &Range<usize>, is_cut: bool, room: usize) -> (Text
         used += cell.width;
     }
     (text, from.unwrap_or(used), columns)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::{Diagnosis, Key, Unknown};
+    use crate::facts::{BareConfig, Facts};
+    use crate::findings::{Subject, checks};
+    use crate::host::{Gap, tree::TreeHost};
+    use crate::wazuh::version::Version;
+
+    const CONFIG: &str = "<ossec_config><command><name>fw</name><executable>fw.sh</executable>\
+        <timeout_allowed>yes</timeout_allowed></command><active-response><command>fw</command>\
+        <location>server</location><level>3</level><timeout>60</timeout></active-response></ossec_config>";
+
+    fn report(diagnosis: &Diagnosis, options: Options) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let host = TreeHost::open(directory.path()).unwrap();
+        let redactor = Redactor::new();
+        let bare = BareConfig {
+            shown: "ossec.conf".into(),
+            bytes: CONFIG.into(),
+            role: Role::Manager,
+            version: Some(Version::new(4, 14, 2)),
+        };
+        let facts = Facts::bare(&host, &redactor, bare);
+        let report =
+            Report { facts: &facts, diagnosis, redactor: &redactor, response: None, timings: None };
+        let mut page = Page::new(100, false);
+        write(&report, options, &mut page);
+        page.into_text().replace(VERSION, "VERSION")
+    }
+
+    fn healthy() -> Diagnosis {
+        let stage = |stage| StageResult {
+            stage,
+            state: State::Pass,
+            basis: Some(Basis::Static),
+            reason: None,
+        };
+        let mut stages: Vec<StageResult> = Stage::ALL.into_iter().map(stage).collect();
+        stages[9].state = State::Unknown;
+        stages[9].reason = Some("not this side: on its agents".into());
+        Diagnosis {
+            responses: vec![ResponseResult { index: 0, stages, verdict: Verdict::NoFault }],
+            entries: Vec::new(),
+            unknown: Vec::new(),
+            checks: 74,
+            failed_probes: Vec::new(),
+        }
+    }
+
+    fn broken() -> Diagnosis {
+        let mut diagnosis = healthy();
+        diagnosis.responses[0].verdict = Verdict::Stops(Stage::Launch, checks::CRLF_SHEBANG);
+        diagnosis.responses[0].stages[5].state = State::Fail;
+        for stage in [6, 7, 8] {
+            diagnosis.responses[0].stages[stage].state = State::Blocked;
+        }
+        let cause = Finding::new(
+            checks::CRLF_SHEBANG,
+            Subject::File("/x".into()),
+            "fw60 does not run: its interpreter \"/bin/sh\r\" does not exist.",
+        )
+        .cause("Line 1 ends in CR LF.")
+        .evidence(Evidence::Excerpt {
+            file: "active-response/bin/fw.sh".into(),
+            line: 1,
+            column: 10,
+            text: b"#!/bin/sh\r".to_vec(),
+            mark: 9..10,
+            label: "part of the name".into(),
+        })
+        .observed("stat", "mode 0750 \u{1b}[31mroot")
+        .remedy("sed -i 's/\\r$//' fw.sh\nsecond line")
+        .verify("ar-doctor check")
+        .stops([0]);
+        let effect =
+            Finding::new(checks::AR_LOG_MISSING, Subject::File("/y".into()), "No line in the log.")
+                .severity(Severity::Warning);
+        diagnosis.entries =
+            vec![Entry { key: Key::of(&cause), finding: cause, folded: vec![effect] }];
+        diagnosis
+    }
+
+    #[test]
+    fn a_healthy_host_takes_three_lines() {
+        insta::assert_snapshot!(report(&healthy(), Options::default()), @r"
+        ar-doctor VERSION   ossec.conf as a manager reads it   Wazuh 4.14.2
+        No fault found: 1 response, 74 checks.
+        0 errors, 0 warnings.  ? not seen from here: feedback is on its agents.
+        ");
+    }
+
+    #[test]
+    fn a_fault_is_told_headline_first() {
+        let text = report(&broken(), Options::default());
+        // The catalogue's own words are not this test's business.
+        let is_why = |line: &&str| {
+            line.starts_with("    why")
+                || line.starts_with("            ")
+                    && !line.contains("second")
+                    && !line.contains("config")
+        };
+        let text: Vec<&str> = text.lines().filter(|line| !is_why(line)).collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+        ar-doctor VERSION   ossec.conf as a manager reads it   Wazuh 4.14.2
+
+          fw60 does not run: its interpreter "/bin/sh<CR>" does not exist.
+          Line 1 ends in CR LF.
+
+                            config trigger dispatch deliver resolve launch contract effect  revert  feedback
+          fw60               ok*     ok*     ok*      ok*     ok*    FAIL  blocked  blocked blocked    ?
+
+         1  AR041 crlf-shebang          error, proven                stops fw60
+            --> active-response/bin/fw.sh:1
+              |
+            1 | #!/bin/sh<CR>
+              |          ^^^^ part of the name
+            stat: mode 0750 <ESC>[31mroot
+            also seen because of this: No line in the log.
+            fix     sed -i 's/\r$//' fw.sh
+                    second line
+            verify  ar-doctor check
+
+         ? not seen from here: feedback is on its agents
+         * static: read from files, not seen to happen
+         1 error, 0 warnings, 0 advice.  74 checks.
+        "#);
+    }
+
+    #[test]
+    fn what_was_denied_is_never_called_healthy() {
+        let mut diagnosis = healthy();
+        diagnosis.unknown.push(Unknown {
+            check: checks::EXECD_NOT_RUNNING,
+            responses: vec![0],
+            gap: Gap {
+                kind: GapKind::Denied,
+                source: "/proc/7/exe".into(),
+                why: "permission denied".into(),
+            },
+        });
+        let text = report(&diagnosis, Options::default());
+        assert!(
+            text.contains(
+                "No fault found in what could be read: 1 response, 74 checks, of which 1 could not"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("? denied: /proc/7/exe"), "{text}");
+    }
+
+    #[test]
+    fn advice_is_counted_and_shown_with_v() {
+        let mut diagnosis = broken();
+        diagnosis.responses[0] = healthy().responses.remove(0);
+        diagnosis.entries[0].finding.severity = Severity::Advice;
+        let short = report(&diagnosis, Options::default());
+        assert_eq!(short.lines().count(), 3, "{short}");
+        assert!(short.contains("1 advice (-v shows them)"), "{short}");
+        let long = report(&diagnosis, Options { verbose: true, ..Options::default() });
+        assert!(long.contains("crlf-shebang") && long.contains("ok*"), "{long}");
+    }
+
+    #[test]
+    fn quiet_is_one_line() {
+        let options = Options { quiet: true, ..Options::default() };
+        assert_eq!(
+            report(&broken(), options),
+            "fw60 does not run: its interpreter \"/bin/sh<CR>\" does not exist.\n"
+        );
+        assert_eq!(report(&healthy(), options), "No fault found: 1 response, 74 checks.\n");
+    }
+
+    #[test]
+    fn the_ranking_key_is_shown_on_request() {
+        let text = report(&broken(), Options { why: true, ..Options::default() });
+        assert!(text.contains("rank    error, proven, 1 response, stage launch"), "{text}");
+    }
+
+    fn excerpt(text: &[u8], mark: Range<usize>, label: &str, width: usize) -> String {
+        let mut page = Page::new(width, false);
+        let column = u64::try_from(mark.start).unwrap() + 1;
+        write_excerpt(&Redactor::new(), &mut page, ("etc/x", 7, column), (text, &mark), label);
+        page.into_text()
+    }
+
+    #[test]
+    fn a_caret_stands_under_the_bytes_that_matter() {
+        insta::assert_snapshot!(excerpt(b"#!/bin/bash\r", 11..12, "a carriage return", 100), @r"
+            --> etc/x:7
+              |
+            7 | #!/bin/bash<CR>
+              |            ^^^^ a carriage return
+        ");
+        insta::assert_snapshot!(excerpt(b"\t<level>\t6</level>", 8..9, "a tab", 100), @r"
+            --> etc/x:7
+              |
+            7 |     <level><TAB>6</level>
+              |            ^^^^^ a tab
+        ");
+        insta::assert_snapshot!(excerpt("<name>Grüße 東京</name>".as_bytes(), 14..20, "wide", 100), @r"
+            --> etc/x:7
+              |
+            7 | <name>Grüße 東京</name>
+              |             ^^^^ wide
+        ");
+        insta::assert_snapshot!(excerpt(b"\x1b[31m\xff<a>", 6..9, "", 100), @r"
+            --> etc/x:7
+              |
+            7 | <ESC>[31m<0xFF><a>
+              |                ^^^
+        ");
+    }
+
+    #[test]
+    fn an_empty_mark_is_one_caret() {
+        insta::assert_snapshot!(excerpt(b"<a>", 3..3, "here it ends", 100), @r"
+            --> etc/x:7
+              |
+            7 | <a>
+              |    ^ here it ends
+        ");
+        insta::assert_snapshot!(excerpt(b"", 0..0, "empty", 100), @r"
+            --> etc/x:7
+              |
+            7 |
+              | ^ empty
+        ");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_its_mark_and_a_long_label_goes_below() {
+        let text = format!("{}<bad>{}", "a".repeat(100), "b".repeat(100));
+        insta::assert_snapshot!(excerpt(text.as_bytes(), 100..105, "what is wrong with it takes some words", 50), @r"
+            --> etc/x:7
+              |
+            7 | ...aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<bad>...
+              |                                   ^^^^^
+              | what is wrong with it takes some words
+        ");
+    }
+
+    #[test]
+    fn whole_sentences_are_taken() {
+        assert_eq!(first_sentences("One. Two\nthree. Four.", 100), "One. Two three. Four.");
+        assert_eq!(first_sentences("One is long enough. Two three.", 9), "One is long enough.");
+        assert_eq!(first_sentences("No end at all", 3), "No end at all");
+    }
+
+    proptest! {
+        #[test]
+        fn carets_stay_under_their_bytes(
+            before in "[a-zé東\r\t\x1b]{0,20}",
+            marked in "[a-zé東\r\t\x1b]{1,5}",
+            after in "[a-zé東]{0,20}",
+        ) {
+            let text = format!("{before}{marked}{after}");
+            let out = excerpt(text.as_bytes(), before.len()..before.len() + marked.len(), "", 300);
+            prop_assert!(!out.chars().any(|c| c.is_control() && c != '\n'));
+            let lines: Vec<&str> = out.lines().collect();
+            let (from, carets) = (lines[3].find('^').unwrap(), lines[3].matches('^').count());
+            // What stands above the carets is the marked text, no more and no less.
+            let mut column = 0;
+            let mut above = String::new();
+            for character in lines[2].chars() {
+                if column >= from && column < from + carets {
+                    above.push(character);
+                }
+                column += escape::columns(&character.to_string());
+            }
+            prop_assert_eq!(above, escape::line(&marked));
+        }
+
+        #[test]
+        fn no_bytes_break_an_excerpt(text: Vec<u8>, start in 0usize..60, length in 0usize..60, width in 0usize..120) {
+            let start = start.min(text.len());
+            let end = (start + length).min(text.len());
+            let out = excerpt(&text, start..end, "label", width);
+            prop_assert!(!out.chars().any(|c| c.is_control() && c != '\n'));
+            prop_assert!(out.contains('^'));
+        }
+    }
 }

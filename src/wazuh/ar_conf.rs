@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 
 use memchr::{memchr, memmem};
 
-use super::behavior::{AR_TABLE_CHECKED, NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING};
+use super::behavior::{
+    AR_TABLE_CHECKED, NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING,
+};
 use super::version::Version;
 use super::xml::Span;
 
@@ -55,11 +57,7 @@ const BUILTIN: &[Builtin] = &[
 
 /// The lines analysisd begins the file with, before it has read any configuration.
 pub fn builtin(version: Option<Version>) -> &'static [Builtin] {
-    if RESTART_WAZUH_LINES.holds(version) {
-        BUILTIN
-    } else {
-        BUILTIN.get(..2).unwrap_or_default()
-    }
+    if RESTART_WAZUH_LINES.holds(version) { BUILTIN } else { BUILTIN.get(..2).unwrap_or_default() }
 }
 
 /// The same lines as they stand in the file.
@@ -133,8 +131,9 @@ pub struct ArConf {
     pub lines: Vec<ArLine>,
     /// What is wrong: line, its span, the problem.
     pub problems: Vec<(u64, Span, LineProblem)>,
-    /// The messages that do not depend on the disk, in order: ERROR 1313, 1318, traversal.
-    pub messages: Vec<Vec<u8>>,
+    /// The errors 1313, 1318 and traversal, in order, with the line they are about. When the
+    /// table overflows, execd stops before it gets to later lines ([`Table::overflow`]).
+    pub messages: Vec<(Span, Vec<u8>)>,
     /// How many slots are used when every executable is there, except those of other
     /// systems among analysisd's own lines.
     pub slots: usize,
@@ -270,9 +269,8 @@ impl Reader {
         let text = chunk.split(|&byte| byte == 0).next().unwrap_or_default();
         if let ControlFlow::Break(()) = self.line(text, at, span, number) {
             self.conf.problems.push((number, span, LineProblem::Malformed1313));
-            self.conf
-                .messages
-                .push(b"(1313): Invalid active response config: 'etc/shared/ar.conf'.".to_vec());
+            let text = b"(1313): Invalid active response config: 'etc/shared/ar.conf'.".to_vec();
+            self.conf.messages.push((span, text));
         }
     }
 
@@ -289,7 +287,8 @@ impl Reader {
         if name.len() < full_name.len() {
             self.conf.problems.push((number, span, LineProblem::NameTooLong));
             if NAME_TRUNCATED_1318.holds(self.version) {
-                self.conf.messages.push([b"(1318): Command name truncated ", name].concat());
+                let text = [b"(1318): Command name truncated ", name].concat();
+                self.conf.messages.push((span, text));
             }
         }
         let executable_at = name_end + SEPARATOR.len();
@@ -303,10 +302,15 @@ impl Reader {
             self.conf.problems.push((number, span, LineProblem::Traversal));
             let word: &[u8] =
                 if TRAVERSAL_SPELLING.holds(self.version) { b"traversal" } else { b"transversal" };
-            self.conf.messages.push(
-                [b"Active response command '", executable, b"' vulnerable to directory ", word, b" attack. Ignoring."]
-                    .concat(),
-            );
+            let text = [
+                b"Active response command '",
+                executable,
+                b"' vulnerable to directory ",
+                word,
+                b" attack. Ignoring.",
+            ]
+            .concat();
+            self.conf.messages.push((span, text));
             None
         } else {
             let mut path = BIN_DIR.as_bytes().to_vec();
@@ -325,12 +329,15 @@ impl Reader {
             name: name.to_vec(),
             name_span: Span { start: at, end: at + name_end },
             executable: executable.to_vec(),
-            executable_span: Span { start: executable_start, end: executable_start + executable.len() },
+            executable_span: Span {
+                start: executable_start,
+                end: executable_start + executable.len(),
+            },
             path,
             timeout: atoi(timeout),
-            builtin: builtin(self.version)
-                .iter()
-                .any(|line| line.name.as_bytes() == name && line.executable.as_bytes() == executable),
+            builtin: builtin(self.version).iter().any(|line| {
+                line.name.as_bytes() == name && line.executable.as_bytes() == executable
+            }),
         });
         ControlFlow::Continue(())
     }
@@ -410,4 +417,179 @@ pub(super) fn strtol(text: &[u8]) -> (i64, usize) {
         at += 1;
     }
     if at == digits_from { (0, 0) } else { (number, at) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<(u64, LineProblem)> {
+        read(text.as_bytes(), None)
+            .problems
+            .iter()
+            .map(|&(line, _, problem)| (line, problem))
+            .collect()
+    }
+
+    fn stock() -> String {
+        String::from_utf8(builtin_text(None)).unwrap()
+    }
+
+    #[test]
+    fn the_stock_lines_are_sound_and_take_two_slots() {
+        let conf = read(stock().as_bytes(), None);
+        assert_eq!(conf.problems, []);
+        assert_eq!(conf.lines.len(), 6);
+        assert!(conf.lines.iter().all(|line| line.builtin));
+        assert_eq!(conf.slots, 2);
+        let table = conf.table(|path| path == b"active-response/bin/restart-wazuh");
+        assert_eq!(table.slots.len(), 2);
+        assert_eq!(table.resolve(b"restart-ossec0").unwrap().path, None);
+        assert_eq!(table.resolve(b"restart-wazuh0").unwrap().path_line, Some(4));
+        assert_eq!(table.not_present, [0, 1, 2, 3, 5]);
+        let old = Some(Version::new(4, 1, 5));
+        assert_eq!(read(&builtin_text(old), old).lines.len(), 2);
+    }
+
+    #[test]
+    fn malformed_lines() {
+        for text in [
+            "\n",
+            "# note\n",
+            "!a - b - 1\n",
+            "a - b\n",
+            "a -b - 1\n",
+            "a - b -1\n",
+            "a\0 - b - 1\n",
+            "a - b -",
+        ] {
+            assert_eq!(problems(text), [(1, LineProblem::Malformed1313)], "{text}");
+        }
+        for text in ["", "a - b - 1", " -  - ", "\u{feff}a - b - 1\r\n", "a - b - \0"] {
+            assert_eq!(problems(text), [], "{text}");
+        }
+        let conf = read(b"x\na - b - 1\n", None);
+        assert_eq!((conf.lines[0].line, conf.lines[0].span), (2, Span { start: 2, end: 11 }));
+        assert_eq!(conf.messages.len(), 1);
+    }
+
+    #[test]
+    fn fields_are_not_trimmed() {
+        let conf = read(b"fw600 -  fw.sh  - 600\r\nfw - a - b - 7\n", None);
+        let first = &conf.lines[0];
+        assert_eq!(
+            (first.name.as_slice(), first.executable.as_slice(), first.timeout),
+            (&b"fw600"[..], &b" fw.sh "[..], 600)
+        );
+        assert_eq!(first.path.as_deref(), Some(&b"active-response/bin/ fw.sh "[..]));
+        assert_eq!(conf.lines[1].executable, b"a");
+        assert_eq!(conf.lines[1].timeout, 0);
+        assert_eq!(conf.lines[1].executable_span, Span { start: 28, end: 29 });
+    }
+
+    #[test]
+    fn limits() {
+        let name = |length: usize| format!("{} - x - 0\n", "n".repeat(length));
+        assert_eq!(problems(&name(256)), []);
+        assert_eq!(problems(&name(257)), [(1, LineProblem::NameTooLong)]);
+        let old = read(name(257).as_bytes(), Some(Version::new(4, 3, 11)));
+        assert_eq!((old.messages.len(), old.lines[0].name.len()), (0, 256));
+        let file = |length: usize| format!("a - {} - 0\n", "x".repeat(length));
+        assert_eq!(problems(&file(MAX_EXECUTABLE)), []);
+        assert_eq!(problems(&file(MAX_EXECUTABLE + 1)), [(1, LineProblem::ExecutableTooLong)]);
+        assert_eq!(
+            read(file(300).as_bytes(), None).lines[0].path.as_ref().map(Vec::len),
+            Some(255)
+        );
+        for path in ["..", "../x", "a/..", "a/../b", "/.."] {
+            assert_eq!(
+                problems(&format!("a - {path} - 0")),
+                [(1, LineProblem::Traversal)],
+                "{path}"
+            );
+        }
+        for path in ["...", "a..b", ".", "a/.b", "/usr/bin/x"] {
+            assert_eq!(problems(&format!("a - {path} - 0")), [], "{path}");
+        }
+        let long = format!("{}\nb - c - 1\n", "x".repeat(70_000));
+        let split = (1, LineProblem::Split);
+        let bad = (1, LineProblem::Malformed1313);
+        assert_eq!(problems(&long), [split, bad, bad]);
+        assert_eq!(read(long.as_bytes(), None).lines[0].line, 2);
+    }
+
+    #[test]
+    fn the_table_is_full() {
+        let lines = (0..63).map(|at| format!("r{at} - x - {at}\n")).collect::<String>();
+        let text = format!("{}{lines}z - x - 9\n", stock());
+        let conf = read(text.as_bytes(), None);
+        assert_eq!(conf.slots, MAX_COMMANDS);
+        assert_eq!(
+            problems(&text),
+            [(69, LineProblem::BeyondTable), (70, LineProblem::BeyondTable)]
+        );
+        let table = conf.table(|_| true);
+        // The six stock lines take two slots only because most of their files are absent.
+        assert_eq!(table.overflow.map(|index| conf.lines[index].line), Some(65));
+        assert!(table.resolve(b"z").is_none());
+        assert!(overflow_is_checked(None) && !overflow_is_checked(Some(Version::new(4, 14, 7))));
+    }
+
+    #[test]
+    fn the_first_file_that_is_there_wins() {
+        let text = b"a - gone - 1\na - here - 2\na - too - 3\na - gone - 4\n";
+        let conf = read(text, None);
+        let table = conf.table(|path| !path.ends_with(b"gone"));
+        assert_eq!(table.slots.len(), 2);
+        let used = table.resolve(b"a").unwrap();
+        // The timeout stays that of the first line.
+        assert_eq!(
+            (used.path.as_deref(), used.timeout),
+            (Some(&b"active-response/bin/here"[..]), 1)
+        );
+        assert_eq!(conf.problems.len(), 3);
+        assert!(conf.problems.iter().all(|problem| problem.2 == LineProblem::DuplicateName));
+    }
+
+    #[test]
+    fn numbers_as_c_reads_them() {
+        for (text, number) in [
+            ("600", 600),
+            (" \t600s", 600),
+            ("-5", -5),
+            ("+7", 7),
+            ("abc", 0),
+            ("", 0),
+            ("-", 0),
+            ("99999999999", 1_215_752_191),
+            ("99999999999999999999", -1),
+            ("-99999999999999999999", 0),
+            ("2147483648", i32::MIN),
+        ] {
+            assert_eq!(atoi(text.as_bytes()), number, "{text}");
+        }
+        assert_eq!(strtol(b" 12x"), (12, 3));
+        assert_eq!(strtol(b" x"), (0, 0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_panic_and_spans_hold(
+            bytes in proptest::collection::vec(proptest::sample::select(b"a- !./\0\n\r9".to_vec()), 0..120),
+            present: bool,
+        ) {
+            let conf = read(&bytes, None);
+            proptest::prop_assert_eq!(&conf, &read(&bytes, None));
+            for line in &conf.lines {
+                let Span { start, end } = line.executable_span;
+                proptest::prop_assert_eq!(&bytes[start..end], line.executable.as_slice());
+                proptest::prop_assert!(bytes[line.name_span.start..].starts_with(&line.name));
+            }
+            for (_, span, _) in &conf.problems {
+                proptest::prop_assert!(span.start <= span.end && span.end <= bytes.len());
+            }
+            proptest::prop_assert!(conf.table(|_| present).slots.len() <= MAX_COMMANDS);
+        }
+    }
 }

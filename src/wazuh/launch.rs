@@ -108,6 +108,22 @@ fn script(head: &[u8]) -> Program {
     })
 }
 
+/// The program that a first line names, without its directory: `python3` for
+/// `#!/usr/bin/env python3` and for `#!/usr/bin/python3`.
+pub fn named_interpreter(head: &[u8]) -> Option<String> {
+    let Program::Script(shebang) = program(head) else { return None };
+    let base = |path: &[u8]| {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        String::from_utf8_lossy(name).trim_end().to_owned()
+    };
+    let own = base(&shebang.interpreter);
+    if own != "env" {
+        return Some(own);
+    }
+    let argument = String::from_utf8_lossy(shebang.argument.as_deref()?).into_owned();
+    argument.split_whitespace().find(|word| !word.starts_with('-') && !word.contains('=')).map(str::to_owned)
+}
+
 /// `PATH` that systemd gives a service whose unit sets none (systemd.exec(5)).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -151,6 +167,19 @@ mod tests {
             (b"/usr/bin/env".to_vec(), Some(b"python3 -u".to_vec()))
         );
         assert_eq!(interpreter(b"#!/bin/sh"), (b"/bin/sh".to_vec(), None));
+    }
+
+    #[test]
+    fn the_program_behind_env_is_the_one() {
+        for (head, name) in [
+            (&b"#!/usr/bin/env python3\n"[..], Some("python3")),
+            (b"#!/usr/bin/env -S A=b perl -w\r\n", Some("perl")),
+            (b"#! /bin/bash -e\n", Some("bash")),
+            (b"#!/usr/bin/env\n", None),
+            (b"echo\n", None),
+        ] {
+            assert_eq!(named_interpreter(head).as_deref(), name);
+        }
     }
 
     #[test]

@@ -354,7 +354,8 @@ fn ipv6(text: &[u8]) -> Option<IpKind> {
     let prefix = halves.next();
     if let Some(prefix) = prefix {
         let number = prefix.iter().try_fold(0_u32, |sum, byte| {
-            byte.is_ascii_digit().then(|| sum.saturating_mul(10).saturating_add(u32::from(byte - b'0')))
+            byte.is_ascii_digit()
+                .then(|| sum.saturating_mul(10).saturating_add(u32::from(byte - b'0')))
         })?;
         let fits = match prefix.len() {
             1 | 2 => true,
@@ -390,6 +391,7 @@ fn ipv6(text: &[u8]) -> Option<IpKind> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -439,8 +441,18 @@ mod tests {
             assert!(pattern(text).can_match_an_address(), "{text}");
         }
         for text in [
-            "2001:db8::/32", "192.0.2.*", "10.0.0.1 ", "^$", "!", "localhost", "256.1.", "1.2.3.4.5",
-            "^1.2.3$", "10.0.0.0-10.0.0.9", "::::", "\n",
+            "2001:db8::/32",
+            "192.0.2.*",
+            "10.0.0.1 ",
+            "^$",
+            "!",
+            "localhost",
+            "256.1.",
+            "1.2.3.4.5",
+            "^1.2.3$",
+            "10.0.0.0-10.0.0.9",
+            "::::",
+            "\n",
         ] {
             assert!(!pattern(text).can_match_an_address(), "{text}");
         }
@@ -449,14 +461,32 @@ mod tests {
     #[test]
     fn only_this_shape_is_tried_as_an_address() {
         for text in [
-            "1.2.3.4", "!1.2.3.4", "999.1.1.1", "010.0.0.1", "1.2.3.4/8", "1.2.3.4/99",
-            "1.2.3.4/255.255.0.0", "1.2.3.4/10.0.0.0",
+            "1.2.3.4",
+            "!1.2.3.4",
+            "999.1.1.1",
+            "010.0.0.1",
+            "1.2.3.4/8",
+            "1.2.3.4/99",
+            "1.2.3.4/255.255.0.0",
+            "1.2.3.4/10.0.0.0",
         ] {
             assert!(looks_like_ip(text.as_bytes()), "{text}");
         }
         for text in [
-            "", "1.2.3", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4/", "1.2.3.4/128", "1.2.3.4/8.0.0.0", "::1",
-            "1.2.3.4/255.255.0", "1.2.3.4.5", "1234.1.1.1", "!!1.2.3.4", "1.2.3.4\n", "::ffff:1.2.3.4",
+            "",
+            "1.2.3",
+            "1.2.3.4 ",
+            " 1.2.3.4",
+            "1.2.3.4/",
+            "1.2.3.4/128",
+            "1.2.3.4/8.0.0.0",
+            "::1",
+            "1.2.3.4/255.255.0",
+            "1.2.3.4.5",
+            "1234.1.1.1",
+            "!!1.2.3.4",
+            "1.2.3.4\n",
+            "::ffff:1.2.3.4",
         ] {
             assert!(!looks_like_ip(text.as_bytes()), "{text}");
         }
@@ -465,7 +495,10 @@ mod tests {
     #[test]
     fn white_list_ranges() {
         let entry = white_list_ip(b"192.0.2.77/24").unwrap();
-        assert_eq!((entry.address, entry.mask, entry.prefix()), (0xc000_0200, 0xffff_ff00, Some(24)));
+        assert_eq!(
+            (entry.address, entry.mask, entry.prefix()),
+            (0xc000_0200, 0xffff_ff00, Some(24))
+        );
         assert!(entry.contains(0xc000_02ff) && !entry.contains(0xc000_0300));
         let entry = white_list_ip(b"!10.0.0.1").unwrap();
         assert!(entry.negated && entry.contains(0x0a00_0001));
@@ -473,7 +506,14 @@ mod tests {
         assert_eq!(entry.prefix(), None);
         assert!(entry.contains(0x0a63_0007));
         assert_eq!(white_list_ip(b"0.0.0.0/0").unwrap().mask, 0);
-        for text in ["010.0.0.1", "10.0.0.01", "192.0.2.256", "1.2.3.4/33", "1.2.3.4/08", "1.2.3.4/255.255.0.00"] {
+        for text in [
+            "010.0.0.1",
+            "10.0.0.01",
+            "192.0.2.256",
+            "1.2.3.4/33",
+            "1.2.3.4/08",
+            "1.2.3.4/255.255.0.00",
+        ] {
             assert_eq!(white_list_ip(text.as_bytes()), None, "{text}");
         }
     }

@@ -11,6 +11,7 @@
 //! the `main.c` of each daemon, 4.14. Sections of no interest here (`<syscheck>`, `<wodle>`,
 //! ...) are only held against the list of names, so a fault inside them is not seen.
 
+use super::behavior::EXPECT_IGNORED;
 use super::os_match::{OsIp, OsMatch};
 use super::version::Version;
 use super::xml::{self, Document, Element, Span};
@@ -22,6 +23,7 @@ mod sections;
 mod top;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use commented::{BlockKind, CommentedBlock};
@@ -87,6 +89,32 @@ pub struct CommandBlock {
     pub accepted: bool,
     /// The faults of this block: indices into [`Configuration::problems`].
     pub problems: Vec<usize>,
+}
+
+/// Fields that `<expect>` asks for, up to 4.1: an event without them starts no response
+/// (`src/config/active-response.c ReadActiveCommands`, 4.1.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// `user`
+    pub user: bool,
+    /// `srcip`
+    pub srcip: bool,
+    /// `filename`
+    pub filename: bool,
+}
+
+impl CommandBlock {
+    /// What the event must have; nothing since 4.2.
+    pub fn expected(&self, version: Option<Version>) -> Expected {
+        let text = match &self.expect {
+            Some(value) if !EXPECT_IGNORED.holds(version) && value.text.len() >= 4 => {
+                value.text.to_ascii_lowercase()
+            }
+            _ => return Expected::default(),
+        };
+        let names = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
+        Expected { user: names(b"user"), srcip: names(b"srcip"), filename: names(b"filename") }
+    }
 }
 
 /// The places a `<location>` names. The text is searched for fragments, so several can be
@@ -375,7 +403,7 @@ pub struct Problem {
     pub span: Span,
     /// The line.
     pub line: u64,
-    /// The daemons that do not start because of it.
+    /// The daemons that do not start because of it, were it the only problem.
     pub fatal_for: Vec<&'static str>,
     /// The daemons that log it, fatal or not, were it the only problem.
     pub logged_by: Vec<&'static str>,
@@ -614,7 +642,8 @@ pub struct Configuration {
     pub commands: Vec<CommandBlock>,
     /// Every `<active-response>` with child elements, in file order.
     pub responses: Vec<ResponseBlock>,
-    /// Everything to be mended, in file order.
+    /// Everything to be mended, in file order; what is about the file as a whole has the empty
+    /// span 0..0 and comes last.
     pub problems: Vec<Problem>,
     /// What each daemon does.
     pub daemons: Vec<DaemonOutcome>,
@@ -642,9 +671,10 @@ pub struct Configuration {
     pub logging: Logging,
     /// What execd reads.
     pub execd: ExecdReading,
-    /// The queues analysisd opens in the end.
+    /// The queues analysisd opens in the end, refused blocks left out.
     pub ar_flag: ArFlag,
     /// ar.conf as analysisd leaves it, also when it stops early; empty on an agent and in 5.x.
+    /// Not modelled beyond 16 MiB.
     pub ar_conf: Vec<u8>,
     /// Blocks that stand in comments.
     pub commented_blocks: Vec<CommentedBlock>,

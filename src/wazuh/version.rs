@@ -107,6 +107,7 @@ impl fmt::Display for Contract {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

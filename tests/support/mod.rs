@@ -1,5 +1,7 @@
 //! Shared by the integration tests: base hosts, and running the engine on them.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+
+pub mod cases;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use ar_doctor::host::Host;
 use ar_doctor::host::capture::CaptureHost;
 use ar_doctor::redact::Redactor;
 
+use cases::{Case, Shows};
+
 /// The base hosts, all healthy.
 pub const BASES: &[&str] = &[
     "manager-4.14-debian",
@@ -18,6 +22,8 @@ pub const BASES: &[&str] = &[
     "agent-4.14-debian",
     "agent-4.9-rhel",
     "agent-4.2-debian",
+    "manager-5.0-debian",
+    "agent-5.0-debian",
 ];
 
 /// Where a base host lies.
@@ -73,5 +79,28 @@ fn outcome(diagnosis: Diagnosis) -> Outcome {
             .map(|unknown| format!("{} {} {:?}", unknown.check, unknown.gap, unknown.responses))
             .collect(),
         diagnosis,
+    }
+}
+
+/// Whether a run on the edited host shows what the row says: the same for hosts
+/// in memory and for real ones.
+///
+/// # Errors
+///
+/// In words, with the lines of the report.
+pub fn judge(case: &Case, outcome: &Outcome) -> Result<(), String> {
+    let said = |why: &str| Err(format!("{}\n  {}\n  -> {why}", case.name(), outcome.lines.join("\n  ")));
+    match case.shows {
+        Shows::Fault => match outcome.entries.split_first() {
+            None => said("nothing was found"),
+            Some(((first, _), _)) if *first != case.check => said("another check leads"),
+            Some((_, others)) if others.iter().any(|(_, severity)| *severity == Severity::Error) => {
+                said("another error stands beside it")
+            }
+            Some(_) => Ok(()),
+        },
+        Shows::NearMiss if outcome.all.contains(&case.check) => said("its check was found"),
+        Shows::NearMiss if outcome.diagnosis.worst() > Some(Severity::Advice) => said("it is not silent"),
+        Shows::NearMiss => Ok(()),
     }
 }

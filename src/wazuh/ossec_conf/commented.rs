@@ -99,7 +99,9 @@ fn inside(text: &[u8], base: usize, first_line: u64, found: &mut Vec<CommentedBl
             continue;
         };
         at = start + length;
-        let Some(element) = xml::parse(block).ok().and_then(|document| document.roots.into_iter().next()) else {
+        let Some(element) =
+            xml::parse(block).ok().and_then(|document| document.roots.into_iter().next())
+        else {
             continue;
         };
         if element.children.is_empty() {

@@ -2,18 +2,22 @@
 //! (`src/config/active-response.c`, 4.14).
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use super::super::ar_conf::{atoi, push_line};
 use super::super::behavior::{AGENT_ID_ZERO_WARNS, COMMAND_SECTION_REMOVED, EMPTY_IS_MISSING};
 use super::super::xml::{Element, Span};
 use super::top::{Ctx, Entry, Fault, Item, Stop, is_number, reader, value_place, yes_no};
 use super::{
-    ArFlag, CommandBlock, Configuration, Dispatch, Location, LogLevel, Outcome, ProblemKind, ResponseBlock,
-    Role, Value,
+    ArFlag, CommandBlock, Configuration, Dispatch, Location, LogLevel, Outcome, ProblemKind,
+    ResponseBlock, Role, Value,
 };
 
 /// Bytes of a response's name that are kept (`OS_FLSIZE` less the end mark).
 const MAX_NAME: usize = 255;
+
+/// Where the model of ar.conf ends: a long executable used many times would fill the memory.
+pub(super) const MAX_AR_CONF: usize = 16 << 20;
 
 /// What analysisd remembers from block to block.
 #[derive(Default)]
@@ -101,7 +105,9 @@ pub(super) fn command(
                 kind,
                 number: Some(1280),
                 level: LogLevel::Error,
-                text: b"(1280): Missing command options. You must specify a 'name' and 'executable'.".to_vec(),
+                text:
+                    b"(1280): Missing command options. You must specify a 'name' and 'executable'."
+                        .to_vec(),
                 span: element.name_span,
                 line: element.line,
                 stop: Stop::Fatal,
@@ -132,14 +138,17 @@ pub(super) fn response(
 ) {
     let mut items = Vec::new();
     let silent = unread(ctx);
-    let (mut block, unknown) = children(ctx, &mut items, conf.responses.len() + 1, root, element, silent);
+    let (mut block, unknown) =
+        children(ctx, &mut items, conf.responses.len() + 1, root, element, silent);
     block.outcome = if silent {
         Outcome::NotRead
     } else {
         judge(ctx, conf, state, &mut items, &mut block, element, unknown)
     };
     block.problems = problems(&items);
-    if let Some(index) = items.iter().find(|item| item.stop == Stop::Fatal).and_then(|item| item.problem) {
+    if let Some(index) =
+        items.iter().find(|item| item.stop == Stop::Fatal).and_then(|item| item.problem)
+    {
         block.outcome = Outcome::Refused(index);
     }
     if let Outcome::Active | Outcome::CrashesWhenFired = block.outcome {
@@ -149,17 +158,26 @@ pub(super) fn response(
             remote: location.all || location.local || location.agent.is_some(),
         };
         block.dispatch = dispatch(location);
-        if let (Some(name), Some(executable)) = (
-            &block.name,
-            block.command_block.and_then(|index| conf.commands.get(index)).and_then(|command| command.executable.as_ref()),
-        ) {
-            let mut line = Vec::new();
-            push_line(&mut line, name, &executable.text, block.timeout_in_force);
-            entry.ar_line = Some(line);
-        }
+        entry.ar_line = Some(conf.responses.len());
     }
     conf.responses.push(block);
     entry.by.push((reader::RESPONSES, items));
+}
+
+/// Appends a response's line to ar.conf, up to [`MAX_AR_CONF`].
+pub(super) fn push_ar_line(conf: &mut Configuration, response: usize) -> ControlFlow<()> {
+    let Some(block) = conf.responses.get(response) else {
+        return ControlFlow::Continue(());
+    };
+    let command = block.command_block.and_then(|index| conf.commands.get(index));
+    let executable = command.and_then(|command| command.executable.as_ref());
+    if let (Some(name), Some(executable)) = (&block.name, executable) {
+        if conf.ar_conf.len() + name.len() + executable.text.len() > MAX_AR_CONF {
+            return ControlFlow::Break(());
+        }
+        push_line(&mut conf.ar_conf, name, &executable.text, block.timeout_in_force);
+    }
+    ControlFlow::Continue(())
 }
 
 /// The children one by one. The second value tells of names that nobody knows.
@@ -249,7 +267,11 @@ fn children(
             other => {
                 if !silent {
                     unknown = true;
-                    ctx.unknown(items, ProblemKind::UnknownElement { section: "active-response" }, child);
+                    ctx.unknown(
+                        items,
+                        ProblemKind::UnknownElement { section: "active-response" },
+                        child,
+                    );
                 }
                 if other == b"ca_verification" {
                     // Where an agent has it, it says nothing about a misspelling.
@@ -282,7 +304,10 @@ fn judge(
         return Outcome::Disabled;
     }
     let here = |value: &Option<Value>| {
-        value.as_ref().filter(|value| !(value.text.is_empty() && EMPTY_IS_MISSING.holds(ctx.version))).cloned()
+        value
+            .as_ref()
+            .filter(|value| !(value.text.is_empty() && EMPTY_IS_MISSING.holds(ctx.version)))
+            .cloned()
     };
     let (command, location) = (here(&block.command), here(&block.location));
     if command.is_none() || location.is_none() {
@@ -298,10 +323,15 @@ fn judge(
             ctx.fault(
                 items,
                 Fault {
-                    kind: if command.is_none() { ProblemKind::MissingCommand } else { ProblemKind::MissingLocation },
+                    kind: if command.is_none() {
+                        ProblemKind::MissingCommand
+                    } else {
+                        ProblemKind::MissingLocation
+                    },
                     number: Some(1281),
                     level: LogLevel::Error,
-                    text: b"(1281): Missing options in the active response configuration. ".to_vec(),
+                    text: b"(1281): Missing options in the active response configuration. "
+                        .to_vec(),
                     span,
                     line,
                     stop: Stop::Fatal,
@@ -329,7 +359,12 @@ enum Place {
     Crashes,
 }
 
-fn place(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, block: &mut ResponseBlock, location: &Value) -> Place {
+fn place(
+    ctx: &mut Ctx<'_>,
+    items: &mut Vec<Item>,
+    block: &mut ResponseBlock,
+    location: &Value,
+) -> Place {
     let text = location.text.to_ascii_lowercase();
     let names = |word: &str| memchr::memmem::find(&text, word.as_bytes()).is_some();
     let mut crashes = false;
@@ -363,7 +398,8 @@ fn place(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, block: &mut ResponseBlock, lo
                 if id == 0 {
                     if AGENT_ID_ZERO_WARNS.holds(ctx.version) {
                         if items.iter().all(|item| item.stop == Stop::Go) {
-                            let span = if value.text.is_empty() { value.element } else { value.span };
+                            let span =
+                                if value.text.is_empty() { value.element } else { value.span };
                             ctx.fault(
                                 items,
                                 Fault {
@@ -394,7 +430,12 @@ fn place(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, block: &mut ResponseBlock, lo
                 kind: ProblemKind::InvalidLocation,
                 number: Some(1302),
                 level: LogLevel::Error,
-                text: [b"(1302): Invalid active response location: '", location.text.as_slice(), b"'."].concat(),
+                text: [
+                    b"(1302): Invalid active response location: '",
+                    location.text.as_slice(),
+                    b"'.",
+                ]
+                .concat(),
                 span,
                 line: location.line,
                 stop: Stop::Fatal,
@@ -412,8 +453,10 @@ fn name_it(
     block: &mut ResponseBlock,
     command: &Value,
 ) {
-    let Some((index, defined)) =
-        state.defined.get(&command.text).and_then(|&index| Some((index, conf.commands.get(index)?)))
+    let Some((index, defined)) = state
+        .defined
+        .get(&command.text)
+        .and_then(|&index| Some((index, conf.commands.get(index)?)))
     else {
         let span = if command.text.is_empty() { command.element } else { command.span };
         let problem = ctx.fault(
@@ -422,13 +465,20 @@ fn name_it(
                 kind: ProblemKind::UndefinedCommand,
                 number: Some(1303),
                 level: LogLevel::Error,
-                text: [b"(1303): Invalid command '", command.text.as_slice(), b"' in the active response."].concat(),
+                text: [
+                    b"(1303): Invalid command '",
+                    command.text.as_slice(),
+                    b"' in the active response.",
+                ]
+                .concat(),
                 span,
                 line: command.line,
                 stop: Stop::Fatal,
             },
         );
-        if let (Some(problem), Some(&cause)) = (ctx.problems.get_mut(problem), state.refused.get(&command.text)) {
+        if let (Some(problem), Some(&cause)) =
+            (ctx.problems.get_mut(problem), state.refused.get(&command.text))
+        {
             problem.consequence_of = Some(cause);
         }
         return;
@@ -437,15 +487,22 @@ fn name_it(
     if block.raw_timeout != 0 && !defined.timeout_allowed {
         block.timeout_in_force = 0;
         if items.iter().all(|item| item.stop == Stop::Go) {
-            let (span, line) =
-                block.timeout.as_ref().map_or((command.span, command.line), |value| (value.span, value.line));
+            let (span, line) = block
+                .timeout
+                .as_ref()
+                .map_or((command.span, command.line), |value| (value.span, value.line));
             ctx.fault(
                 items,
                 Fault {
                     kind: ProblemKind::TimeoutNotAllowed,
                     number: Some(1305),
                     level: LogLevel::Info,
-                    text: [b"(1305): Timeout not allowed for command: '", command.text.as_slice(), b"'."].concat(),
+                    text: [
+                        b"(1305): Timeout not allowed for command: '",
+                        command.text.as_slice(),
+                        b"'.",
+                    ]
+                    .concat(),
                     span,
                     line,
                     stop: Stop::Go,

@@ -5,27 +5,38 @@ use super::super::behavior::{
     CA_IN_AGENT_UPGRADE, CLIENT_BLOCKS_ADD_UP, CLIENT_LOCAL_IP_IGNORED, COMMAND_SECTION_REMOVED,
     JSON_CONTRACT, LINK_LOCAL_CHECKED, REMOTED_NEEDS_CONNECTION,
 };
-use super::super::os_match::{IpKind, MAX_PATTERN, OsMatch, looks_like_ip, valid_ip, white_list_ip};
+use super::super::os_match::{
+    IpKind, MAX_PATTERN, OsMatch, looks_like_ip, valid_ip, white_list_ip,
+};
 use super::super::version::Version;
 use super::super::xml::{Document, Element, Span};
 use super::top::{
-    Ctx, Entry, Fault, Item, Stop, ignored, is_number, reader, root_name, str_break, value_error, value_place,
-    yes_no,
+    Ctx, Entry, Fault, Item, Stop, ignored, is_number, reader, root_name, str_break, value_error,
+    value_place, yes_no,
 };
 use super::{
-    Cluster, Configuration, Connection, DaemonLog, ExecdReading, LocalFile, LogLevel, ProblemKind, Remote,
-    Role, RulesetEntry, RulesetKind, Server, Value, WhiteListEntry, WhiteListKind,
+    Cluster, Configuration, Connection, DaemonLog, ExecdReading, LocalFile, LogLevel, ProblemKind,
+    Remote, Role, RulesetEntry, RulesetKind, Server, Value, WhiteListEntry, WhiteListKind,
 };
 
-/// What analysisd checks after the reading.
+/// What is remembered from section to section.
 #[derive(Default)]
 pub(super) struct GlobalState {
+    /// A secure connection is there already.
+    secure: bool,
+    /// `connection_overtake_time` so far, when it is not the default.
+    overtake_time: Option<i32>,
     rotate_interval: Option<(i32, Span, u64)>,
     max_output_size: Option<(i64, Span, u64)>,
 }
 
 /// One section of 4.x that has passed the list of names.
-pub(super) fn section(ctx: &mut Ctx<'_>, conf: &mut Configuration, entry: &mut Entry, element: &Element) {
+pub(super) fn section(
+    ctx: &mut Ctx<'_>,
+    conf: &mut Configuration,
+    entry: &mut Entry,
+    element: &Element,
+) {
     match element.name.as_slice() {
         b"global" => {
             let items = global(ctx, conf, element, Side::Daemon);
@@ -123,16 +134,27 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
             }
             b"logall" => switch(ctx, &mut items, "logall", child),
             b"logall_json" => switch(ctx, &mut items, "logall_json", child),
-            b"update_check" if since(ctx, 4, 8, 0) => switch(ctx, &mut items, "update_check", child),
+            b"update_check" if since(ctx, 4, 8, 0) => {
+                switch(ctx, &mut items, "update_check", child)
+            }
             b"prelude_log_level" => number(ctx, &mut items, "prelude_log_level", child),
             b"integrity_checking" => number(ctx, &mut items, "integrity_checking", child),
             b"rootkit_detection" => number(ctx, &mut items, "rootkit_detection", child),
             b"host_information" => number(ctx, &mut items, "host_information", child),
             b"stats" => number(ctx, &mut items, "stats", child),
             b"memory_size" => number(ctx, &mut items, "memory_size", child),
-            b"custom_alert_output" | b"geoipdb" | b"prelude_profile" | b"zeromq_uri"
-            | b"zeromq_server_cert" | b"zeromq_client_cert" | b"compress_alerts" | b"email_from"
-            | b"email_reply_to" | b"email_idsname" | b"smtp_server" | b"helo_server" => {}
+            b"custom_alert_output"
+            | b"geoipdb"
+            | b"prelude_profile"
+            | b"zeromq_uri"
+            | b"zeromq_server_cert"
+            | b"zeromq_client_cert"
+            | b"compress_alerts"
+            | b"email_from"
+            | b"email_reply_to"
+            | b"email_idsname"
+            | b"smtp_server"
+            | b"helo_server" => {}
             b"forward_to" if since(ctx, 4, 9, 0) => {}
             b"cti-url" if since(ctx, 4, 8, 0) => {}
             b"limits" if since(ctx, 4, 4, 0) => limits(ctx, &mut items, child, daemon),
@@ -144,11 +166,18 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
             b"email_to" => {
                 if !looks_like_mail(text) {
                     let text = [b"Invalid Email address: ", text, b"."].concat();
-                    ctx.fatal(&mut items, ProblemKind::BadValue { element: "email_to" }, None, text, child);
+                    ctx.fatal(
+                        &mut items,
+                        ProblemKind::BadValue { element: "email_to" },
+                        None,
+                        text,
+                        child,
+                    );
                 }
             }
             b"email_maxperhour" => {
-                if !daemon && !(is_number(text) && (1..=1_000_000).contains(&atoi(text))) {
+                let fits = is_number(text) && (1..=1_000_000).contains(&atoi(text));
+                if !daemon && !fits {
                     ctx.bad_value(&mut items, "email_maxperhour", child);
                 }
             }
@@ -161,12 +190,16 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
                 if daemon {
                     match scaled(text, &[(b"s", 1), (b"m", 60), (b"h", 3_600), (b"d", 86_400)]) {
                         Some((value, factor)) => {
-                            #[expect(clippy::cast_possible_truncation, reason = "sscanf %d keeps 32 bits")]
+                            #[expect(
+                                clippy::cast_possible_truncation,
+                                reason = "sscanf %d keeps 32 bits"
+                            )]
                             let value = (value as i32).wrapping_mul(factor);
                             if value < 0 {
                                 ctx.bad_value(&mut items, "rotate_interval", child);
                             } else {
-                                ctx.global.rotate_interval = Some((value, value_place(child), child.line));
+                                ctx.global.rotate_interval =
+                                    Some((value, value_place(child), child.line));
                             }
                         }
                         None => {
@@ -177,10 +210,14 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
             }
             b"max_output_size" => {
                 if daemon {
-                    match scaled(text, &[(b"bB", 1), (b"kK", 1 << 10), (b"mM", 1 << 20), (b"gG", 1 << 30)]) {
+                    match scaled(
+                        text,
+                        &[(b"bB", 1), (b"kK", 1 << 10), (b"mM", 1 << 20), (b"gG", 1 << 30)],
+                    ) {
                         Some((value, factor)) => {
                             let value = value.wrapping_mul(i64::from(factor));
-                            ctx.global.max_output_size = Some((value, value_place(child), child.line));
+                            ctx.global.max_output_size =
+                                Some((value, value_place(child), child.line));
                         }
                         None => {
                             ctx.bad_value(&mut items, "max_output_size", child);
@@ -297,9 +334,10 @@ fn scaled(text: &[u8], units: &[(&[u8], i32)]) -> Option<(i64, i32)> {
     }
     match text.get(taken) {
         None => Some((value, 1)),
-        Some(letter) => {
-            units.iter().find(|(letters, _)| letters.contains(letter)).map(|(_, factor)| (value, *factor))
-        }
+        Some(letter) => units
+            .iter()
+            .find(|(letters, _)| letters.contains(letter))
+            .map(|(_, factor)| (value, *factor)),
     }
 }
 
@@ -328,16 +366,21 @@ fn global_syscheck(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
             b"alert_new_files" => switch(ctx, &mut items, "alert_new_files", child),
             b"auto_ignore" => {
                 switch(ctx, &mut items, "auto_ignore", child);
-                let value_at = |at: usize| child.attributes.get(at).map(|attribute| attribute.value.as_slice());
+                let value_at = |at: usize| {
+                    child.attributes.get(at).map(|attribute| attribute.value.as_slice())
+                };
                 for attribute in &child.attributes {
                     // The frequency is always taken from the first attribute, the time
                     // frame from the second.
                     let (name, checked, taken, range): (_, _, _, std::ops::RangeInclusive<i32>) =
                         match attribute.name.as_slice() {
                             b"frequency" => ("frequency", value_at(0), value_at(0), 1..=99),
-                            b"timeframe" => {
-                                ("timeframe", Some(attribute.value.as_slice()), value_at(1), 0..=43_200)
-                            }
+                            b"timeframe" => (
+                                "timeframe",
+                                Some(attribute.value.as_slice()),
+                                value_at(1),
+                                0..=43_200,
+                            ),
                             other => {
                                 let text = [
                                     b"(1233): Invalid attribute '",
@@ -462,7 +505,13 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
             b"node_type" => {
                 let kind = ProblemKind::BadValue { element: "node_type" };
                 if text.is_empty() {
-                    ctx.fatal(&mut items, kind, None, b"Node type is empty in configuration".to_vec(), child);
+                    ctx.fatal(
+                        &mut items,
+                        kind,
+                        None,
+                        b"Node type is empty in configuration".to_vec(),
+                        child,
+                    );
                 } else if !matches!(text, b"worker" | b"client" | b"master") {
                     let text = [
                         b"Detected a not allowed node type '",
@@ -481,7 +530,13 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
                         b"'. Valid values are 'yes' and 'no'.",
                     ]
                     .concat();
-                    ctx.fatal(&mut items, ProblemKind::BadValue { element: "disabled" }, None, text, child);
+                    ctx.fatal(
+                        &mut items,
+                        ProblemKind::BadValue { element: "disabled" },
+                        None,
+                        text,
+                        child,
+                    );
                 }
             }
             b"hidden" => switch(ctx, &mut items, "hidden", child),
@@ -491,7 +546,12 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
                 let kind = ProblemKind::IgnoredValue { element: "interval" };
                 ctx.warning(&mut items, kind, None, text.to_vec(), child);
             }
-            b"key" | b"socket_timeout" | b"connection_timeout" | b"nodes" | b"port" | b"bind_addr" => {}
+            b"key"
+            | b"socket_timeout"
+            | b"connection_timeout"
+            | b"nodes"
+            | b"port"
+            | b"bind_addr" => {}
             b"haproxy_helper" if since(ctx, 4, 9, 0) => haproxy(ctx, &mut items, child, index),
             _ => {
                 ctx.unknown(&mut items, ProblemKind::UnknownElement { section: "cluster" }, child);
@@ -501,7 +561,8 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
     items
 }
 
-const CLUSTER_CHARACTERS: &str = "!\"#$%&'-.0123456789:<=>?ABCDEFGHIJKLMNOPQRESTUVWXYZ[\\]^_abcdefghijklmnopqrstuvwxyz{|}~";
+const CLUSTER_CHARACTERS: &str =
+    "!\"#$%&'-.0123456789:<=>?ABCDEFGHIJKLMNOPQRESTUVWXYZ[\\]^_abcdefghijklmnopqrstuvwxyz{|}~";
 
 fn cluster_name(
     ctx: &mut Ctx<'_>,
@@ -530,7 +591,9 @@ fn cluster_name(
 }
 
 /// The helper's own options. What must not be empty is, by mistake, the text of the
-/// `<haproxy_helper>` itself, and an unknown option is reported under the name of another.
+/// `<haproxy_helper>` itself, and an unknown option is reported under the name of another, the
+/// one whose place among its brothers is that of the helper; without such a one the daemon
+/// reads past the list, which is counted as a crash here.
 fn haproxy(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, element: &Element, index: usize) {
     for child in &element.children {
         let missing = match child.name.as_slice() {
@@ -605,7 +668,8 @@ fn client(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
         match child.name.as_slice() {
             b"local_ip" => {
                 if CLIENT_LOCAL_IP_IGNORED.holds(ctx.version) {
-                    let text = b"The <local_ip> tag has no functionality, so it will have no effect.";
+                    let text =
+                        b"The <local_ip> tag has no functionality, so it will have no effect.";
                     let kind = ProblemKind::IgnoredValue { element: "local_ip" };
                     ctx.warning(&mut items, kind, None, text.to_vec(), child);
                 } else if valid_ip(text) != Some(IpKind::Single) {
@@ -662,7 +726,13 @@ fn client(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
             b"force_reconnect_interval" if since(ctx, 4, 3, 0) => {
                 if parse_time(text) < 0 {
                     let kind = ProblemKind::IgnoredValue { element: "force_reconnect_interval" };
-                    ctx.warning(&mut items, kind, Some(1235), value_error(&child.name, text), child);
+                    ctx.warning(
+                        &mut items,
+                        kind,
+                        Some(1235),
+                        value_error(&child.name, text),
+                        child,
+                    );
                 }
             }
             b"disable-active-response" => {
@@ -696,8 +766,15 @@ fn client(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
     items
 }
 
-fn deprecated(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, old: &'static str, new: &str, child: &Element) {
-    let text = format!("The <{old}> tag is deprecated, please use <server><{new}> instead.").into_bytes();
+fn deprecated(
+    ctx: &mut Ctx<'_>,
+    items: &mut Vec<Item>,
+    old: &'static str,
+    new: &str,
+    child: &Element,
+) {
+    let text =
+        format!("The <{old}> tag is deprecated, please use <server><{new}> instead.").into_bytes();
     ctx.warning(items, ProblemKind::IgnoredValue { element: old }, None, text, child);
 }
 
@@ -746,16 +823,32 @@ fn protocol(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, udp: &mut bool, child: &El
     }
 }
 
-fn not_negative(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, child: &Element) -> Option<i32> {
-    let value = Some(&child.content).filter(|text| is_number(text)).map(|text| atoi(text)).filter(|&value| value >= 0);
+fn not_negative(
+    ctx: &mut Ctx<'_>,
+    items: &mut Vec<Item>,
+    name: &'static str,
+    child: &Element,
+) -> Option<i32> {
+    let value = Some(&child.content)
+        .filter(|text| is_number(text))
+        .map(|text| atoi(text))
+        .filter(|&value| value >= 0);
     if value.is_none() {
         ctx.bad_value(items, name, child);
     }
     value
 }
 
-fn positive(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, child: &Element) -> Option<i32> {
-    let value = Some(&child.content).filter(|text| is_number(text)).map(|text| atoi(text)).filter(|&value| value > 0);
+fn positive(
+    ctx: &mut Ctx<'_>,
+    items: &mut Vec<Item>,
+    name: &'static str,
+    child: &Element,
+) -> Option<i32> {
+    let value = Some(&child.content)
+        .filter(|text| is_number(text))
+        .map(|text| atoi(text))
+        .filter(|&value| value > 0);
     if value.is_none() {
         ctx.bad_value(items, name, child);
     }
@@ -825,7 +918,15 @@ fn server(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, element: &Element) -> Option
         );
     }
     let (address, kept) = found?;
-    Some(Server { address, placeholder: is_placeholder(&kept), kept, port, udp, interface, legacy: false })
+    Some(Server {
+        address,
+        placeholder: is_placeholder(&kept),
+        kept,
+        port,
+        udp,
+        interface,
+        legacy: false,
+    })
 }
 
 /// `Read_Client_Enrollment`; without children it is passed over.
@@ -852,8 +953,13 @@ fn enrollment(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, element: &Element) {
             b"delay_after_enrollment" => {
                 positive(ctx, items, "delay_after_enrollment", child);
             }
-            b"agent_name" | b"groups" | b"ssl_cipher" | b"server_ca_path" | b"agent_certificate_path"
-            | b"agent_key_path" | b"authorization_pass_path" => {}
+            b"agent_name"
+            | b"groups"
+            | b"ssl_cipher"
+            | b"server_ca_path"
+            | b"agent_certificate_path"
+            | b"agent_key_path"
+            | b"authorization_pass_path" => {}
             _ => {
                 ctx.unknown(items, ProblemKind::UnknownElement { section: "enrollment" }, child);
             }
@@ -875,7 +981,11 @@ fn anti_tampering(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
         if child.name == b"package_uninstallation" {
             tag_switch(ctx, &mut items, "package_uninstallation", child);
         } else {
-            ctx.unknown(&mut items, ProblemKind::UnknownElement { section: "anti_tampering" }, child);
+            ctx.unknown(
+                &mut items,
+                ProblemKind::UnknownElement { section: "anti_tampering" },
+                child,
+            );
         }
     }
     items
@@ -894,12 +1004,7 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
         local_ip: None,
         accepted: false,
     };
-    let mut secure = conf
-        .remotes
-        .iter()
-        .filter(|remote| remote.accepted && remote.connection == Some(Connection::Secure))
-        .take(1)
-        .count();
+    let mut secure = u32::from(ctx.global.secure);
     let mut connection_seen = None;
     let mut queue_size = None;
     for child in &element.children {
@@ -914,8 +1019,15 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
                         block.connection = Some(Connection::Secure);
                         secure += 1;
                         if secure > 1 {
-                            let text = b"(1244): Can't add more than one secure connection.".to_vec();
-                            ctx.fatal(&mut items, ProblemKind::DuplicateSecure, Some(1244), text, child);
+                            let text =
+                                b"(1244): Can't add more than one secure connection.".to_vec();
+                            ctx.fatal(
+                                &mut items,
+                                ProblemKind::DuplicateSecure,
+                                Some(1244),
+                                text,
+                                child,
+                            );
                         }
                     }
                     _ => {
@@ -967,11 +1079,15 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
                 }
             }
             (_, b"connection_overtake_time") if since(ctx, 4, 5, 0) => {
-                if !is_number(text) || !(0..=3_600).contains(&atoi(text)) {
+                if is_number(text) && (0..=3_600).contains(&atoi(text)) {
+                    ctx.global.overtake_time = Some(atoi(text));
+                } else {
+                    // What the message calls the default is the value so far.
+                    let kept = ctx.global.overtake_time.unwrap_or(60);
                     let message = [
                         b"Invalid value for element 'connection_overtake_time':'",
                         text,
-                        b"'. Setting to default value: '60'.",
+                        format!("'. Setting to default value: '{kept}'.").as_bytes(),
                     ]
                     .concat();
                     let kind = ProblemKind::IgnoredValue { element: "connection_overtake_time" };
@@ -999,7 +1115,13 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
                         let kind = ProblemKind::IgnoredValue { element: "agents" };
                         ctx.warning(&mut items, kind, Some(1230), text, option);
                     } else if yes_no(&option.content).is_none() {
-                        not_taken(ctx, &mut items, "allow_higher_versions", &option.content, option);
+                        not_taken(
+                            ctx,
+                            &mut items,
+                            "allow_higher_versions",
+                            &option.content,
+                            option,
+                        );
                     }
                 }
             }
@@ -1032,7 +1154,13 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
             }
             if let Some(child) = queue_size {
                 let text = b"Invalid option <queue_size> for Syslog remote connection.".to_vec();
-                ctx.fatal(&mut items, ProblemKind::BadValue { element: "queue_size" }, None, text, child);
+                ctx.fatal(
+                    &mut items,
+                    ProblemKind::BadValue { element: "queue_size" },
+                    None,
+                    text,
+                    child,
+                );
             }
         }
         _ => {}
@@ -1044,12 +1172,20 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
         block.tcp = true;
     }
     block.accepted = items.iter().all(|item| item.stop == Stop::Go);
+    ctx.global.secure |= block.accepted && block.connection == Some(Connection::Secure);
     conf.remotes.push(block);
     items
 }
 
-fn not_taken(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, text: &[u8], child: &Element) {
-    let message = [b"(9001): Ignored invalid value '", text, b"' for '", name.as_bytes(), b"'."].concat();
+fn not_taken(
+    ctx: &mut Ctx<'_>,
+    items: &mut Vec<Item>,
+    name: &'static str,
+    text: &[u8],
+    child: &Element,
+) {
+    let message =
+        [b"(9001): Ignored invalid value '", text, b"' for '", name.as_bytes(), b"'."].concat();
     ctx.warning(items, ProblemKind::IgnoredValue { element: name }, Some(9001), message, child);
 }
 
@@ -1079,16 +1215,42 @@ fn protocols(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, child: &Element) -> (bool
     if !tcp && !udp {
         tcp = true;
         let text = b"(9000): Error getting protocol. Default value (TCP) will be used.".to_vec();
-        ctx.warning(items, ProblemKind::IgnoredValue { element: "protocol" }, Some(9000), text, child);
+        ctx.warning(
+            items,
+            ProblemKind::IgnoredValue { element: "protocol" },
+            Some(9000),
+            text,
+            child,
+        );
     }
     (tcp, udp)
 }
 
 /// Formats `src/config/localfile-config.c Read_Localfile` takes, 4.14, besides `multi-line`.
 const LOG_FORMATS: [&[u8]; 23] = [
-    b"syslog", b"generic", b"json", b"snort-full", b"snort-fast", b"apache", b"iis", b"squid", b"nmapg",
-    b"mysql_log", b"ossecalert", b"mssql_log", b"postgresql_log", b"djb-multilog", b"syslog-pipe", b"command",
-    b"full_command", b"audit", b"multi-line-regex", b"eventlog", b"eventchannel", b"macos", b"journald",
+    b"syslog",
+    b"generic",
+    b"json",
+    b"snort-full",
+    b"snort-fast",
+    b"apache",
+    b"iis",
+    b"squid",
+    b"nmapg",
+    b"mysql_log",
+    b"ossecalert",
+    b"mssql_log",
+    b"postgresql_log",
+    b"djb-multilog",
+    b"syslog-pipe",
+    b"command",
+    b"full_command",
+    b"audit",
+    b"multi-line-regex",
+    b"eventlog",
+    b"eventchannel",
+    b"macos",
+    b"journald",
 ];
 
 /// `Read_Localfile`. Regular expressions are not compiled here, and what logcollector only
@@ -1122,7 +1284,8 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
             (b"filter", _) => filtered = true,
             (_, b"reconnect_time") => {
                 let (value, taken) = strtoul(text);
-                if value != 0 && !matches!(text.get(taken), Some(b'w' | b'd' | b'h' | b'm' | b's')) {
+                if value != 0 && !matches!(text.get(taken), Some(b'w' | b'd' | b'h' | b'm' | b's'))
+                {
                     ctx.bad_value(&mut items, "reconnect_time", child);
                 }
             }
@@ -1136,7 +1299,13 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
                 let unit = matches!(text.get(taken), None | Some(b'w' | b'd' | b'h' | b'm' | b's'));
                 if value == 0 || value == u32::MAX || !unit {
                     let text = b"Invalid age for localfile".to_vec();
-                    ctx.fatal(&mut items, ProblemKind::BadValue { element: "age" }, None, text, child);
+                    ctx.fatal(
+                        &mut items,
+                        ProblemKind::BadValue { element: "age" },
+                        None,
+                        text,
+                        child,
+                    );
                 }
             }
             (b"ignore_binaries", _) => switch(ctx, &mut items, "ignore_binaries", child),
@@ -1144,7 +1313,11 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
             (b"restrict", _) => regex_type(ctx, &mut items, "restrict", child),
             (_, b"label") => label(ctx, &mut items, child),
             _ => {
-                ctx.unknown(&mut items, ProblemKind::UnknownElement { section: "localfile" }, child);
+                ctx.unknown(
+                    &mut items,
+                    ProblemKind::UnknownElement { section: "localfile" },
+                    child,
+                );
             }
         }
     }
@@ -1154,9 +1327,13 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
     let nameless = block.location.is_none() && block.command.is_none();
     let missing = match format {
         _ if filtered || misspelled => None,
-        None => Some((ProblemKind::MissingLogFormat, 1901, "(1901): Missing 'log_format' element.")),
+        None => {
+            Some((ProblemKind::MissingLogFormat, 1901, "(1901): Missing 'log_format' element."))
+        }
         Some(b"macos" | b"journald") => None,
-        Some(_) if nameless => Some((ProblemKind::MissingFile, 1902, "(1902): Missing 'location' element.")),
+        Some(_) if nameless => {
+            Some((ProblemKind::MissingFile, 1902, "(1902): Missing 'location' element."))
+        }
         Some(b"multi-line-regex") if !multiline => {
             Some((ProblemKind::MissingRegex, 1968, "(1968): Missing 'multiline_regex' element."))
         }
@@ -1191,18 +1368,19 @@ fn multi_line(text: &[u8]) -> bool {
         return false;
     };
     let (lines, taken) = strtol(count);
-    // Kept in an int.
-    taken > 0 && {
-        #[expect(clippy::cast_possible_truncation, reason = "that is what the assignment in C does")]
-        let lines = lines as i32;
-        lines >= 1
-    }
+    taken > 0 && lines >= 1
 }
 
 fn regex_type(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, child: &Element) {
     if child.attributes.first().is_some_and(|attribute| attribute.name != b"type") {
-        let text =
-            [b"(1975): Syntax error on regex ", name.as_bytes(), b": '", child.content.as_slice(), b"'"].concat();
+        let text = [
+            b"(1975): Syntax error on regex ",
+            name.as_bytes(),
+            b": '",
+            child.content.as_slice(),
+            b"'",
+        ]
+        .concat();
         ctx.fatal(items, ProblemKind::BadValue { element: name }, Some(1975), text, child);
     }
 }
@@ -1248,7 +1426,10 @@ fn label(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, child: &Element) {
 
 /// `strtoul` in base 0 as far as an unsigned int of it is looked at.
 fn strtoul(text: &[u8]) -> (u32, usize) {
-    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).count();
+    let blanks = text
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'))
+        .count();
     let mut at = blanks;
     let negative = match text.get(at) {
         Some(b'-') => {
@@ -1310,7 +1491,12 @@ pub(super) struct Before {
     pub(super) analysisd: Vec<Item>,
 }
 
-pub(super) fn before_all(ctx: &mut Ctx<'_>, conf: &mut Configuration, document: &Document) -> Before {
+pub(super) fn before_all(
+    ctx: &mut Ctx<'_>,
+    conf: &mut Configuration,
+    document: &Document,
+    entries: &[Entry],
+) -> Before {
     let mut before = Before::default();
     let root = root_name(ctx.role, ctx.version);
     logging(ctx, conf, &mut before, document, root);
@@ -1326,16 +1512,34 @@ pub(super) fn before_all(ctx: &mut Ctx<'_>, conf: &mut Configuration, document: 
             if CA_IN_AGENT_UPGRADE.holds(ctx.version) {
                 agent_upgrade(ctx, &mut before, document);
             }
-            servers(ctx, conf, &mut before);
+            servers(ctx, conf, &mut before, gives_up(entries, reader::CLIENT));
         }
-        Role::Manager => after_global(ctx, conf, &mut before),
+        Role::Manager => {
+            after_global(ctx, conf, &mut before, gives_up(entries, reader::REMOTE | reader::GLOBAL))
+        }
     }
     before
 }
 
+/// Does a daemon with this reader stop at a section?
+fn gives_up(entries: &[Entry], mask: u32) -> bool {
+    entries.iter().any(|entry| {
+        let by = entry.by.iter().filter(|(who, _)| who & mask != 0).flat_map(|(_, items)| items);
+        entry.always.iter().chain(by).any(|item| item.stop != Stop::Go)
+    })
+}
+
 /// `src/shared/debug_op.c os_logging_config`, 4.14.
-fn logging(ctx: &mut Ctx<'_>, conf: &mut Configuration, before: &mut Before, document: &Document, root: &str) {
-    let Some(element) = document.one_content(&[root, "logging", "log_format"]).filter(|element| !element.content.is_empty())
+fn logging(
+    ctx: &mut Ctx<'_>,
+    conf: &mut Configuration,
+    before: &mut Before,
+    document: &Document,
+    root: &str,
+) {
+    let Some(element) = document
+        .one_content(&[root, "logging", "log_format"])
+        .filter(|element| !element.content.is_empty())
     else {
         return;
     };
@@ -1378,7 +1582,9 @@ fn cluster_lookup(document: &Document, root: &str) -> Cluster {
     let block = document.one_content(&[root, "cluster"]);
     // The block itself must have a text of its own, a line break is enough.
     let written = block.is_some_and(|element| !element.content.is_empty());
-    let text = |name: &str| look(name).map(|element| element.content.as_slice()).filter(|text| !text.is_empty());
+    let text = |name: &str| {
+        look(name).map(|element| element.content.as_slice()).filter(|text| !text.is_empty())
+    };
     let worker = matches!(text("node_type"), Some(b"client" | b"worker"));
     let enabled = matches!(text("disabled"), None | Some(b"no"));
     Cluster {
@@ -1452,7 +1658,8 @@ fn offenders(reading: &mut ExecdReading, element: &Element) {
             reading.dropped.push(rest.trim_ascii().to_vec());
         }
     }
-    reading.offenders_in_force = minutes.iter().copied().take_while(|&minutes| minutes != 0).collect();
+    reading.offenders_in_force =
+        minutes.iter().copied().take_while(|&minutes| minutes != 0).collect();
     reading.repeated_offenders = Some((Value::of(element), minutes));
 }
 
@@ -1468,50 +1675,74 @@ fn agent_upgrade(ctx: &mut Ctx<'_>, before: &mut Before, document: &Document) {
     }
 }
 
-/// `src/client-agent/main.c`, 4.14: is there anything to connect to?
-fn servers(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before) {
+/// `src/client-agent/main.c`, 4.14: is there anything to connect to? A fault in a section is
+/// met before this, and may be the reason.
+fn servers(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before, spoiled: bool) {
+    if spoiled {
+        return;
+    }
     let servers = &conf.client.servers;
-    let span = conf.client.span.unwrap_or(Span { start: 0, end: 0 });
-    let fault = |kind, number, text: Vec<u8>, span, line| Fault {
+    let fault = |kind, number, level, text: Vec<u8>, span, line, stop| Fault {
         kind,
-        number: Some(number),
-        level: LogLevel::Error,
+        number,
+        level,
         text,
         span,
         line,
-        stop: Stop::Fatal,
+        stop,
     };
     let Some(first) = servers.first() else {
-        // A server block that was refused is the cause and is listed already.
-        let spoiled = ctx.problems.iter().any(|problem| {
-            matches!(
-                problem.kind,
-                ProblemKind::BadIp
-                    | ProblemKind::BadHost
-                    | ProblemKind::NoServerAddress
-                    | ProblemKind::EmptyElement { element: "server" }
-                    | ProblemKind::UnknownElement { section: "server" }
-                    | ProblemKind::WrongRoot
-            ) || matches!(problem.kind, ProblemKind::EmptySection | ProblemKind::UnknownSection)
-        });
-        if !spoiled {
-            let text = b"(4105): No valid server IP found.".to_vec();
-            let line = if conf.client.span.is_some() { line_of(ctx, span) } else { 1 };
-            ctx.fault(&mut before.agentd, fault(ProblemKind::NoServerAddress, 4105, text, span, line));
-        }
+        let (span, line) = match conf.client.span {
+            Some(span) => (span, line_of(ctx, span)),
+            None => (Span { start: 0, end: 0 }, 1),
+        };
+        let text = b"(4105): No valid server IP found.".to_vec();
+        let (kind, level) = (ProblemKind::NoServerAddress, LogLevel::Error);
+        ctx.fault(
+            &mut before.agentd,
+            fault(kind, Some(4105), level, text, span, line, Stop::Fatal),
+        );
         return;
     };
+    let place = |value: &Value| if value.text.is_empty() { value.element } else { value.span };
     if servers.iter().all(|server| server.placeholder) {
-        let text = [b"(4112): Invalid server address found: '", first.kept.as_slice(), b"'"].concat();
-        let place = if first.address.text.is_empty() { first.address.element } else { first.address.span };
-        let line = first.address.line;
-        ctx.fault(&mut before.agentd, fault(ProblemKind::PlaceholderAddress, 4112, text, place, line));
-    } else if LINK_LOCAL_CHECKED.holds(ctx.version)
-        && servers.iter().all(|server| server.interface == 0 && is_link_local(&server.kept))
-    {
-        let text = b"(4114): All server addresses are IPv6 link-local and no interface to any <server> block has been configured.".to_vec();
-        let (place, line) = (first.address.span, first.address.line);
-        ctx.fault(&mut before.agentd, fault(ProblemKind::NoInterface, 4114, text, place, line));
+        let text =
+            [b"(4112): Invalid server address found: '", first.kept.as_slice(), b"'"].concat();
+        let (kind, level) = (ProblemKind::PlaceholderAddress, LogLevel::Error);
+        let (span, line) = (place(&first.address), first.address.line);
+        ctx.fault(
+            &mut before.agentd,
+            fault(kind, Some(4112), level, text, span, line, Stop::Fatal),
+        );
+    } else if LINK_LOCAL_CHECKED.holds(ctx.version) {
+        let mut reachable = false;
+        for (index, server) in servers.iter().enumerate() {
+            // The interface of a first server in the old spelling is never set: whatever the
+            // memory held.
+            if server.legacy && index == 0 {
+                reachable = true;
+                continue;
+            }
+            match link_local(&server.kept).filter(|_| server.interface == 0) {
+                Some(address) => {
+                    let text = format!(
+                        "No network interface index provided to use {address} link-local IPv6 address."
+                    );
+                    let (kind, level) = (ProblemKind::NoInterface, LogLevel::Warning);
+                    let (span, line) = (place(&server.address), server.address.line);
+                    let fault = fault(kind, None, level, text.into_bytes(), span, line, Stop::Go);
+                    ctx.fault(&mut before.agentd, fault);
+                }
+                None => reachable = true,
+            }
+        }
+        if !reachable {
+            let text = b"(4114): All server addresses are IPv6 link-local and no interface to any <server> block has been configured.";
+            let (kind, level) = (ProblemKind::NoInterface, LogLevel::Error);
+            let (span, line) = (place(&first.address), first.address.line);
+            let fault = fault(kind, Some(4114), level, text.to_vec(), span, line, Stop::Fatal);
+            ctx.fault(&mut before.agentd, fault);
+        }
     }
 }
 
@@ -1520,17 +1751,19 @@ fn line_of(ctx: &Ctx<'_>, span: Span) -> u64 {
     memchr::memchr_iter(b'\n', before).fold(1, |line, _| line + 1)
 }
 
-/// `fe80::/64` written as an address.
-fn is_link_local(address: &[u8]) -> bool {
-    std::str::from_utf8(address)
-        .ok()
-        .and_then(|text| text.trim_end_matches('\n').parse::<std::net::Ipv6Addr>().ok())
-        .is_some_and(|address| matches!(address.segments(), [0xfe80, 0, 0, 0, ..]))
+/// `fe80::/64` written as an address, in full.
+fn link_local(address: &[u8]) -> Option<String> {
+    let address = std::str::from_utf8(address).ok()?.parse::<std::net::Ipv6Addr>().ok()?;
+    let [0xfe80, 0, 0, 0, rest @ ..] = address.segments() else {
+        return None;
+    };
+    let rest = rest.map(|group| format!("{group:04X}")).join(":");
+    Some(format!("FE80:0000:0000:0000:{rest}"))
 }
 
 /// `src/analysisd/config.c GlobalConf` and `src/remoted/main.c`, 4.14. The lower bound of the
 /// interval is an internal option; only what no setting allows is reported.
-fn after_global(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before) {
+fn after_global(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before, spoiled: bool) {
     let fault = |kind, number, level, text: &str, span, line, stop| Fault {
         kind,
         number,
@@ -1546,7 +1779,10 @@ fn after_global(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before) {
     {
         let text = "Rotate interval setting must be between 600 seconds and one day.";
         let kind = ProblemKind::BadValue { element: "rotate_interval" };
-        ctx.fault(&mut before.analysisd, fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal));
+        ctx.fault(
+            &mut before.analysisd,
+            fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal),
+        );
     }
     if let Some((value, span, line)) = ctx.global.max_output_size
         && value != 0
@@ -1554,25 +1790,26 @@ fn after_global(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before) {
     {
         let text = "Maximum output size must be between 1 MiB and 1 TiB.";
         let kind = ProblemKind::BadValue { element: "max_output_size" };
-        ctx.fault(&mut before.analysisd, fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal));
+        ctx.fault(
+            &mut before.analysisd,
+            fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal),
+        );
     }
     if let (Some((alerts, false)), Some((_, false))) = (&conf.alerts_log, &conf.jsonout_output) {
         let text = "All alert formats are disabled. Mail reporting, Syslog client and Integrator won't work properly.";
         let kind = ProblemKind::IgnoredValue { element: "alerts_log" };
         let (span, line) = (alerts.span, alerts.line);
-        ctx.fault(&mut before.analysisd, fault(kind, None, LogLevel::Warning, text, span, line, Stop::Go));
+        ctx.fault(
+            &mut before.analysisd,
+            fault(kind, None, LogLevel::Warning, text, span, line, Stop::Go),
+        );
     }
-    if conf.remotes.is_empty() && REMOTED_NEEDS_CONNECTION.holds(ctx.version) {
-        let spoiled = ctx.problems.iter().any(|problem| {
-            matches!(
-                problem.kind,
-                ProblemKind::WrongRoot | ProblemKind::EmptySection | ProblemKind::UnknownSection
-            )
-        });
-        if !spoiled {
-            let (kind, span) = (ProblemKind::NoRemote, Span { start: 0, end: 0 });
-            let text = "Remoted connection is not configured.";
-            ctx.fault(&mut before.remoted, fault(kind, None, LogLevel::Critical, text, span, 1, Stop::Fatal));
-        }
+    if conf.remotes.is_empty() && !spoiled && REMOTED_NEEDS_CONNECTION.holds(ctx.version) {
+        let (kind, span) = (ProblemKind::NoRemote, Span { start: 0, end: 0 });
+        let text = "Remoted connection is not configured.";
+        ctx.fault(
+            &mut before.remoted,
+            fault(kind, None, LogLevel::Critical, text, span, 1, Stop::Fatal),
+        );
     }
 }

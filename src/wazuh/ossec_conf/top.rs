@@ -7,8 +7,8 @@ use super::super::behavior::{AR_CONF_REMOVED, COMMAND_SECTION_REMOVED};
 use super::super::version::Version;
 use super::super::xml::{self, Document, Element, Span};
 use super::{
-    ArFlag, ClientSection, Cluster, Configuration, DaemonLog, ExecdReading, LogLevel, Logging, Problem,
-    ProblemKind, Role, commented, daemons, responses, sections,
+    ArFlag, ClientSection, Cluster, Configuration, DaemonLog, ExecdReading, LogLevel, Logging,
+    Problem, ProblemKind, Role, commented, daemons, responses, sections,
 };
 
 /// The system Wazuh runs on, as far as it changes which sections exist.
@@ -73,8 +73,8 @@ pub(super) struct Entry {
     pub(super) always: Vec<Item>,
     /// Said to the daemons with this reader.
     pub(super) by: Vec<(u32, Vec<Item>)>,
-    /// The line analysisd appends to ar.conf behind this section.
-    pub(super) ar_line: Option<Vec<u8>>,
+    /// The response that analysisd appends to ar.conf behind this section.
+    pub(super) ar_line: Option<usize>,
 }
 
 /// A fault on its way into the list.
@@ -95,7 +95,6 @@ pub(super) struct Ctx<'a> {
     pub(super) role: Role,
     pub(super) version: Option<Version>,
     pub(super) problems: Vec<Problem>,
-    /// What analysisd looks at once `<global>` is read.
     pub(super) global: sections::GlobalState,
     seen: HashMap<(usize, usize, Vec<u8>), usize>,
 }
@@ -106,7 +105,9 @@ impl Ctx<'_> {
         let Fault { kind, number, level, text, span, line, stop } = fault;
         let key = (span.start, span.end, text.clone());
         let index = match self.seen.get(&key) {
-            Some(&index) if self.problems.get(index).is_some_and(|known| known.kind == kind) => index,
+            Some(&index) if self.problems.get(index).is_some_and(|known| known.kind == kind) => {
+                index
+            }
             _ => {
                 self.problems.push(Problem {
                     kind,
@@ -135,7 +136,14 @@ impl Ctx<'_> {
         element: &'static str,
         written: &Element,
     ) -> usize {
-        self.bad_text(items, element, &written.name, &written.content, value_place(written), written.line)
+        self.bad_text(
+            items,
+            element,
+            &written.name,
+            &written.content,
+            value_place(written),
+            written.line,
+        )
     }
 
     /// The same for a text that is not the whole value of an element.
@@ -232,7 +240,11 @@ impl Ctx<'_> {
 
 /// Where to point at for an element's value: the value, or the element when that is empty.
 pub(super) fn value_place(element: &Element) -> Span {
-    if element.content_span.start < element.content_span.end { element.content_span } else { element.span }
+    if element.content_span.start < element.content_span.end {
+        element.content_span
+    } else {
+        element.span
+    }
 }
 
 /// `(1230)`
@@ -459,10 +471,10 @@ pub(super) fn read(
             };
             conf.commented_blocks = commented::find(bytes, document);
             let entries = walk(&mut ctx, &mut conf, document, platform);
-            let before = sections::before_all(&mut ctx, &mut conf, document);
+            let before = sections::before_all(&mut ctx, &mut conf, document, &entries);
             responses::finish(&mut conf);
             let run = daemons::Run { ctx, conf: &mut conf, entries: &entries, before, platform };
-            run.all(document);
+            run.all();
             entries
         }
         Err(error) => {
@@ -476,15 +488,21 @@ pub(super) fn read(
         for entry in &entries {
             let items = || {
                 entry.always.iter().chain(
-                    entry.by.iter().filter(|(who, _)| who & reader::RESPONSES != 0).flat_map(|(_, items)| items),
+                    entry
+                        .by
+                        .iter()
+                        .filter(|(who, _)| who & reader::RESPONSES != 0)
+                        .flat_map(|(_, items)| items),
                 )
             };
             // The first message starts the logger; one that cannot start ends the daemon.
             if items().any(|item| item.stop != Stop::Go || !silent) {
                 break;
             }
-            if let Some(line) = &entry.ar_line {
-                conf.ar_conf.extend_from_slice(line);
+            if let Some(response) = entry.ar_line
+                && responses::push_ar_line(&mut conf, response).is_break()
+            {
+                break;
             }
         }
     }
@@ -505,7 +523,9 @@ fn walk(
         .iter()
         .filter(|section| {
             !section.not_on.contains(&platform)
-                && section.since.is_none_or(|since| ctx.version.is_none_or(|version| version.at_least(since)))
+                && section
+                    .since
+                    .is_none_or(|since| ctx.version.is_none_or(|version| version.at_least(since)))
         })
         .map(|section| (section.name.as_bytes(), section))
         .collect();
@@ -529,11 +549,17 @@ fn walk(
                 }
                 Some(section) => {
                     if section.manager_only && ctx.role == Role::Agent {
-                        let text = [section.name.as_bytes(), b" configuration is only set in the manager."].concat();
+                        let text = [
+                            section.name.as_bytes(),
+                            b" configuration is only set in the manager.",
+                        ]
+                        .concat();
                         ignored(ctx, &mut entry, text, child);
                     }
                     match section.name {
-                        "command" => responses::command(ctx, conf, &mut state, &mut entry, child, root),
+                        "command" => {
+                            responses::command(ctx, conf, &mut state, &mut entry, child, root)
+                        }
                         "active-response" => {
                             responses::response(ctx, conf, &mut state, &mut entry, child, root);
                         }

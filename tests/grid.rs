@@ -1,0 +1,38 @@
+//! The fault grid, in memory: every fault leads its report alone, every near
+//! miss is silent, and no check is without both.
+
+mod support;
+
+use ar_doctor::findings::CheckId;
+use support::cases::{Shows, cases};
+
+#[test]
+fn every_row_shows_what_it_says() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let mut host = support::base(case.base);
+        (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        if let Err(why) = support::judge(case, &support::diagnose(&host)) {
+            wrong.push(why);
+        }
+    }
+    assert!(wrong.is_empty(), "{} rows fail:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_check_has_a_fault_and_a_near_miss() {
+    let missing: Vec<String> = CheckId::all()
+        .flat_map(|id| [(id, Shows::Fault), (id, Shows::NearMiss)])
+        .filter(|(id, shows)| !cases().any(|case| case.check == *id && case.shows == *shows))
+        .map(|(id, shows)| format!("{id}: no {shows:?}"))
+        .collect();
+    assert!(missing.is_empty(), "{} rows are missing:\n{}", missing.len(), missing.join("\n"));
+}
+
+#[test]
+fn every_check_has_a_probe() {
+    let orphans: Vec<CheckId> = CheckId::all()
+        .filter(|id| !ar_doctor::probes::PROBES.iter().any(|probe| probe.checks.contains(id)))
+        .collect();
+    assert!(orphans.is_empty(), "no probe reports {orphans:?}");
+}

@@ -1,0 +1,133 @@
+//! The fault grid: for every check a fault that puts it in the headline, and a
+//! near miss that stays silent.
+//!
+//! A row is a base host and a few edits. The same rows run in memory and, as
+//! root, on real homes built from them.
+
+mod config;
+mod host;
+
+use ar_doctor::findings::CheckId;
+use ar_doctor::host::Host;
+use ar_doctor::host::capture::{CaptureHost, EditError};
+use ar_doctor::wazuh::ossec_conf::{self, Role};
+use ar_doctor::wazuh::version::Version;
+
+/// What a row shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Its check leads the report, and nothing else is an error.
+    Fault,
+    /// Nothing is an error or a warning, and its check is not found.
+    NearMiss,
+}
+
+/// Where a row can be run besides in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Real {
+    /// On a directory tree with real owners and modes.
+    Tree,
+    /// On a tree, with this mount option put on the directory that is named.
+    Mount(&'static str, &'static str),
+    /// Not on a tree: why.
+    No(&'static str),
+}
+
+/// One row.
+pub struct Case {
+    /// The check it is about.
+    pub check: CheckId,
+    /// What is done to the host, in words.
+    pub what: &'static str,
+    /// The base host.
+    pub base: &'static str,
+    /// What it shows.
+    pub shows: Shows,
+    /// Whether a real home can show it too.
+    pub real: Real,
+    /// The edits.
+    pub edit: Edit,
+}
+
+/// A few edits.
+pub type Edit = fn(&mut CaptureHost) -> Result<(), EditError>;
+
+const MANAGER: &str = "manager-4.14-debian";
+const AGENT: &str = "agent-4.14-debian";
+const CONF: &str = "/var/ossec/etc/ossec.conf";
+const AR_CONF: &str = "/var/ossec/etc/shared/ar.conf";
+
+const fn fault(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
+    Case { check, what, base, shows: Shows::Fault, real: Real::Tree, edit }
+}
+
+const fn near(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
+    Case { check, what, base, shows: Shows::NearMiss, real: Real::Tree, edit }
+}
+
+impl Case {
+    /// The row, but not on a tree.
+    const fn not_on_a_tree(mut self, why: &'static str) -> Self {
+        self.real = Real::No(why);
+        self
+    }
+
+    /// The row, on a tree where a directory is mounted so.
+    const fn mounted(mut self, directory: &'static str, options: &'static str) -> Self {
+        self.real = Real::Mount(directory, options);
+        self
+    }
+
+    /// Its name in messages.
+    pub fn name(&self) -> String {
+        format!("{} {:?}: {} ({})", self.check, self.shows, self.what, self.base)
+    }
+}
+
+/// All rows.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    config::CASES.iter().chain(host::CASES)
+}
+
+/// The text of a file of a host.
+fn text(host: &CaptureHost, path: &str) -> String {
+    let content = host.read(path.as_ref(), 1 << 20);
+    let content = content.get().unwrap_or_else(|| panic!("{path} has no text: {content:?}"));
+    String::from_utf8_lossy(&content.bytes).into_owned()
+}
+
+/// Replaces a piece of a file, which has to be there.
+fn replace(host: &mut CaptureHost, path: &str, from: &str, to: &str) -> Result<(), EditError> {
+    let old = text(host, path);
+    assert!(old.contains(from), "{path} does not hold {from:?}");
+    host.write(path, old.replacen(from, to, 1))?;
+    Ok(())
+}
+
+/// Replaces a piece of ossec.conf and, on a manager, restarts it: ar.conf
+/// becomes what analysisd leaves behind with the new text, accepted or not.
+fn config(host: &mut CaptureHost, from: &str, to: &str) -> Result<(), EditError> {
+    replace(host, CONF, from, to)?;
+    restarted(host)
+}
+
+/// Writes ossec.conf and restarts, see [`config`].
+fn whole_config(host: &mut CaptureHost, bytes: impl AsRef<[u8]>) -> Result<(), EditError> {
+    host.write(CONF, bytes)?;
+    restarted(host)
+}
+
+/// What a start of analysisd leaves in ar.conf.
+fn restarted(host: &mut CaptureHost) -> Result<(), EditError> {
+    if host.entry("/var/ossec/bin/wazuh-analysisd".as_ref()).get().is_none() {
+        return Ok(());
+    }
+    let content = host.read(CONF.as_ref(), 1 << 26);
+    if let Some(content) = content.get() {
+        let control = text(host, "/var/ossec/bin/wazuh-control");
+        let version = ar_doctor::wazuh::install::version(control.as_bytes()).or(Version::parse("4.14.2"));
+        let read = ossec_conf::read(&content.bytes, Role::Manager, version);
+        host.write(AR_CONF, read.ar_conf)?;
+    }
+    Ok(())
+}
