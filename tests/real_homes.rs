@@ -97,6 +97,68 @@ fn healthy_trees_are_silent() {
     }
 }
 
+/// Runs commands where the tree's home is the machine's.
+const MEND: &str = r#"
+root=$1 command=$2
+mount --bind "$root/etc/passwd" /etc/passwd
+mount --bind "$root/etc/group" /etc/group
+mount -t tmpfs -o mode=0755 ar-doctor /var
+mkdir /var/ossec
+mount --bind "$root/var/ossec" /var/ossec
+sh -ec "$command"
+"#;
+
+/// What of a remedy can be run as it stands: none when a part of it is for a
+/// person, or touches more than the home.
+fn commands(remedy: &[String]) -> Option<String> {
+    const KNOWN: &[&str] = &["sed", "chmod", "chown", "chgrp", "mv", "cp", "rm", "install"];
+    let mut all = Vec::new();
+    for line in remedy.iter().filter(|line| !line.starts_with("systemctl restart ")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let known = words.first().is_some_and(|word| KNOWN.contains(word)) && words.get(1) != Some(&"the");
+        let inside = words.iter().all(|word| !word.starts_with('/') || word.starts_with("/var/ossec") || *word == "/dev/null");
+        if !known || !inside || words.contains(&"FILE") {
+            return None;
+        }
+        all.push(line.as_str());
+    }
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
+#[test]
+fn a_remedy_that_is_pasted_mends() {
+    if without_root() || without_mounts() {
+        return;
+    }
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    for case in cases().filter(|case| case.real == Real::Tree && case.shows == Shows::Fault) {
+        let mut host = support::base(case.base);
+        (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        let before = support::diagnose(&host);
+        let Some(command) = before.diagnosis.entries.first().and_then(|entry| commands(&entry.finding.remedy)) else {
+            continue;
+        };
+        tried += 1;
+        let scratch = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let root = scratch.path().join("root");
+        build(case, &root);
+        let output = in_namespace(MEND).arg(&root).arg(&command).output();
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        let tree = TreeHost::open(&root).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        let after = support::diagnose(&tree);
+        if !output.status.success() || after.all.contains(&case.check) || after.diagnosis.worst() > Some(Severity::Advice) {
+            wrong.push(format!(
+                "{}\n  {command}\n  {}\n  {}",
+                case.name(),
+                String::from_utf8_lossy(&output.stderr).trim(),
+                after.lines.join("\n  ")
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {tried} remedies do not mend:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(tried >= 30, "only {tried} remedies could be tried");
+}
+
 /// Copies a directory onto a file system of its own, mounted over it.
 const MOUNT: &str = r#"
 root=$1 inside=$2 options=$3 program=$4

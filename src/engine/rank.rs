@@ -111,3 +111,120 @@ fn share(a: &Finding, b: &Finding) -> bool {
         || a.shares.iter().any(|what| b.shares.contains(what))
         || a.subject == b.subject
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::{Subject, checks};
+
+    fn found(check: CheckId, subject: &str) -> Finding {
+        Finding::new(check, Subject::File(subject.to_owned()), subject)
+    }
+
+    /// Subjects in the order of the report, folded ones behind a slash.
+    fn order(findings: Vec<Finding>) -> Vec<String> {
+        rank(findings)
+            .iter()
+            .map(|entry| {
+                let folded = entry.folded.iter().map(|folded| format!("/{}", folded.title));
+                std::iter::once(entry.finding.title.clone()).chain(folded).collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_part_of_the_key_decides_in_turn() {
+        let base = || found(checks::INTERPRETER_MISSING, "base").stops([0]).at(50);
+        let cases: Vec<(&str, Finding, Finding)> = vec![
+            (
+                "severity before confidence",
+                found(checks::INTERPRETER_MISSING, "first").confidence(Confidence::Possible).stops([0]),
+                base().severity(Severity::Warning),
+            ),
+            (
+                "confidence before the number of responses",
+                found(checks::INTERPRETER_MISSING, "first").stops([0]),
+                base().confidence(Confidence::Likely).stops([1, 2]),
+            ),
+            (
+                "the number of responses before the stage",
+                found(checks::INTERPRETER_MISSING, "first").stops([0, 1]),
+                found(checks::COMMAND_UNDEFINED, "base").stops([2]),
+            ),
+            ("the stage before the position", found(checks::EXECUTABLE_MISSING, "first").stops([0]).at(90), base()),
+            ("the position before the name", found(checks::INTERPRETER_MISSING, "first").stops([0]).at(10), base()),
+        ];
+        for (what, first, second) in cases {
+            assert_eq!(order(vec![second.clone(), first.clone()]), ["first", "base"], "{what}");
+            assert_eq!(order(vec![first, second]), ["first", "base"], "{what}, the other way round");
+        }
+    }
+
+    #[test]
+    fn a_fold_needs_a_cause_and_something_in_common() {
+        let cause = || found(checks::CONFIG_XML_ERROR, "cause").shares("process:execd");
+        let seen = || found(checks::EXECD_NOT_RUNNING, "seen");
+        assert_eq!(order(vec![seen().shares("process:execd"), cause()]), ["cause/seen"], "a process");
+        assert_eq!(order(vec![seen().stops([1]), cause().stops([1, 2])]), ["cause/seen"], "a response");
+        assert_eq!(order(vec![seen().stops([3]), cause().stops([1])]), ["cause", "seen"], "nothing");
+        let other = found(checks::AR_LOG_MISSING, "seen").shares("process:execd");
+        assert_eq!(order(vec![other, cause()]), ["cause", "seen"], "no cause of that");
+    }
+
+    #[test]
+    fn what_is_worse_is_never_folded() {
+        let cause = found(checks::EXECD_NOT_RUNNING, "cause").severity(Severity::Warning).stops([0]);
+        let seen = found(checks::STALE_PID_FILE, "seen").severity(Severity::Error).stops([0]);
+        assert_eq!(order(vec![cause, seen]), ["seen", "cause"]);
+    }
+
+    #[test]
+    fn a_chain_folds_under_its_root() {
+        let findings = vec![
+            found(checks::STALE_PID_FILE, "c").stops([0]),
+            found(checks::EXECD_NOT_RUNNING, "b").stops([0]),
+            found(checks::CONFIG_XML_ERROR, "a").stops([0]),
+        ];
+        assert_eq!(order(findings), ["a/b/c"]);
+    }
+
+    #[test]
+    fn one_fault_met_twice_is_one_entry() {
+        let twice = vec![
+            found(checks::EXECUTABLE_MISSING, "x").stops([0]),
+            found(checks::EXECUTABLE_MISSING, "x").stops([1]),
+        ];
+        let entries = rank(twice);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].finding.responses, [0, 1]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_of_findings_does_not_matter(
+            picks in proptest::collection::vec((0..92_usize, 0..3_usize, 0..3_usize, 0..4_usize), 0..12),
+            turn in 0..12_usize,
+        ) {
+            let findings: Vec<Finding> = picks
+                .iter()
+                .enumerate()
+                .filter_map(|(number, (check, severity, confidence, response))| {
+                    let check = CheckId::all().nth(*check)?;
+                    let severity = [Severity::Advice, Severity::Warning, Severity::Error][*severity];
+                    let confidence = [Confidence::Possible, Confidence::Likely, Confidence::Proven][*confidence];
+                    let finding = found(check, &number.to_string()).severity(severity).confidence(confidence);
+                    Some(finding.stops([*response]))
+                })
+                .collect();
+            let mut turned = findings.clone();
+            if !turned.is_empty() {
+                let by = turn % turned.len();
+                turned.rotate_left(by);
+            }
+            let total = findings.len();
+            let ranked = order(findings);
+            proptest::prop_assert_eq!(&ranked, &order(turned));
+            proptest::prop_assert_eq!(ranked.iter().map(|entry| entry.split('/').count()).sum::<usize>(), total);
+        }
+    }
+}

@@ -114,7 +114,11 @@ fn not_an_agent(facts: &Facts<'_>, block: &ResponseBlock, id: &str, at: Span) ->
     Finding::new(
         checks::AGENT_ID_NOT_AN_AGENT,
         block_subject(facts, at),
-        format!("{name} never runs: its agent_id \"{id}\" is no agent."),
+        if id.is_empty() {
+            format!("{name} never runs: its agent_id is empty.")
+        } else {
+            format!("{name} never runs: its agent_id \"{id}\" is no agent.")
+        },
     )
     .evidence(facts.config().file.excerpt(
         block.agent_id.as_ref().map(|value| value.span).filter(|span| span.start < span.end).unwrap_or(at),
@@ -315,7 +319,11 @@ fn problem_finding(
             let text = block.and_then(|block| block.location.as_ref()).map(|value| lossy(&value.text)).unwrap_or_default();
             (
                 checks::LOCATION_INVALID,
-                format!("No response runs: {refuse}: \"{text}\" is no location."),
+                if text.is_empty() {
+                    format!("No response runs: {refuse}: a <location> is empty.")
+                } else {
+                    format!("No response runs: {refuse}: \"{text}\" is no location.")
+                },
                 "local, server, defined-agent or all".to_owned(),
                 "write local, server, defined-agent (with <agent_id>) or all".to_owned(),
             )
@@ -745,11 +753,17 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 Finding::new(
                     checks::COMMAND_DUPLICATE_NAME,
                     Subject::Command(text.clone()),
-                    format!(
-                        "The second <command> named {text} is never used: responses run {}, not {}.",
-                        executable(first),
-                        executable(command)
-                    ),
+                    if same {
+                        format!("The second <command> named {text} changes nothing: it is the same as the first.")
+                    } else if executable(first) == executable(command) {
+                        format!("The second <command> named {text} is never used: responses take the settings of the first.")
+                    } else {
+                        format!(
+                            "The second <command> named {text} is never used: responses run {}, not {}.",
+                            executable(first),
+                            executable(command)
+                        )
+                    },
                 )
                 .severity(if same || users.is_empty() { Severity::Advice } else { Severity::Warning })
                 .cause("analysisd keeps both and takes the first one for every response that names it. Nothing is logged.")

@@ -11,6 +11,7 @@ use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
 use crate::host::{Fact, FileType, Gap, Meta, Mount, Value};
 use crate::wazuh::launch::{self, Program, Shebang};
 use crate::wazuh::ossec_conf::Role;
+use crate::wazuh::stock;
 use crate::wazuh::xml::Span;
 
 /// What stands at the path that execd opens.
@@ -124,6 +125,7 @@ fn near_names(facts: &Facts<'_>, name: &[u8]) -> Vec<String> {
 }
 
 fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let mut noexec: Vec<(&Mount, Vec<&Executable>)> = Vec::new();
     for executable in facts.executables() {
         if executable.name.is_empty() {
             empty_name(facts, sink, executable);
@@ -136,7 +138,15 @@ fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         match &executable.target.value {
             Value::Absent => absent(facts, sink, executable),
             Value::Known(resolved) => match resolved.meta.file_type {
-                FileType::Regular => regular(facts, sink, executable, &resolved.meta),
+                FileType::Regular => {
+                    regular(facts, sink, executable, &resolved.meta);
+                    if let Some(mount) = executable.mount.get().filter(|mount| is_noexec(mount)) {
+                        match noexec.iter_mut().find(|(known, _)| known.target == mount.target) {
+                            Some((_, executables)) => executables.push(executable),
+                            None => noexec.push((mount, vec![executable])),
+                        }
+                    }
+                }
                 FileType::Directory => sink.find(about(
                     facts,
                     executable,
@@ -147,8 +157,11 @@ fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     )
                     .cause("execd opens it to see whether it is there, and that succeeds; the kernel refuses to start it (EACCES) and nothing is logged.")
                     .observed(&path, "directory")
-                    .remedy(format!("ls -la {}", quote(&path)))
-                    .remedy(format!("put the script itself at {path}, or name it in <executable> as {}/FILE", String::from_utf8_lossy(&executable.name)))
+                    .remedy(format!("ls -la {}   # is the script in it?", quote(&path)))
+                    .remedy(format!(
+                        "put the script itself at {path}, or write <executable>{}/FILE</executable> on the manager",
+                        String::from_utf8_lossy(&executable.name)
+                    ))
                     .verify(verify(executable)),
                 )),
                 other => {
@@ -177,9 +190,13 @@ fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                             .observed(&path, what)
                             .remedy(format!("rm {}", quote(&real_path(executable))))
                             .remedy(install_again(facts, &path))
-                            .remedy(restart(facts, if fifo { "execd is stuck" } else { "execd remembers what it found" }))
                             .verify(verify(executable)),
                     );
+                    match other {
+                        FileType::Fifo => finding = finding.remedy(restart(facts, "execd is stuck")),
+                        FileType::Socket => finding = finding.remedy(restart(facts, "execd remembers that nothing was there")),
+                        _ => {}
+                    }
                     if fifo {
                         // execd stands still, so every other response does as well.
                         finding = finding.stops(crate::engine::meant_to_run(facts).into_iter().filter(|&index| {
@@ -195,11 +212,20 @@ fn file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             }
         }
     }
+    for (mount, executables) in noexec {
+        if let Some(first) = executables.first() {
+            no_exec(facts, sink, mount, &executables, &real_path(first), "");
+        }
+    }
+}
+
+fn is_noexec(mount: &Mount) -> bool {
+    mount.options.iter().any(|option| option == "noexec")
 }
 
 /// `<executable></executable>`: execd is handed the directory itself.
 fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
-    sink.find(about(
+    let mut finding = about(
         facts,
         executable,
         Finding::new(
@@ -208,10 +234,19 @@ fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
             format!("{} does not run: its <executable> is empty.", who(facts, executable)),
         )
         .cause("execd takes the directory active-response/bin itself for the script; it passes the presence check, the kernel refuses to start it, and nothing is logged.")
-        .observed("etc/shared/ar.conf", "empty executable")
-        .remedy("name the script in <executable> of the command in the manager's ossec.conf, then restart the manager")
+        .remedy(if facts.role() == Role::Manager {
+            "name the script in <executable> of the command, then: systemctl restart wazuh-manager"
+        } else {
+            "on the manager: name the script in <executable> of the command, then systemctl restart wazuh-manager"
+        })
         .verify("ar-doctor show"),
-    ));
+    );
+    let first = facts.users_of(executable).first().and_then(|&user| facts.response(user));
+    if let Some((evidence, position)) = first.map(|response| super::resolve::executable_evidence(facts, response, "no name of a file")) {
+        finding.evidence.extend(evidence);
+        finding.position = position;
+    }
+    sink.find(finding);
 }
 
 fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
@@ -253,7 +288,12 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
         no_directory(facts, sink, &bin, users);
         return;
     }
-    let near = near_names(facts, &executable.name);
+    let is_stock = |name: &[u8]| stock::program_named(name).is_some_and(|program| program.contracts.contains(&facts.contract()));
+    let mut near = near_names(facts, &executable.name);
+    if is_stock(&executable.name) {
+        // One stock program never stands for another.
+        near.retain(|other| !is_stock(other.as_bytes()));
+    }
     let mut finding = Finding::new(
         checks::EXECUTABLE_MISSING,
         subject(executable),
@@ -269,12 +309,14 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     if let Some(best) = near.first() {
         finding = finding
             .observed(directory.display().to_string(), format!("has {}", near.join(", ")))
-            .remedy(format!(
-                "if {best} is meant: mv {} {}",
-                quote(&directory.join(best).display().to_string()),
-                quote(&path)
-            ))
-            .remedy("or name it in <executable> of the command on the manager, and restart the manager");
+            .remedy(if is_stock(best.as_bytes()) {
+                format!("if {best} is meant, on the manager: write <executable>{best}</executable> and restart it")
+            } else {
+                format!("if {best} is meant: mv {} {}", quote(&directory.join(best).display().to_string()), quote(&path))
+            });
+    } else if is_stock(&executable.name) {
+        let package = if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" };
+        finding = finding.remedy(format!("install the package {package} again: this program belongs to it"));
     } else {
         finding = finding.remedy(install_again(facts, &path));
     }
@@ -345,35 +387,36 @@ fn regular(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, 
             .verify(verify(executable)),
         ));
     }
-    match &executable.mount.value {
-        Value::Known(mount) if mount.options.iter().any(|option| option == "noexec") => {
-            noexec(facts, sink, executable, mount, &real_path(executable), "");
-        }
-        Value::Known(_) | Value::Absent => {}
-        _ => {
-            gap(sink, facts, executable, &[checks::NOEXEC_MOUNT], executable.mount.unknown());
-        }
-    }
+    gap(sink, facts, executable, &[checks::NOEXEC_MOUNT], executable.mount.unknown());
 }
 
 /// A file that has to be executed lies where nothing is.
-fn noexec(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, mount: &Mount, file: &str, what: &str) {
+fn no_exec(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, mount: &Mount, executables: &[&Executable], file: &str, what: &str) {
     let target = mount.target.display().to_string();
-    sink.find(about(
+    let Some((first, others)) = executables.split_first() else { return };
+    let title = if others.is_empty() {
+        format!("{} does not run: {what}{file} lies on {target}, which is mounted noexec.", who(facts, first))
+    } else if executables.len() == facts.executables().len() {
+        format!("No response runs on this host: {target} is mounted noexec.")
+    } else {
+        format!("{} and {} more do not run: {target} is mounted noexec.", who(facts, first), others.len())
+    };
+    let source = first.mount.source.clone();
+    let mut finding = about(
         facts,
-        executable,
-        Finding::new(
-            checks::NOEXEC_MOUNT,
-            Subject::Mount(target.clone()),
-            format!("{} does not run: {what}{file} lies on {target}, which is mounted noexec.", who(facts, executable)),
-        )
+        first,
+        Finding::new(checks::NOEXEC_MOUNT, Subject::Mount(target.clone()), title)
         .cause("The kernel refuses to start any file there (EACCES), also for root. execd drops the error and logs nothing.")
-        .observed(executable.mount.source.clone(), format!("{target} {} {}", mount.fstype, mount.options.join(",")))
+        .observed(source, format!("{target} {} {}", mount.fstype, mount.options.join(",")))
         .remedy(format!("mount -o remount,exec {}", quote(&target)))
         .remedy("take noexec out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot")
         .verify(format!("findmnt -no OPTIONS -T {}", quote(file)))
         .shares(format!("mount:{target}")),
-    ));
+    );
+    for other in others {
+        finding = finding.stops(facts.users_of(other)).shares(other.shown());
+    }
+    sink.find(finding);
 }
 
 fn permissions(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
@@ -589,10 +632,19 @@ fn one_directory(
         None
     };
     if let Some(by) = by {
-        let mend = if below_home {
-            format!("chown root:{group} {quoted} && chmod 750 {quoted}")
-        } else {
-            format!("chown root {quoted} && chmod go-w {quoted}")
+        let linked = facts.executables().iter().find(|executable| {
+            let real = PathBuf::from(real_path(executable));
+            real != executable.path && real.starts_with(directory) && !executable.path.starts_with(directory)
+        });
+        let mend = match linked {
+            // Somebody else's directory: what root runs does not belong there.
+            Some(executable) => format!(
+                "cp --remove-destination {0} {1} && chown root:{group} {1} && chmod 750 {1}",
+                quote(&real_path(executable)),
+                quote(&executable.shown())
+            ),
+            None if below_home => format!("chown root:{group} {quoted} && chmod 750 {quoted}"),
+            None => format!("chown root {quoted} && chmod go-w {quoted}"),
         };
         sink.find(
             Finding::new(
@@ -637,14 +689,19 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     (false, false) => "a blank",
                 };
                 let named = executable.head.get().map(|head| launch::named_interpreter(&head.bytes[(*before).min(head.bytes.len())..]));
-                let (severity, does) = run_by_sh(facts, named.flatten().as_deref());
+                let (severity, where_bash) = run_by_sh(facts, named.flatten().as_deref());
+                let title = if severity == Severity::Error {
+                    format!("{} has no effect: /bin/sh runs its script, because #! stands behind {what}.", who(facts, executable))
+                } else {
+                    format!("{} is run by /bin/sh{where_bash}: its #! stands behind {what}.", who(facts, executable))
+                };
                 sink.find(about(
                     facts,
                     executable,
                     Finding::new(
                         checks::SHEBANG_BEHIND_BOM,
                         subject(executable),
-                        format!("{} {does}: its #! stands behind {what}.", who(facts, executable)),
+                        title,
                     )
                     .severity(severity)
                     .cause("The kernel looks for #! in the first two bytes, does not find it, and libc gives the file to /bin/sh, whatever the line names. Nothing is logged.")
@@ -666,15 +723,15 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
-/// How much it matters that /bin/sh runs a script, and in words what happens.
+/// How much it matters that /bin/sh runs a script, and what to say of that shell.
 fn run_by_sh(facts: &Facts<'_>, meant: Option<&str>) -> (Severity, &'static str) {
     let sh = facts.resolve(Path::new("/bin/sh"));
     let is_bash = sh.get().is_some_and(|sh| sh.path.file_name().is_some_and(|name| name == "bash"));
     match meant {
-        None | Some("sh" | "dash" | "ash") => (Severity::Advice, "is run by /bin/sh"),
-        Some("bash") if is_bash => (Severity::Advice, "is run by /bin/sh, which is bash here"),
-        Some("bash" | "ksh" | "zsh" | "mksh") => (Severity::Warning, "is run by /bin/sh"),
-        Some(_) => (Severity::Error, "has no effect, /bin/sh runs its script"),
+        None | Some("sh" | "dash" | "ash") => (Severity::Advice, ""),
+        Some("bash") if is_bash => (Severity::Advice, ", which is bash here"),
+        Some("bash" | "ksh" | "zsh" | "mksh") => (Severity::Warning, ""),
+        Some(_) => (Severity::Error, ""),
     }
 }
 
@@ -685,24 +742,30 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
         return;
     }
     let seems = launch::looks_like(&head.bytes);
+    let bare = executable.program.get() == Some(&Program::BareShebang);
+    let line = if bare { "names no interpreter behind #!" } else { "has no #! line" };
     let text = script(facts, executable);
     let end = head.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(head.bytes.len());
     let (severity, confidence, title, first) = match seems {
         Some(language) => {
-            let (severity, does) = run_by_sh(facts, Some(language));
+            let (severity, where_bash) = run_by_sh(facts, Some(language));
             let program = if language == "python" { "python3" } else { language };
             let found = facts.find_in_path(launch::DEFAULT_PATH, program.as_bytes());
             (
                 severity,
                 Confidence::Likely,
-                format!("{} {does}: its script has no #! line and seems to be {language}.", who(facts, executable)),
+                if severity == Severity::Error {
+                    format!("{} has no effect: its script seems to be {language}, {line}, and is run by /bin/sh.", who(facts, executable))
+                } else {
+                    format!("{} is run by /bin/sh{where_bash}: its script seems to be {language} and {line}.", who(facts, executable))
+                },
                 found.get().map_or_else(|| format!("#!/usr/bin/env {program}"), |_| format!("#!{}", found.source)),
             )
         }
         None => (
             Severity::Advice,
             Confidence::Proven,
-            format!("{} is run by /bin/sh: its script has no #! line.", who(facts, executable)),
+            format!("{} is run by /bin/sh: its script {line}.", who(facts, executable)),
             "#!/bin/sh".to_owned(),
         ),
     };
@@ -713,11 +776,8 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
             .severity(severity)
             .confidence(confidence)
             .cause("The kernel does not know the format and libc gives the file to /bin/sh. What is not sh fails there, and its error output is thrown away.")
-            .evidence(text.excerpt(Span { start: 0, end }, "no #! here"))
-            .remedy(match executable.program.get() {
-                Some(Program::BareShebang) => format!("sed -i '1s|.*|{first}|' {}", quote(&real_path(executable))),
-                _ => format!("sed -i '1i {first}' {}", quote(&real_path(executable))),
-            })
+            .evidence(text.excerpt(Span { start: 0, end }, if bare { "no interpreter here" } else { "no #! here" }))
+            .remedy(format!("sed -i '{}' {}", if bare { format!("1s|.*|{first}|") } else { format!("1i {first}") }, quote(&real_path(executable))))
             .verify(format!("head -n 1 {}", quote(&executable.shown()))),
     ));
 }
@@ -821,8 +881,10 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
         }
         Value::Known(resolved) => {
             let mount = crate::facts::executable::mount_of(facts.mounts(), &resolved.path);
-            if let Some(mount) = mount.get().filter(|mount| mount.options.iter().any(|option| option == "noexec")) {
-                noexec(facts, sink, executable, mount, &resolved.path.display().to_string(), "its interpreter ");
+            if let Some(mount) = mount.get().filter(|mount| is_noexec(mount))
+                && !executable.mount.get().is_some_and(|own| own.target == mount.target)
+            {
+                no_exec(facts, sink, mount, &[executable], &resolved.path.display().to_string(), "its interpreter ");
             }
             if name.file_name().is_some_and(|file| file == "env") {
                 env_line(facts, sink, executable, shebang, &text);
@@ -1046,20 +1108,29 @@ fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable
         let path = executable.shown();
         let searched = own.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
         let linked = executable.path != file.path;
-        let mut finding = Finding::new(
-            checks::LIBRARY_MISSING,
-            subject(executable),
-            format!("{} does not run: {path} needs {library}, which is not found.", who(facts, executable)),
-        )
+        let in_home = facts.install.home.join("lib").join(library);
+        // Gone from its place: one fault, however many programs need it.
+        let gone = ours && own.iter().any(|dir| dir.join(library) == in_home) && facts.resolve(&in_home).is_absent();
+        let (about_what, title) = if gone {
+            let title = format!("The stock responses do not run: {} does not exist.", in_home.display());
+            (Subject::File(in_home.display().to_string()), title)
+        } else {
+            let title = format!("{} does not run: {path} needs {library}, which is not found.", who(facts, executable));
+            (subject(executable), title)
+        };
+        let mut finding = Finding::new(checks::LIBRARY_MISSING, about_what, title)
         .confidence(if ours { Confidence::Proven } else { Confidence::Likely })
         .cause("The loader ends the program with status 127 before its first line, and its message is thrown away. execd ignores the status and logs nothing.")
         .observed(file.path.display().to_string(), format!("needs {library}; RUNPATH {}", if searched.is_empty() { "none" } else { &searched }));
         if ours {
             let home = facts.install.home.display();
-            finding = finding.remedy(if linked {
-                format!("put the program itself into {home}/active-response/bin: its RUNPATH starts at the real file, {}", origin.display())
+            let package = if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" };
+            finding = finding.remedy(if gone {
+                format!("install the package {package} again: {} belongs to it", in_home.display())
+            } else if linked {
+                format!("put the program itself into {home}/active-response/bin: it looks for the library from the real file on, {}", origin.display())
             } else {
-                format!("reinstall the Wazuh package: {home}/lib/{library} is missing")
+                format!("put the program directly into {home}/active-response/bin: it looks for the library from its own directory on")
             });
         } else {
             finding = finding.remedy(format!("install the package that brings {library}"));

@@ -99,7 +99,10 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .observed(&path, "FIFO")
                 .remedy(format!("rm {quoted}"))
                 .remedy(make_again)
-                .remedy("restart the agent or manager: execd is stuck")
+                .remedy(format!(
+                    "systemctl restart {}   # execd is stuck",
+                    if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" }
+                ))
                 .verify(verify)
                 .stops(all)
                 .shares(&path),

@@ -392,7 +392,9 @@ fn agent_list(
         return;
     }
     let text = String::from_utf8_lossy(&value.text).into_owned();
-    let lost = id < 0;
+    // More digits than a number holds: what is left of them is no agent's.
+    let digits = trimmed.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let lost = id < 0 || digits > 9;
     let title = if lost {
         format!("{name} never runs: its agent_id \"{text}\" reads as {id}.")
     } else {

@@ -159,7 +159,7 @@ fn is_other_system(facts: &Facts<'_>, name: &[u8]) -> bool {
 }
 
 /// Where the text of an executable stands: in its command, else in `ar.conf`.
-fn executable_evidence(facts: &Facts<'_>, response: &Response, label: &str) -> (Option<Evidence>, usize) {
+pub(super) fn executable_evidence(facts: &Facts<'_>, response: &Response, label: &str) -> (Option<Evidence>, usize) {
     let config = facts.config();
     if let (Some(read), Some(block)) = (&config.read, response.block) {
         let value = read
@@ -202,17 +202,29 @@ fn name_finding(
             format!("{who} does not run: its executable \"{text}\" leaves active-response/bin."),
             "execd refuses a path with a .. part: ERROR \"... vulnerable to directory traversal attack. Ignoring.\" each time it reads ar.conf.".to_owned(),
             "a .. part is refused",
-            format!("put the script into active-response/bin and write <executable>{base}</executable>"),
+            format!("write <executable>{base}</executable>"),
             Confidence::Proven,
         ),
         checks::EXECUTABLE_WITH_INTERPRETER => {
-            let script = text.split_whitespace().find(|word| word.contains('.') && !word.starts_with('-')).unwrap_or("SCRIPT");
+            let mut words = text.split_whitespace();
+            let program = words.next().unwrap_or_default();
+            let is_program = |word: &str| INTERPRETERS.contains(&word.rsplit('/').next().unwrap_or(word));
+            let script = words.find(|word| !word.starts_with('-') && !is_program(word)).unwrap_or("SCRIPT");
             let script = script.rsplit('/').next().unwrap_or(script);
+            let sudo = program.rsplit('/').next() == Some("sudo");
             (
-                format!("{who} does not run: its executable \"{text}\" names an interpreter and a script."),
+                if sudo {
+                    format!("{who} does not run: its executable \"{text}\" begins with sudo.")
+                } else {
+                    format!("{who} does not run: its executable \"{text}\" names an interpreter and a script.")
+                },
                 format!("There is no shell between: execd takes the whole text for one file name, {path}. {silent}"),
                 "taken for one file name",
-                format!("write <executable>{script}</executable> and name the interpreter in line 1 of the script"),
+                if sudo {
+                    format!("write <executable>{script}</executable>; execd starts it as root")
+                } else {
+                    format!("write <executable>{script}</executable> and name the interpreter in line 1 of the script")
+                },
                 Confidence::Proven,
             )
         }
@@ -220,18 +232,18 @@ fn name_finding(
             format!("{who} does not run: its executable \"{text}\" is an absolute path."),
             format!("execd puts active-response/bin/ before it and looks for {home}/active-response/bin/{text}. {silent}"),
             "looked for below active-response/bin",
-            format!("put the script into {home}/active-response/bin and write <executable>{base}</executable>"),
+            format!("write <executable>{base}</executable>"),
             Confidence::Proven,
         ),
         checks::NAME_TOO_LONG => (
             format!("{who} does not run: the name of its executable has {} bytes, and execd keeps {}.", name.len(), ar_conf::MAX_EXECUTABLE),
             format!("execd cuts the path without a word and does not find the file. {silent}"),
             "cut by execd",
-            "give the script a shorter name".to_owned(),
+            "give the script a shorter name, here and on every host".to_owned(),
             Confidence::Proven,
         ),
         checks::EXECUTABLE_OUTER_BLANKS => (
-            format!("{who} does not run: its executable {text:?} begins or ends with a {}.", if name.contains(&b'\n') { "line break" } else { "blank" }),
+            format!("{who} does not run: its executable {text:?} {}.", outer_blank(&text)),
             format!("Wazuh trims nothing, so the blank belongs to the file name. {silent}"),
             "the blank belongs to the name",
             format!("write <executable>{}</executable> on one line without blanks", text.trim()),
@@ -263,11 +275,13 @@ fn name_finding(
     let (evidence, position) = executable_evidence(facts, response, label);
     let place = if facts.role() == Role::Manager { facts.config().file.shown.clone() } else { "the manager's etc/ossec.conf".to_owned() };
     let command = response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned());
-    let mut finding = Finding::new(fault, Subject::Command(command), title)
-        .confidence(confidence)
-        .cause(cause)
+    let mut finding = Finding::new(fault, Subject::Command(command), title).confidence(confidence).cause(cause);
+    if matches!(fault, checks::EXECUTABLE_ABSOLUTE | checks::EXECUTABLE_TRAVERSAL) && response.is_here() {
+        finding.remedy.extend(copy_here(facts, &text, &base));
+    }
+    let mut finding = finding
         .remedy(format!("in {place}: {mend}"))
-        .remedy("systemctl restart wazuh-manager")
+        .remedy(restart_manager(facts))
         .verify(format!("ar-doctor check --response {}", quote(&who)))
         .stops([index])
         .shares(path)
@@ -278,6 +292,38 @@ fn name_finding(
     }
     finding.evidence.extend(evidence);
     sink.find(finding);
+}
+
+fn outer_blank(text: &str) -> &'static str {
+    let front = &text[..text.len() - text.trim_start().len()];
+    let back = &text[text.trim_end().len()..];
+    match (front.contains('\n'), front.is_empty(), back.contains('\n')) {
+        (true, ..) => "begins with a line break",
+        (false, false, _) => "begins with a blank",
+        (false, true, true) => "ends with a line break",
+        (false, true, false) => "ends with a blank",
+    }
+}
+
+/// Brings a script to where execd looks, unless it is there.
+fn copy_here(facts: &Facts<'_>, text: &str, base: &str) -> Option<String> {
+    let bin = facts.under_home("active-response/bin");
+    if base.is_empty() || facts.resolve(&bin.join(base)).get().is_some() {
+        return None;
+    }
+    let from = facts.resolve(&bin.join(text));
+    let from = from.get()?;
+    let group = facts.install.group();
+    let (from, to) = (from.path.display().to_string(), bin.join(base).display().to_string());
+    Some(format!("install -o root -g {group} -m 750 {} {}", quote(&from), quote(&to)))
+}
+
+fn restart_manager(facts: &Facts<'_>) -> &'static str {
+    if facts.role() == Role::Manager {
+        "systemctl restart wazuh-manager"
+    } else {
+        "on the manager: systemctl restart wazuh-manager"
+    }
 }
 
 fn other_system(
@@ -306,6 +352,7 @@ fn other_system(
         "execd says once at INFO level \"Active response command not present\" and drops every message for it without a word."
     })
     .remedy(format!("in {}: choose a location on agents of that system, or a command with an executable for this one", facts.config().file.shown))
+    .remedy(restart_manager(facts))
     .verify(format!("ar-doctor check --response {}", quote(&who)))
     .stops([index])
     .at(position);
@@ -389,11 +436,7 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             checks::TOO_MANY_RESPONSES,
             block_subject(facts, first.span),
             if checked {
-                format!(
-                    "{} responses do not run: {} are configured, and execd's table holds {room}.",
-                    active.len() - room,
-                    active.len()
-                )
+                format!("{}: {} are configured, and execd's table holds {room}.", not_run(active.len() - room), active.len())
             } else {
                 format!("execd may crash on every host: {} responses are configured, and its table holds {room}.", active.len())
             },
@@ -402,10 +445,14 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .evidence(config.file.excerpt(first.span, format!("response {} of {}", room + 1, active.len())))
         .remedy(format!("merge blocks of one command in {}: several rule ids go into one <rules_id>", config.file.shown))
         .remedy("systemctl restart wazuh-manager")
-        .verify("grep -c . etc/shared/ar.conf".replace("etc/", &format!("{}/etc/", facts.install.home.display())))
+        .verify(format!("grep -c . {}/etc/shared/ar.conf   # {} at most", facts.install.home.display(), room + 6))
         .stops(stopped)
         .at(first.span.start),
     );
+}
+
+fn not_run(count: usize) -> String {
+    if count == 1 { "1 response does not run".to_owned() } else { format!("{count} responses do not run") }
 }
 
 /// Two commands that get one name: `fw1` with timeout 0 and `fw` with 10.
@@ -603,11 +650,12 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     }
     if on_disk.is_empty() {
         let lines = actual.len();
+        let what = if lines == 0 { "has no usable line" } else { "holds only analysisd's own lines" };
         sink.find(
             Finding::new(
                 checks::AR_CONF_TRUNCATED,
                 Subject::File(path.clone()),
-                format!("execd refuses every response: {path} holds only analysisd's own lines."),
+                format!("execd refuses every response: {path} {what}."),
             )
             .cause("analysisd empties the file before it reads the configuration, also when it only checks it (-t, wazuh-control restart, the API). The check failed, so nothing was added; agents get this file and answer every name with (1311).")
             .observed(&path, format!("{lines} lines, none for the {} responses in {}", facts.responses().len(), config.file.shown))
@@ -658,11 +706,22 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
         return;
     }
     let stopped = concerned(&missing);
-    let mut finding = Finding::new(
-        checks::AR_CONF_STALE,
-        Subject::File(path.clone()),
-        format!("{} is not what analysisd makes of {}.", ar.file.shown, config.file.shown),
-    )
+    let names: Vec<String> = stopped.iter().filter_map(|&index| facts.response(index)).map(Response::shown).collect();
+    let title = match names.as_slice() {
+        [] => {
+            let lines: Vec<String> = extra.iter().map(|line| String::from_utf8_lossy(&line.0).into_owned()).collect();
+            let shown = &config.file.shown;
+            format!("execd knows responses that {shown} does not have: {} has lines for {}.", ar.file.shown, lines.join(", "))
+        }
+        [one] => format!("{one} does not run as configured: {} is older than {}, or changed by hand.", ar.file.shown, config.file.shown),
+        [first, others @ ..] => format!(
+            "{first} and {} more do not run as configured: {} is older than {}, or changed by hand.",
+            others.len(),
+            ar.file.shown,
+            config.file.shown
+        ),
+    };
+    let mut finding = Finding::new(checks::AR_CONF_STALE, Subject::File(path.clone()), title)
     .severity(if stopped.is_empty() { Severity::Warning } else { Severity::Error })
     .cause("analysisd writes the file at its start and at every check of the configuration. It was changed by hand, or the configuration was changed and the manager not restarted; until then execd and the agents go by the old lines.");
     for line in missing.iter().take(5) {
@@ -681,7 +740,7 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
         finding
             .remedy(restart)
             .verify(verify)
-            .stops(if stopped.is_empty() { meant } else { stopped })
+            .stops(stopped)
             .shares(&path)
             .shares("process:analysisd"),
     );
@@ -756,7 +815,7 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             checks::TOO_MANY_RESPONSES,
             Subject::File(path.clone()),
             if checked {
-                format!("{} responses do not run: {} names {count}, and execd's table holds {room}.", stopped.len(), ar.file.shown)
+                format!("{}: {} names {count}, and execd's table holds {room}.", not_run(stopped.len()), ar.file.shown)
             } else {
                 format!("execd may crash: {} names {count} responses, and its table holds {room}.", ar.file.shown)
             },
@@ -772,7 +831,7 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         sink.find(
             finding
                 .remedy("on the manager: merge blocks of one command, several rule ids go into one <rules_id>; then systemctl restart wazuh-manager")
-                .verify(format!("grep -c . {}", quote(&path)))
+                .verify(format!("grep -c . {}   # {} at most", quote(&path), room + 6))
                 .stops(stopped)
                 .shares(&path),
         );

@@ -62,7 +62,10 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
     .cause("Messages for it are lost, and the other daemons say nothing of it at default log level. The systemd unit does not start it again.")
     .observed(
         facts.processes().source.clone(),
-        format!("no process {}{}", execd.name, if pid_files > 0 { ", but a pid file" } else { "" }),
+        match execd.processes.get().and_then(|all| all.first()) {
+            Some(dead) => format!("process {} is dead, and its parent {} has not noticed", dead.pid, dead.ppid),
+            None => format!("no process {}{}", execd.name, if pid_files > 0 { ", but a pid file" } else { "" }),
+        },
     )
     .remedy(format!("systemctl restart {service}"))
     .remedy(format!("grep {} {}/logs/ossec.log | tail -n 20", execd.name, facts.install.home.display()))
@@ -98,7 +101,7 @@ fn script_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon)
             Finding::new(
                 checks::RESTART_OWED,
                 Subject::File(path.clone()),
-                format!("{path} may be unknown to the running {}: it was put there after the daemon's start.", execd.name),
+                format!("{path} may be unknown to the running {}: it came, or was replaced, after the daemon's start.", execd.name),
             )
             .confidence(Confidence::Possible)
             .cause("execd looks once whether a file is there, when it first reads ar.conf, and remembers the answer until it meets an unknown name or is restarted. Messages for a file it has not seen are dropped without a word.")

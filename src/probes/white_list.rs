@@ -4,6 +4,7 @@ use super::{Probe, block_subject};
 use crate::engine::Sink;
 use crate::facts::Facts;
 use crate::findings::{Confidence, Finding, checks};
+use crate::wazuh::os_match::looks_like_ip;
 use crate::wazuh::ossec_conf::WhiteListKind;
 
 /// `<global><white_list>`.
@@ -29,6 +30,8 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         } else {
             entry.value.span
         };
+        let any_text =
+            matches!(&entry.kind, WhiteListKind::Pattern(pattern) if pattern.matches_everything());
         let (everything, never) = match &entry.kind {
             WhiteListKind::Ip(ip) => (ip.prefix() == Some(0), None),
             WhiteListKind::Pattern(pattern) => (
@@ -42,7 +45,10 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 Finding::new(
                     checks::WHITE_LIST_MATCHES_EVERYTHING,
                     block_subject(facts, entry.value.element),
-                    "No response fires for an event with a source address: a white list entry matches every address.".to_owned(),
+                    format!(
+                        "No response fires for an event with a source address: a white list entry matches every {}.",
+                        if any_text { "address" } else { "IPv4 address" }
+                    ),
                 )
                 .cause("What is neither an IPv4 address nor a network is a text that is searched in the source address; an empty text is found in every one. analysisd drops the response and logs nothing at any level.")
                 .evidence(config.file.excerpt(span, "matches every source address"))
@@ -62,7 +68,14 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .confidence(Confidence::Proven)
                 .cause("Only IPv4 addresses and IPv4 networks are compared as such. Anything else is a text that is searched, letter by letter, in the source address.")
                 .evidence(config.file.excerpt(span, why.clone()))
-                .remedy(format!("write an IPv4 address or network (192.0.2.0/24), or the beginning of the address (^2001:db8:), in {}", config.file.shown))
+                .remedy(if looks_like_ip(text.trim().as_bytes()) {
+                    format!("write <white_list>{}</white_list> in {}, without blanks", text.trim(), config.file.shown)
+                } else {
+                    format!(
+                        "write an IPv4 address or network (192.0.2.0/24), or the beginning of the address (^2001:db8:), in {}; one entry for each",
+                        config.file.shown
+                    )
+                })
                 .remedy("systemctl restart wazuh-manager")
                 .verify("ar-doctor show")
                 .stops(stopped.clone())

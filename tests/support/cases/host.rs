@@ -437,6 +437,10 @@ pub const CASES: &[Case] = &[
         host.remove(DROP)?;
         Ok(())
     }),
+    fault(checks::EXECUTABLE_MISSING, "a letter is missing in the name of a stock program", AGENT, |host| {
+        executable(host, "firewal-drop")
+    }),
+    fault(checks::EXECUTABLE_MISSING, "a directory below is not there", AGENT, |host| executable(host, "sub/edge-block.sh")),
     fault(checks::EXECUTABLE_MISSING, "the directory of responses is not there", AGENT, |host| {
         host.remove(BIN)?;
         Ok(())
@@ -624,6 +628,10 @@ pub const CASES: &[Case] = &[
         host.set_owner(BIN, WAZUH, WAZUH)?;
         Ok(())
     }),
+    near(checks::DIRECTORY_WRITABLE, "writable for group root", AGENT, |host| {
+        host.set_mode("/var", 0o775)?;
+        Ok(())
+    }),
     fault(checks::DIRECTORY_WRITABLE, "the home is writable for its group", AGENT, |host| {
         host.set_mode("/var/ossec", 0o770)?;
         Ok(())
@@ -776,6 +784,10 @@ pub const CASES: &[Case] = &[
         host.remove("/var/ossec/lib")?;
         Ok(())
     }),
+    fault(checks::LIBRARY_MISSING, "Wazuh's libraries were removed, and several programs need them", AGENT, |host| {
+        host.remove("/var/ossec/lib/libwazuhshared.so")?;
+        more_lines(host, "hosts600 - host-deny - 600\nroute600 - route-null - 600\n")
+    }),
     fault(checks::LIBRARY_MISSING, "a link to a copy of a stock program outside", AGENT, |host| {
         stock_program(host, "/usr/local/bin/firewall-drop")?;
         host.remove(DROP)?.symlink(DROP, "/usr/local/bin/firewall-drop")?;
@@ -815,6 +827,10 @@ pub const CASES: &[Case] = &[
         mount(host, "/usr/local", "rw,noexec")
     })
     .mounted("/usr/local", "noexec"),
+    fault(checks::NOEXEC_MOUNT, "the manager's scripts are mounted noexec", MANAGER, |host| {
+        mount(host, "/var/ossec/active-response", "rw,noexec")
+    })
+    .mounted("/var/ossec/active-response", "noexec"),
     near(checks::NOEXEC_MOUNT, "another directory is mounted noexec", AGENT, |host| {
         mount(host, "/var/ossec/queue", "rw,noexec,relatime")
     })

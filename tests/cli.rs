@@ -1,0 +1,119 @@
+//! The command line through the built binary: what it prints, and how it ends.
+
+use std::process::{Command, Output};
+
+fn doctor(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
+}
+
+const TICKET: &str = "fixtures/tickets/web-01";
+const MANAGER: &str = "fixtures/hosts/manager-4.14-debian";
+
+#[test]
+fn check_as_text() {
+    let output = doctor(&["check", "--why", "-v", "--from", TICKET]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(text(&output));
+}
+
+#[test]
+fn check_as_json() {
+    let output = doctor(&["check", "--format", "json", "--from", TICKET]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(text(&output));
+}
+
+#[test]
+fn show_as_text() {
+    let output = doctor(&["show", "--from", MANAGER]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(text(&output));
+}
+
+#[test]
+fn show_as_json() {
+    let output = doctor(&["show", "--format", "json", "--from", MANAGER]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(text(&output));
+}
+
+#[test]
+fn help_teaches() {
+    for command in ["check", "show", "explain", "list", "schema", "completions"] {
+        insta::assert_snapshot!(format!("help-{command}"), text(&doctor(&[command, "--help"])));
+    }
+    insta::assert_snapshot!("help", text(&doctor(&["--help"])));
+}
+
+#[test]
+fn explain_says_what_a_check_means() {
+    insta::assert_snapshot!(text(&doctor(&["explain", "AR041"])));
+    // Id, slug and number lead to the same texts.
+    assert_eq!(text(&doctor(&["explain", "crlf-shebang"])), text(&doctor(&["explain", "ar041"])));
+    let line = "2026/11/20 10:00:00 wazuh-execd: ERROR: (1311): Invalid command name 'fw600' provided.";
+    assert!(text(&doctor(&["explain", line])).contains("(1311)"));
+    assert!(text(&doctor(&["explain", "1204"])).contains("No Wazuh version"));
+}
+
+#[test]
+fn the_exit_status_follows_fail_on_and_strict() {
+    for (arguments, status) in [
+        (&["check", "--from", TICKET][..], 1),
+        (&["check", "--from", TICKET, "--fail-on", "never"], 0),
+        (&["check", "--from", TICKET, "--format", "json", "--fail-on", "never"], 0),
+        (&["check", "--from", TICKET, "--response", "quarantine0"], 0),
+        (&["check", "--from", TICKET, "--response", "quarantine0", "--fail-on", "warning"], 1),
+        (&["check", "--from", MANAGER], 0),
+        (&["check", "--from", MANAGER, "--fail-on", "advice"], 0),
+        (&["check", "--from", MANAGER, "--strict"], 0),
+        (&["show", "--from", MANAGER], 0),
+        (&["list"], 0),
+        (&["schema", "check"], 0),
+        (&["completions", "bash"], 0),
+    ] {
+        assert_eq!(doctor(arguments).status.code(), Some(status), "{arguments:?}");
+    }
+}
+
+#[test]
+fn colour_is_used_where_it_is_wanted() {
+    let coloured = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+            .args(arguments)
+            .args(["check", "--from", TICKET])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .envs(variables.iter().copied())
+            .output()
+            .expect("the binary runs");
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!coloured(&[], &[]), "a pipe gets none");
+    assert!(coloured(&["--color", "always"], &[]));
+    assert!(!coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+    assert!(coloured(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn the_form_does_not_change_what_is_found() {
+    let report: serde_json::Value =
+        serde_json::from_str(&text(&doctor(&["check", "--format", "json", "--from", TICKET]))).expect("JSON");
+    let lines = text(&doctor(&["check", "-v", "--from", TICKET]));
+    for finding in report["findings"].as_array().expect("findings is an array") {
+        let (id, slug) = (finding["id"].as_str().expect("id"), finding["slug"].as_str().expect("slug"));
+        assert!(lines.contains(&format!("{id} {slug}")), "{id} is not in the text");
+    }
+    assert_eq!(report["headline"], report["findings"][0]["fingerprint"]);
+    assert_eq!(report["responses"][0]["stages"].as_array().map(Vec::len), Some(10));
+}
