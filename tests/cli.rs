@@ -1,5 +1,7 @@
 //! The command line through the built binary: what it prints, and how it ends.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
 use std::process::{Command, Output};
 
 fn doctor(arguments: &[&str]) -> Output {

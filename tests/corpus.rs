@@ -1,5 +1,7 @@
 //! Wazuh's stock files, read in place from `../shared/data` when it is there.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,8 @@
 //! Pages that are generated from the program are what the program says today.
 //! `AR_DOCTOR_UPDATE=1 cargo test --test documents` writes them anew.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

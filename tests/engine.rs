@@ -1,5 +1,7 @@
 //! Stages, states and failing probes, on hosts in memory.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
 mod support;
 
 use ar_doctor::engine::{self, Options, State};
@@ -15,7 +17,7 @@ fn states(host: &CaptureHost, response: &str) -> Vec<(Stage, State, Option<Strin
     let facts = Facts::new(host, &redactor, install::find(host, None).expect("a home"));
     let diagnosis = engine::run(&facts, &Options { response: Some(response.to_owned()) });
     assert_eq!(diagnosis.responses.len(), 1, "{response}");
-    diagnosis.responses[0].stages.iter().map(|stage| (stage.stage, stage.state, stage.reason.clone())).collect()
+    diagnosis.responses[0].stages.iter().map(|stage| (stage.stage, stage.state, stage.reason.as_ref().map(ToString::to_string))).collect()
 }
 
 fn state(host: &CaptureHost, response: &str, stage: Stage) -> State {

@@ -1,6 +1,13 @@
 //! The fault grid, in memory: every fault leads its report alone, every near
 //! miss is silent, and no check is without both.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use ar_doctor::findings::CheckId;

@@ -13,7 +13,7 @@ use crate::probes::{PROBES, Probe};
 use crate::wazuh::ossec_conf::Role;
 
 pub use rank::{Entry, Key};
-pub use stages::{Basis, StageResult, State};
+pub use stages::{Basis, Elsewhere, Reason, StageResult, State};
 
 /// What a check could not find out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,8 +1,11 @@
 //! The ten stages of a response, each in one of six states.
 
+use std::fmt;
+
 use super::{ResponseResult, Unknown, Verdict, applies, rank};
 use crate::facts::{Facts, Runs};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
+use crate::host::Gap;
 use crate::probes::Probe;
 use crate::wazuh::ossec_conf::Role;
 
@@ -65,8 +68,54 @@ pub struct StageResult {
     pub state: State,
     /// What that rests on; none where nothing was examined.
     pub basis: Option<Basis>,
-    /// Why, in words; none for a stage that passes.
-    pub reason: Option<String>,
+    /// Why; none for a stage that passes.
+    pub reason: Option<Reason>,
+}
+
+/// Where a stage is to be seen that this host does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// On the manager.
+    Manager,
+    /// On the agent that sent the event.
+    Sender,
+    /// On the agents the response goes to.
+    Agents,
+}
+
+impl Elsewhere {
+    /// In words, behind a stage's name and `is`.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Manager => "on the manager",
+            Self::Sender => "on the agent that sent the event",
+            Self::Agents => "on its agents",
+        }
+    }
+}
+
+/// Why a stage is in its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is to be seen on another host.
+    NotThisSide(Elsewhere),
+    /// No file tells of it.
+    NotExamined,
+    /// A fact that is not known.
+    Gap(Gap),
+    /// Anything else.
+    Words(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotThisSide(elsewhere) => write!(f, "not this side: {}", elsewhere.words()),
+            Self::NotExamined => f.write_str("not examined: this cannot be told from files alone"),
+            Self::Gap(gap) => gap.fmt(f),
+            Self::Words(words) => f.write_str(words),
+        }
+    }
 }
 
 /// Stages that no registered check covers well enough to say that they pass: a
@@ -101,7 +150,7 @@ pub fn result(
                     None => String::new(),
                 };
                 result.state = State::Blocked;
-                result.reason = Some(format!("the response stops at {broken}{also}"));
+                result.reason = Some(Reason::Words(format!("the response stops at {broken}{also}")));
             }
         } else if result.state == State::Fail {
             stopped_by = here.first().map(|finding| (stage, finding.check));
@@ -142,7 +191,7 @@ fn examine(
     unknown: &[Unknown],
     probes: &[Probe],
 ) -> StageResult {
-    let result = |state, basis, reason: Option<String>| StageResult { stage, state, basis, reason };
+    let result = |state, basis, reason: Option<Reason>| StageResult { stage, state, basis, reason };
     if let Some(worst) = here.first()
         && worst.severity > Severity::Advice
     {
@@ -153,38 +202,37 @@ fn examine(
             .map(|finding| finding.check.to_string())
             .collect::<Vec<_>>()
             .join(", ");
-        return result(state, Some(Basis::Static), Some(reason));
+        return result(state, Some(Basis::Static), Some(Reason::Words(reason)));
     }
     let runs = facts.response(index).map(|response| response.runs);
     if let Some(Runs::OtherSystem(system)) = runs {
         let reason = format!("its executable is for another system ({system:?})");
-        return result(State::NotApplicable, None, Some(reason));
+        return result(State::NotApplicable, None, Some(Reason::Words(reason)));
     }
     if facts.role() == Role::Agent && ON_MANAGER.contains(&stage) {
-        return result(State::Unknown, None, Some("not this side: on the manager".to_owned()));
+        return result(State::Unknown, None, Some(Reason::NotThisSide(Elsewhere::Manager)));
     }
     if runs == Some(Runs::Nowhere) && stage != Stage::Config {
         let reason = "its block is disabled, dropped or refused";
-        return result(State::NotApplicable, None, Some(reason.to_owned()));
+        return result(State::NotApplicable, None, Some(Reason::Words(reason.to_owned())));
     }
     if facts.role() == Role::Manager && ON_AGENT.contains(&stage) {
         match runs {
             Some(Runs::There) => {
-                return result(State::Unknown, None, Some("not this side: on its agents".to_owned()));
+                return result(State::Unknown, None, Some(Reason::NotThisSide(Elsewhere::Agents)));
             }
             Some(Runs::HereAndThere) => {
-                let reason = "not this side: on the agent that sent the event";
-                return result(State::Unknown, None, Some(reason.to_owned()));
+                return result(State::Unknown, None, Some(Reason::NotThisSide(Elsewhere::Sender)));
             }
             _ => {}
         }
     }
     if stage == Stage::Deliver && runs == Some(Runs::Here) && facts.role() == Role::Manager {
         let reason = "it runs on this manager, nothing is delivered";
-        return result(State::NotApplicable, None, Some(reason.to_owned()));
+        return result(State::NotApplicable, None, Some(Reason::Words(reason.to_owned())));
     }
     if stage == Stage::Revert && facts.response(index).and_then(|response| response.timeout) == Some(0) {
-        return result(State::NotApplicable, None, Some("it has no timeout".to_owned()));
+        return result(State::NotApplicable, None, Some(Reason::Words("it has no timeout".to_owned())));
     }
     let registered: Vec<CheckId> = probes
         .iter()
@@ -196,11 +244,10 @@ fn examine(
         .iter()
         .find(|unknown| registered.contains(&unknown.check) && unknown.responses.contains(&index));
     if let Some(unknown) = gap {
-        return result(State::Unknown, None, Some(unknown.gap.to_string()));
+        return result(State::Unknown, None, Some(Reason::Gap(unknown.gap.clone())));
     }
     if registered.is_empty() || NOT_EXAMINED.contains(&stage) {
-        let reason = "not examined: this cannot be told from files alone";
-        return result(State::Unknown, None, Some(reason.to_owned()));
+        return result(State::Unknown, None, Some(Reason::NotExamined));
     }
     result(State::Pass, Some(Basis::Static), None)
 }

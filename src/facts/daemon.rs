@@ -30,18 +30,23 @@ impl Daemon {
     pub fn read(host: &dyn Host, home: &Path, name: &str, processes: &Fact<Vec<Process>>) -> Self {
         let program = home.join("bin").join(name);
         // The kernel shows the program file without links; the home may be one.
-        let program = host.resolve(&program).get().map_or(program, |resolved| resolved.path.clone());
+        let program =
+            host.resolve(&program).get().map_or(program, |resolved| resolved.path.clone());
         let processes = processes.as_ref().map(|processes| {
             processes.iter().filter(|process| is_daemon(process, name, &program)).cloned().collect()
         });
         let run = home.join("var/run");
-        let pid_files = host.list(&run).map(|names| names.into_iter().filter_map(|file| pid_file(&run, &file, name)).collect());
+        let pid_files = host.list(&run).map(|names| {
+            names.into_iter().filter_map(|file| pid_file(&run, &file, name)).collect()
+        });
         Self { name: name.to_owned(), processes, pid_files }
     }
 
     /// Whether it runs: known only when processes could be seen.
     pub fn running(&self) -> Fact<bool> {
-        self.processes.as_ref().map(|processes| processes.iter().any(|process| process.state != 'Z'))
+        self.processes
+            .as_ref()
+            .map(|processes| processes.iter().any(|process| process.state != 'Z'))
     }
 
     /// The first of its processes that lives.
@@ -55,7 +60,10 @@ impl Daemon {
             return self.processes.as_ref().map(|_| Vec::new());
         };
         let mut stale = self.pid_files.as_ref().map(|files| {
-            files.iter().filter(|file| !processes.iter().any(|process| process.pid == file.pid)).collect::<Vec<_>>()
+            files
+                .iter()
+                .filter(|file| !processes.iter().any(|process| process.pid == file.pid))
+                .collect::<Vec<_>>()
         });
         if matches!(stale.value, Value::Absent) {
             stale.value = Value::Known(Vec::new());

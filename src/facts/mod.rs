@@ -136,8 +136,8 @@ pub struct AgentConfFile {
 pub struct RulesetFile {
     /// Its path as reports name it.
     pub shown: String,
-    /// `Ok` when OS_XML accepts it.
-    pub verdict: Fact<Result<(), (xml::Error, Evidence)>>,
+    /// Why OS_XML refuses it, and where; none when it accepts it.
+    pub refused: Fact<Option<Box<(xml::Error, Evidence)>>>,
 }
 
 /// The log that responses write.
@@ -707,22 +707,22 @@ fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<RulesetFile>
 
 fn ruleset_file(host: &dyn Host, home: &Path, path: &Path) -> RulesetFile {
     let shown = path.strip_prefix(home).unwrap_or(path).display().to_string();
-    let verdict = host.read(path, CONFIG_LIMIT).map(|content| {
-        let error = match xml::parse(&content.bytes) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+    let refused = host.read(path, CONFIG_LIMIT).map(|content| {
+        let error = xml::parse(&content.bytes).err()?;
         let bytes = Fact::known(path.display().to_string(), content.bytes);
         let file = TextFile::of_bytes(shown.clone(), path.to_owned(), bytes);
         let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });
         let evidence = file.excerpt(at, String::from_utf8_lossy(&error.message));
-        Err((error, evidence))
+        Some(Box::new((error, evidence)))
     });
-    RulesetFile { shown, verdict }
+    RulesetFile { shown, refused }
 }
 
+/// A thing that is read, and what kept it from being read.
+pub type Collector = (&'static str, fn(&Facts<'_>) -> Option<Gap>);
+
 /// What could not be read, of all that is read for every report.
-pub const COLLECTORS: &[(&str, fn(&Facts<'_>) -> Option<Gap>)] = &[
+pub const COLLECTORS: &[Collector] = &[
     ("configuration", |facts| facts.config().file.bytes.unknown()),
     ("ar.conf", |facts| facts.ar_conf().file.bytes.unknown()),
     ("agent.conf", |facts| facts.agent_confs().unknown()),

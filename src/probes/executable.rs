@@ -73,7 +73,9 @@ pub(super) const BINARY: Probe = Probe {
 fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Finding {
     let users = facts.users_of(executable);
     let only_sometimes = !users.is_empty()
-        && users.iter().all(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::HereAndThere));
+        && users.iter().all(|&user| {
+            facts.response(user).is_some_and(|response| response.runs == Runs::HereAndThere)
+        });
     let mut finding = finding.stops(users).shares(executable.shown());
     if only_sometimes && finding.severity == Severity::Error {
         finding.severity = Severity::Warning;
@@ -85,7 +87,8 @@ fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Findin
 /// `NAME does not run` for a title: the first response, and how many more.
 fn who(facts: &Facts<'_>, executable: &Executable) -> String {
     let users = facts.users_of(executable);
-    let first = users.first().and_then(|&user| facts.response(user)).map(|response| response.shown());
+    let first =
+        users.first().and_then(|&user| facts.response(user)).map(|response| response.shown());
     let first = first.unwrap_or_else(|| String::from_utf8_lossy(&executable.name).into_owned());
     match users.len() {
         0 | 1 => first,
@@ -102,7 +105,13 @@ fn verify(executable: &Executable) -> String {
     format!("ar-doctor check --response {}", quote(&String::from_utf8_lossy(&executable.name)))
 }
 
-fn gap(sink: &mut Sink<'_, '_>, facts: &Facts<'_>, executable: &Executable, checks: &[CheckId], gap: Option<Gap>) -> bool {
+fn gap(
+    sink: &mut Sink<'_, '_>,
+    facts: &Facts<'_>,
+    executable: &Executable,
+    checks: &[CheckId],
+    gap: Option<Gap>,
+) -> bool {
     let Some(gap) = gap else { return false };
     for &check in checks {
         sink.unknown(check, facts.users_of(executable), gap.clone());
@@ -118,7 +127,9 @@ fn near_names(facts: &Facts<'_>, name: &[u8]) -> Vec<String> {
         .get()
         .into_iter()
         .flatten()
-        .filter_map(|other| super::resemblance(&name, other).map(|distance| (distance, other.clone())))
+        .filter_map(|other| {
+            super::resemblance(&name, other).map(|distance| (distance, other.clone()))
+        })
         .collect();
     near.sort();
     near.into_iter().map(|(_, name)| name).take(3).collect()
@@ -242,7 +253,9 @@ fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
         .verify("ar-doctor show"),
     );
     let first = facts.users_of(executable).first().and_then(|&user| facts.response(user));
-    if let Some((evidence, position)) = first.map(|response| super::resolve::executable_evidence(facts, response, "no name of a file")) {
+    if let Some((evidence, position)) = first.map(|response| {
+        super::resolve::executable_evidence(facts, response, 0..0, "no name of a file")
+    }) {
         finding.evidence.extend(evidence);
         finding.position = position;
     }
@@ -251,13 +264,17 @@ fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
 
 fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     let users = facts.users_of(executable);
-    let needed = users
-        .iter()
-        .any(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::Here && !has_another_file(facts, response)));
+    let needed = users.iter().any(|&user| {
+        facts.response(user).is_some_and(|response| {
+            response.runs == Runs::Here && !has_another_file(facts, response)
+        })
+    });
     let path = executable.shown();
     if executable.entry.get().is_some_and(|meta| meta.file_type == FileType::Symlink) {
-        let target = executable.link.get().map_or_else(String::new, |link| link.display().to_string());
-        let why = if executable.circles { "which leads in a circle" } else { "which does not exist" };
+        let target =
+            executable.link.get().map_or_else(String::new, |link| link.display().to_string());
+        let why =
+            if executable.circles { "which leads in a circle" } else { "which does not exist" };
         sink.find(about(
             facts,
             executable,
@@ -288,7 +305,10 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
         no_directory(facts, sink, &bin, users);
         return;
     }
-    let is_stock = |name: &[u8]| stock::program_named(name).is_some_and(|program| program.contracts.contains(&facts.contract()));
+    let is_stock = |name: &[u8]| {
+        stock::program_named(name)
+            .is_some_and(|program| program.contracts.contains(&facts.contract()))
+    };
     let mut near = near_names(facts, &executable.name);
     if is_stock(&executable.name) {
         // One stock program never stands for another.
@@ -316,11 +336,16 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
             });
     } else if is_stock(&executable.name) {
         let package = if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" };
-        finding = finding.remedy(format!("install the package {package} again: this program belongs to it"));
+        finding = finding
+            .remedy(format!("install the package {package} again: this program belongs to it"));
     } else {
         finding = finding.remedy(install_again(facts, &path));
     }
-    sink.find(about(facts, executable, finding.remedy(restart(facts, "execd remembers that the file was missing"))));
+    sink.find(about(
+        facts,
+        executable,
+        finding.remedy(restart(facts, "execd remembers that the file was missing")),
+    ));
 }
 
 /// Another line has the same name and its file is there: execd takes that one.
@@ -329,7 +354,9 @@ fn has_another_file(facts: &Facts<'_>, response: &Response) -> bool {
         && facts.responses().iter().any(|other| {
             other.name == response.name
                 && other.executable != response.executable
-                && facts.executable(other).is_some_and(|executable| executable.target.get().is_some())
+                && facts
+                    .executable(other)
+                    .is_some_and(|executable| executable.target.get().is_some())
         })
 }
 
@@ -353,7 +380,13 @@ fn no_directory(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, bin: &Path, users: V
 }
 
 fn install_again(facts: &Facts<'_>, path: &str) -> String {
-    format!("put the script there: install -o root -g {} -m 750 FILE {}", facts.install.group(), quote(path))
+    let parent_is_there = facts.resolve(&path_parent(Path::new(path))).get().is_some();
+    let option = if parent_is_there { "" } else { " -D" };
+    format!(
+        "put the script there: install{option} -o root -g {} -m 750 FILE {}",
+        facts.install.group(),
+        quote(path)
+    )
 }
 
 fn restart(facts: &Facts<'_>, why: &str) -> String {
@@ -363,7 +396,10 @@ fn restart(facts: &Facts<'_>, why: &str) -> String {
 
 /// The file itself, behind all links.
 fn real_path(executable: &Executable) -> String {
-    executable.target.get().map_or_else(|| executable.shown(), |resolved| resolved.path.display().to_string())
+    executable
+        .target
+        .get()
+        .map_or_else(|| executable.shown(), |resolved| resolved.path.display().to_string())
 }
 
 fn path_parent(path: &Path) -> PathBuf {
@@ -391,15 +427,29 @@ fn regular(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, 
 }
 
 /// A file that has to be executed lies where nothing is.
-fn no_exec(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, mount: &Mount, executables: &[&Executable], file: &str, what: &str) {
+fn no_exec(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    mount: &Mount,
+    executables: &[&Executable],
+    file: &str,
+    what: &str,
+) {
     let target = mount.target.display().to_string();
     let Some((first, others)) = executables.split_first() else { return };
     let title = if others.is_empty() {
-        format!("{} does not run: {what}{file} lies on {target}, which is mounted noexec.", who(facts, first))
+        format!(
+            "{} does not run: {what}{file} lies on {target}, which is mounted noexec.",
+            who(facts, first)
+        )
     } else if executables.len() == facts.executables().len() {
         format!("No response runs on this host: {target} is mounted noexec.")
     } else {
-        format!("{} and {} more do not run: {target} is mounted noexec.", who(facts, first), others.len())
+        format!(
+            "{} and {} more do not run: {target} is mounted noexec.",
+            who(facts, first),
+            others.len()
+        )
     };
     let source = first.mount.source.clone();
     let mut finding = about(
@@ -449,7 +499,9 @@ fn file_permissions(
     let group = facts.install.group();
     let seen = owner_text(facts, meta);
     let make = |check, title: String| {
-        Finding::new(check, subject(executable), title).observed(&path, seen.clone()).verify(format!("stat -c '%a %U:%G' {quoted}"))
+        Finding::new(check, subject(executable), title)
+            .observed(&path, seen.clone())
+            .verify(format!("stat -c '%a %U:%G' {quoted}"))
     };
     let mut mode_said = false;
     if meta.mode & 0o111 == 0 {
@@ -471,7 +523,10 @@ fn file_permissions(
         let by = if meta.mode & 0o002 != 0 {
             "every user".to_owned()
         } else {
-            format!("every member of group {}", facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string()))
+            format!(
+                "every member of group {}",
+                facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())
+            )
         };
         sink.find(about(
             facts,
@@ -507,7 +562,10 @@ fn file_permissions(
             "The kernel ignores the bit on scripts; the response runs as root with or without it."
         };
         let title = if loses_root {
-            format!("{} has no effect: the setuid bit of {path} takes root away from it.", who(facts, executable))
+            format!(
+                "{} has no effect: the setuid bit of {path} takes root away from it.",
+                who(facts, executable)
+            )
         } else {
             format!("{path} has the {bit} bit (mode {:04o}).", meta.mode)
         };
@@ -527,9 +585,12 @@ fn file_permissions(
         sink.find(about(
             facts,
             executable,
-            make(checks::EXECUTABLE_MODE, format!("{path} has mode {:04o}; the documented one is 0750.", meta.mode))
-                .cause("It runs all the same: execd needs one execute bit and nothing else.")
-                .remedy(format!("chmod 750 {quoted}")),
+            make(
+                checks::EXECUTABLE_MODE,
+                format!("{path} has mode {:04o}; the documented one is 0750.", meta.mode),
+            )
+            .cause("It runs all the same: execd needs one execute bit and nothing else.")
+            .remedy(format!("chmod 750 {quoted}")),
         ));
     }
     match wazuh.get() {
@@ -590,7 +651,8 @@ fn one_directory(
     let quoted = quote(&path);
     let seen = owner_text(facts, meta);
     let group = facts.install.group();
-    let is_home = facts.resolve(&facts.install.home).get().is_some_and(|home| home.path == directory);
+    let is_home =
+        facts.resolve(&facts.install.home).get().is_some_and(|home| home.path == directory);
     let below_home = directory.starts_with(&facts.install.home);
     let wazuh_gid = wazuh.get().copied().flatten();
     let in_group = wazuh_gid == Some(meta.gid);
@@ -605,7 +667,11 @@ fn one_directory(
         } else {
             "execd is root and enters it all the same; the documented form lets the group in."
         };
-        let mode = if below_home { format!("chown root:{group} {quoted} && chmod 750 {quoted}") } else { format!("chmod o+x {quoted}") };
+        let mode = if below_home {
+            format!("chown root:{group} {quoted} && chmod 750 {quoted}")
+        } else {
+            format!("chmod o+x {quoted}")
+        };
         sink.find(
             Finding::new(
                 checks::DIRECTORY_NOT_SEARCHABLE,
@@ -623,18 +689,26 @@ fn one_directory(
     }
     let sticky = meta.mode & 0o1000 != 0;
     let by = if meta.uid != 0 {
-        Some(format!("its owner {}", facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string())))
+        Some(format!(
+            "its owner {}",
+            facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string())
+        ))
     } else if meta.mode & 0o002 != 0 && !sticky {
         Some("every user".to_owned())
     } else if meta.mode & 0o020 != 0 && meta.gid != 0 && !sticky {
-        Some(format!("group {}", facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())))
+        Some(format!(
+            "group {}",
+            facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())
+        ))
     } else {
         None
     };
     if let Some(by) = by {
         let linked = facts.executables().iter().find(|executable| {
             let real = PathBuf::from(real_path(executable));
-            real != executable.path && real.starts_with(directory) && !executable.path.starts_with(directory)
+            real != executable.path
+                && real.starts_with(directory)
+                && !executable.path.starts_with(directory)
         });
         let mend = match linked {
             // Somebody else's directory: what root runs does not belong there.
@@ -681,19 +755,33 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Some(Program::Script(shebang)) => shebang_line(facts, sink, executable, shebang),
             Some(Program::HiddenShebang { before }) => {
                 let text = script(facts, executable);
-                let bom = executable.head.get().is_some_and(|head| head.bytes.starts_with(b"\xef\xbb\xbf"));
-                let blanks = executable.head.get().map_or(&[][..], |head| &head.bytes[..(*before).min(head.bytes.len())]);
+                let bom = executable
+                    .head
+                    .get()
+                    .is_some_and(|head| head.bytes.starts_with(b"\xef\xbb\xbf"));
+                let blanks = executable
+                    .head
+                    .get()
+                    .map_or(&[][..], |head| &head.bytes[..(*before).min(head.bytes.len())]);
                 let what = match (bom, blanks.contains(&b'\n')) {
                     (true, _) => "a byte order mark",
                     (false, true) => "an empty line",
                     (false, false) => "a blank",
                 };
-                let named = executable.head.get().map(|head| launch::named_interpreter(&head.bytes[(*before).min(head.bytes.len())..]));
+                let named = executable.head.get().map(|head| {
+                    launch::named_interpreter(&head.bytes[(*before).min(head.bytes.len())..])
+                });
                 let (severity, where_bash) = run_by_sh(facts, named.flatten().as_deref());
                 let title = if severity == Severity::Error {
-                    format!("{} has no effect: /bin/sh runs its script, because #! stands behind {what}.", who(facts, executable))
+                    format!(
+                        "{} has no effect: /bin/sh runs its script, because #! stands behind {what}.",
+                        who(facts, executable)
+                    )
                 } else {
-                    format!("{} is run by /bin/sh{where_bash}: its #! stands behind {what}.", who(facts, executable))
+                    format!(
+                        "{} is run by /bin/sh{where_bash}: its #! stands behind {what}.",
+                        who(facts, executable)
+                    )
                 };
                 sink.find(about(
                     facts,
@@ -755,11 +843,20 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
                 severity,
                 Confidence::Likely,
                 if severity == Severity::Error {
-                    format!("{} has no effect: its script seems to be {language}, {line}, and is run by /bin/sh.", who(facts, executable))
+                    format!(
+                        "{} has no effect: its script seems to be {language}, {line}, and is run by /bin/sh.",
+                        who(facts, executable)
+                    )
                 } else {
-                    format!("{} is run by /bin/sh{where_bash}: its script seems to be {language} and {line}.", who(facts, executable))
+                    format!(
+                        "{} is run by /bin/sh{where_bash}: its script seems to be {language} and {line}.",
+                        who(facts, executable)
+                    )
                 },
-                found.get().map_or_else(|| format!("#!/usr/bin/env {program}"), |_| format!("#!{}", found.source)),
+                found.get().map_or_else(
+                    || format!("#!/usr/bin/env {program}"),
+                    |_| format!("#!{}", found.source),
+                ),
             )
         }
         None => (
@@ -782,12 +879,18 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
     ));
 }
 
-fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang) {
+fn shebang_line(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    executable: &Executable,
+    shebang: &Shebang,
+) {
     let text = script(facts, executable);
     let path = executable.shown();
     // The file itself: sed -i would put a file in the place of a link.
     let quoted = quote(&real_path(executable));
-    let interpreter_span = Span { start: shebang.interpreter_at.start, end: shebang.interpreter_at.end };
+    let interpreter_span =
+        Span { start: shebang.interpreter_at.start, end: shebang.interpreter_at.end };
     let argument_span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
     let silent = "execd starts scripts with exec(2), drops the error and logs nothing.";
     let name = Path::new(std::ffi::OsStr::from_bytes(&shebang.interpreter)).to_owned();
@@ -795,16 +898,23 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
     let target = facts.resolve(&absolute);
 
     let ends_in_cr = shebang.argument.as_ref().unwrap_or(&shebang.interpreter).ends_with(b"\r");
-    if ends_in_cr && (shebang.argument.is_some() || target.is_absent() || target.unknown().is_some()) {
+    if ends_in_cr
+        && (shebang.argument.is_some() || target.is_absent() || target.unknown().is_some())
+    {
         let (span, what) = match &shebang.argument {
-            Some(_) => (argument_span, "the interpreter gets this with a carriage return at its end"),
+            Some(_) => {
+                (argument_span, "the interpreter gets this with a carriage return at its end")
+            }
             None => (interpreter_span, "the kernel looks for a file of this name"),
         };
         let shown = format!("{:?}", String::from_utf8_lossy(&shebang.interpreter));
         let title = if shebang.argument.is_some() {
             format!("{} does not run: line 1 of its script ends in CR LF.", who(facts, executable))
         } else {
-            format!("{} does not run: its interpreter {shown} does not exist.", who(facts, executable))
+            format!(
+                "{} does not run: its interpreter {shown} does not exist.",
+                who(facts, executable)
+            )
         };
         sink.find(about(
             facts,
@@ -845,31 +955,58 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
             let mut finding = Finding::new(
                 checks::INTERPRETER_MISSING,
                 subject(executable),
-                format!("{} does not run: its interpreter {} does not exist.", who(facts, executable), name.display()),
+                format!(
+                    "{} does not run: its interpreter {} does not exist.",
+                    who(facts, executable),
+                    name.display()
+                ),
             )
             .cause(format!("The kernel refuses to start the script (ENOENT). {silent}"))
             .evidence(text.excerpt(interpreter_span, "there is no such file"));
             finding = match elsewhere {
-                Some(other) => finding.remedy(format!("sed -i '1s|^#![[:blank:]]*[^[:blank:]]*|#!{other}|' {quoted}")),
-                None => finding.remedy(format!("install the package that brings {}, or change line 1 of {path}", name.display())),
+                Some(other) => finding.remedy(format!(
+                    "sed -i '1s|^#![[:blank:]]*[^[:blank:]]*|#!{other}|' {quoted}"
+                )),
+                None => finding.remedy(format!(
+                    "install the package that brings {}, or change line 1 of {path}",
+                    name.display()
+                )),
             };
-            sink.find(about(facts, executable, finding.verify(format!("ls -l {}", quote(&name.display().to_string())))));
+            sink.find(about(
+                facts,
+                executable,
+                finding.verify(format!("ls -l {}", quote(&name.display().to_string()))),
+            ));
         }
-        Value::Known(resolved) if resolved.meta.file_type != FileType::Regular || resolved.meta.mode & 0o111 == 0 => {
-            let what = if resolved.meta.file_type == FileType::Regular { "has no execute bit" } else { "is no program" };
+        Value::Known(resolved)
+            if resolved.meta.file_type != FileType::Regular || resolved.meta.mode & 0o111 == 0 =>
+        {
+            let what = if resolved.meta.file_type == FileType::Regular {
+                "has no execute bit"
+            } else {
+                "is no program"
+            };
             sink.find(about(
                 facts,
                 executable,
                 Finding::new(
                     checks::INTERPRETER_NOT_EXECUTABLE,
                     subject(executable),
-                    format!("{} does not run: its interpreter {} {what}.", who(facts, executable), name.display()),
+                    format!(
+                        "{} does not run: its interpreter {} {what}.",
+                        who(facts, executable),
+                        name.display()
+                    ),
                 )
                 .cause(format!("The kernel refuses to start the script (EACCES). {silent}"))
                 .evidence(text.excerpt(interpreter_span, what))
                 .observed(
                     resolved.path.display().to_string(),
-                    format!("{}, {}", resolved.meta.file_type.with_article(), owner_text(facts, &resolved.meta)),
+                    format!(
+                        "{}, {}",
+                        resolved.meta.file_type.with_article(),
+                        owner_text(facts, &resolved.meta)
+                    ),
                 )
                 .remedy(if resolved.meta.file_type == FileType::Regular {
                     format!("chmod a+x {}", quote(&resolved.path.display().to_string()))
@@ -882,9 +1019,16 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
         Value::Known(resolved) => {
             let mount = crate::facts::executable::mount_of(facts.mounts(), &resolved.path);
             if let Some(mount) = mount.get().filter(|mount| is_noexec(mount))
-                && !executable.mount.get().is_some_and(|own| own.target == mount.target)
+                && executable.mount.get().is_none_or(|own| own.target != mount.target)
             {
-                no_exec(facts, sink, mount, &[executable], &resolved.path.display().to_string(), "its interpreter ");
+                no_exec(
+                    facts,
+                    sink,
+                    mount,
+                    &[executable],
+                    &resolved.path.display().to_string(),
+                    "its interpreter ",
+                );
             }
             if name.file_name().is_some_and(|file| file == "env") {
                 env_line(facts, sink, executable, shebang, &text);
@@ -899,7 +1043,8 @@ fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executa
 /// Where an interpreter of this name, or python3 for some python, really is.
 fn right_interpreter(facts: &Facts<'_>, name: &Path) -> Option<String> {
     let file = name.file_name()?;
-    let candidates = [Some(file.as_bytes()), file.as_bytes().starts_with(b"python").then_some(&b"python3"[..])];
+    let candidates =
+        [Some(file.as_bytes()), file.as_bytes().starts_with(b"python").then_some(&b"python3"[..])];
     candidates.into_iter().flatten().find_map(|candidate| {
         let found = facts.find_in_path(launch::DEFAULT_PATH, candidate);
         found.get().map(|_| found.source.clone())
@@ -907,31 +1052,49 @@ fn right_interpreter(facts: &Facts<'_>, name: &Path) -> Option<String> {
 }
 
 /// `#!/usr/bin/env NAME`.
-fn env_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang, text: &TextFile) {
+fn env_line(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    executable: &Executable,
+    shebang: &Shebang,
+    text: &TextFile,
+) {
     let Some(argument) = &shebang.argument else { return };
     let span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
     let quoted = quote(&real_path(executable));
     let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-    let splits = [&b"-S"[..], b"-vS", b"--split-string=", b"--split-string"].into_iter().find_map(|option| argument.strip_prefix(option));
+    let splits = [&b"-S"[..], b"-vS", b"--split-string=", b"--split-string"]
+        .into_iter()
+        .find_map(|option| argument.strip_prefix(option));
     let name: &[u8] = if let Some(rest) = splits {
-        rest.trim_ascii_start().split(|byte| blank(byte)).find(|word| !word.contains(&b'=')).unwrap_or_default()
+        split_program(rest.split(|byte| blank(byte)))
     } else if argument.iter().any(blank) {
         let shown = String::from_utf8_lossy(argument).into_owned();
-        let (first, rest) = argument.split_at(argument.iter().position(|byte| blank(byte)).unwrap_or(argument.len()));
+        let (first, rest) =
+            argument.split_at(argument.iter().position(blank).unwrap_or(argument.len()));
         let rest = rest.trim_ascii();
         // With one option left the kernel itself can hand it over.
-        let plain = |word: &[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-=/+".contains(byte));
+        let plain = |word: &[u8]| {
+            word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-=/+".contains(byte))
+        };
         let direct = (!first.starts_with(b"-") && plain(first) && plain(rest))
             .then(|| facts.find_in_path(launch::DEFAULT_PATH, first))
             .and_then(|found| found.get().map(|_| found.source.clone()));
         let remedy = match direct {
-            Some(program) => format!("sed -i '1s|.*|#!{program} {}|' {quoted}", String::from_utf8_lossy(rest)),
-            None => format!("sed -i '1s|env[[:blank:]]*|env -S |' {quoted}   # coreutils 8.30 or later"),
+            Some(program) => {
+                format!("sed -i '1s|.*|#!{program} {}|' {quoted}", String::from_utf8_lossy(rest))
+            }
+            None => {
+                format!("sed -i '1s|env[[:blank:]]*|env -S |' {quoted}   # coreutils 8.30 or later")
+            }
         };
         let (what, label) = if argument.starts_with(b"-") {
             (format!("env does not know the option \"{shown}\""), "one option, blank included")
         } else {
-            (format!("env looks for one program called \"{shown}\""), "one argument, blank included")
+            (
+                format!("env looks for one program called \"{shown}\""),
+                "one argument, blank included",
+            )
         };
         sink.find(about(
             facts,
@@ -955,13 +1118,16 @@ fn env_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable,
     if name.is_empty() || name.contains(&b'/') || name.contains(&b'=') {
         return;
     }
-    let environment = facts.execd().and_then(|execd| execd.process()).map(|process| process.env_path.clone());
+    let environment =
+        facts.execd().and_then(|execd| execd.process()).map(|process| process.env_path.clone());
     let (path, confidence, source) = match environment.as_ref().and_then(Fact::get) {
         Some(path) => (path.clone(), Confidence::Proven, "PATH of the running execd"),
         None => (launch::DEFAULT_PATH.to_owned(), Confidence::Likely, "systemd's default PATH"),
     };
     let found = facts.find_in_path(&path, name);
-    if gap(sink, facts, executable, &[checks::ENV_NOT_IN_PATH], found.unknown()) || found.get().is_some() {
+    if gap(sink, facts, executable, &[checks::ENV_NOT_IN_PATH], found.unknown())
+        || found.get().is_some()
+    {
         return;
     }
     let shown = String::from_utf8_lossy(name).into_owned();
@@ -977,9 +1143,25 @@ fn env_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable,
         .cause("env exits with 127 and its message is thrown away; execd ignores the exit status and logs nothing.")
         .evidence(text.excerpt(span, format!("not in any directory of {source}")))
         .observed(source, path)
-        .remedy(format!("install {shown}, or name it by its full path: sed -i '1s|.*|#!/full/path/{shown}|' {quoted}"))
+        .remedy(format!("install the package that brings {shown}, or write its full path into line 1 of {}", executable.shown()))
         .verify(format!("command -v {}", quote(&shown))),
     ));
+}
+
+/// The program among the words of `env -S`: behind options and assignments.
+fn split_program<'a>(words: impl Iterator<Item = &'a [u8]>) -> &'a [u8] {
+    let mut takes_one = false;
+    for word in words.filter(|word| !word.is_empty()) {
+        if std::mem::take(&mut takes_one) {
+            continue;
+        }
+        if word.starts_with(b"-") {
+            takes_one = [&b"-u"[..], b"--unset", b"-C", b"--chdir"].contains(&word);
+        } else if !word.contains(&b'=') {
+            return word;
+        }
+    }
+    &[]
 }
 
 fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
@@ -991,7 +1173,12 @@ fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let path = executable.shown();
         let foreign = match executable.program.get() {
             Some(Program::Foreign(system)) => Some(format!("a program for {system}")),
-            Some(Program::Text) if executable.head.get().is_some_and(|head| head.bytes.iter().take(4096).any(|&byte| byte == 0)) => {
+            Some(Program::Text)
+                if executable
+                    .head
+                    .get()
+                    .is_some_and(|head| head.bytes.iter().take(4096).any(|&byte| byte == 0)) =>
+            {
                 Some("neither a script nor a program this kernel knows".to_owned())
             }
             _ => None,
@@ -1006,13 +1193,20 @@ fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let Some(elf) = executable.elf.get() else { continue };
         match facts.machine().get() {
             Some(machine) if !runs_on(&elf.machine, elf.class, &machine.arch) => {
-                let what = format!("a program for {}, this machine is {}", elf.machine, machine.arch);
+                let what =
+                    format!("a program for {}, this machine is {}", elf.machine, machine.arch);
                 wrong_machine(facts, sink, executable, what);
                 continue;
             }
             Some(_) => {}
             None => {
-                gap(sink, facts, executable, &[checks::WRONG_ARCHITECTURE], facts.machine().unknown());
+                gap(
+                    sink,
+                    facts,
+                    executable,
+                    &[checks::WRONG_ARCHITECTURE],
+                    facts.machine().unknown(),
+                );
             }
         }
         let Some(loader) = &elf.interpreter else { continue };
@@ -1038,7 +1232,12 @@ fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
-fn wrong_machine(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, what: String) {
+fn wrong_machine(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    executable: &Executable,
+    what: String,
+) {
     let path = executable.shown();
     sink.find(about(
         facts,
@@ -1050,7 +1249,7 @@ fn wrong_machine(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Execut
         )
         .cause("The kernel does not know the format (ENOEXEC), libc gives the file to /bin/sh, and that fails on it. Nothing is logged.")
         .observed(&path, what)
-        .remedy("install a build of the program for this machine")
+        .remedy(format!("put a build for this machine, or a script, at {path}"))
         .verify(format!("file -L {}", quote(&path))),
     ));
 }
@@ -1065,12 +1264,14 @@ fn runs_on(machine: &str, class: u8, arch: &str) -> bool {
         other => other.to_owned(),
     };
     let is_64 = |name: &str| matches!(name, "x86_64" | "amd64" | "aarch64" | "arm64");
-    family(machine) == family(arch) && (machine == arch || is_64(arch) || (class == 32 && !is_64(machine)))
+    family(machine) == family(arch)
+        && (machine == arch || is_64(arch) || (class == 32 && !is_64(machine)))
 }
 
 /// Directories the loader searches when neither RUNPATH nor the cache has a
 /// library (ld.so(8)), with those of the multiarch layout.
-const LIBRARY_DIRS: &[&str] = &["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64"];
+const LIBRARY_DIRS: &[&str] =
+    &["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64"];
 
 fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     let (Some(elf), Some(file)) = (executable.elf.get(), executable.file()) else { return };
@@ -1079,11 +1280,17 @@ fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable
         .runpath
         .iter()
         .flat_map(|list| list.split(':'))
-        .map(|dir| dir.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &origin.display().to_string()))
+        .map(|dir| {
+            dir.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &origin.display().to_string())
+        })
         .map(|dir| normalise(Path::new(&dir)))
         .collect();
     let mut shared: Vec<PathBuf> = LIBRARY_DIRS.iter().map(PathBuf::from).collect();
-    shared.extend(["/lib", "/usr/lib", "/usr/local/lib"].iter().map(|dir| Path::new(dir).join(format!("{}-linux-gnu", elf.machine))));
+    shared.extend(
+        ["/lib", "/usr/lib", "/usr/local/lib"]
+            .iter()
+            .map(|dir| Path::new(dir).join(format!("{}-linux-gnu", elf.machine))),
+    );
     shared.extend(loader_directories(facts, Path::new("/etc/ld.so.conf"), 0));
     for library in &elf.needed {
         let mut unknown = None;
@@ -1106,16 +1313,23 @@ fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable
         // cache built from elsewhere might still know a place.
         let ours = library.starts_with("libwazuh");
         let path = executable.shown();
-        let searched = own.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+        let searched =
+            own.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
         let linked = executable.path != file.path;
         let in_home = facts.install.home.join("lib").join(library);
         // Gone from its place: one fault, however many programs need it.
-        let gone = ours && own.iter().any(|dir| dir.join(library) == in_home) && facts.resolve(&in_home).is_absent();
+        let gone = ours
+            && own.iter().any(|dir| dir.join(library) == in_home)
+            && facts.resolve(&in_home).is_absent();
         let (about_what, title) = if gone {
-            let title = format!("The stock responses do not run: {} does not exist.", in_home.display());
+            let title =
+                format!("The stock responses do not run: {} does not exist.", in_home.display());
             (Subject::File(in_home.display().to_string()), title)
         } else {
-            let title = format!("{} does not run: {path} needs {library}, which is not found.", who(facts, executable));
+            let title = format!(
+                "{} does not run: {path} needs {library}, which is not found.",
+                who(facts, executable)
+            );
             (subject(executable), title)
         };
         let mut finding = Finding::new(checks::LIBRARY_MISSING, about_what, title)
@@ -1157,7 +1371,8 @@ fn normalise(path: &Path) -> PathBuf {
 
 /// Directories of ld.so.conf(5) and the files it includes, two levels deep.
 fn loader_directories(facts: &Facts<'_>, file: &Path, depth: u8) -> Vec<PathBuf> {
-    let Some(content) = facts.head(file, 64 * 1024).get().map(|content| content.bytes.clone()) else {
+    let Some(content) = facts.head(file, 64 * 1024).get().map(|content| content.bytes.clone())
+    else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -1165,7 +1380,9 @@ fn loader_directories(facts: &Facts<'_>, file: &Path, depth: u8) -> Vec<PathBuf>
         let line = line.split('#').next().unwrap_or("").trim();
         if let Some(pattern) = line.strip_prefix("include ") {
             let pattern = Path::new("/etc").join(pattern.trim());
-            let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name()) else { continue };
+            let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name()) else {
+                continue;
+            };
             if depth < 2 && name == "*.conf" {
                 for entry in facts.list(directory).get().into_iter().flatten() {
                     if entry.as_bytes().ends_with(b".conf") {
@@ -1198,6 +1415,20 @@ mod tests {
             ("s390x", 64, "s390x", true),
         ] {
             assert_eq!(runs_on(machine, class, arch), expected, "{machine} on {arch}");
+        }
+    }
+
+    #[test]
+    fn the_program_behind_env_s_is_found() {
+        for (words, program) in [
+            ("python3 -u", "python3"),
+            (" -i bash", "bash"),
+            ("-u HOME A=b perl -w", "perl"),
+            ("-i", ""),
+            ("", ""),
+        ] {
+            let found = split_program(words.as_bytes().split(|byte| *byte == b' '));
+            assert_eq!(found, program.as_bytes(), "{words}");
         }
     }
 

@@ -20,8 +20,8 @@ pub(super) const PROBE: Probe = Probe {
     run,
 };
 
-const LOG: &[crate::findings::CheckId] = &[checks::AR_LOG_UNWRITABLE, checks::AR_LOG_MISSING, checks::AR_LOG_FIFO];
-
+const LOG: &[crate::findings::CheckId] =
+    &[checks::AR_LOG_UNWRITABLE, checks::AR_LOG_MISSING, checks::AR_LOG_FIFO];
 
 /// Formats whose reader passes every line of text on (`src/logcollector/logcollector.c
 /// set_read`, 4.14: all of them are read by `read_syslog`).
@@ -50,8 +50,11 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let path = log.path.display().to_string();
     let quoted = quote(&path);
     let group = facts.install.group();
-    let all: Vec<ResponseIndex> =
-        facts.all_responses().into_iter().filter(|&index| facts.response(index).is_some_and(Response::is_here)).collect();
+    let all: Vec<ResponseIndex> = facts
+        .all_responses()
+        .into_iter()
+        .filter(|&index| facts.response(index).is_some_and(Response::is_here))
+        .collect();
     let make_again = format!("install -o {group} -g {group} -m 660 /dev/null {quoted}");
     let verify = format!("ls -l {quoted}");
     match &log.target.value {
@@ -143,15 +146,18 @@ fn is_the_log(location: &[u8], home: &str) -> bool {
     let log = format!("{home}/logs/active-responses.log");
     match path.find(['*', '?', '[']) {
         None => path == log,
-        Some(at) => log.starts_with(&path[..at]) && {
-            let end = path.rfind(['*', '?', ']']).map_or("", |at| &path[at + 1..]);
-            log.ends_with(end)
-        },
+        Some(at) => {
+            log.starts_with(&path[..at]) && {
+                let end = path.rfind(['*', '?', ']']).map_or("", |at| &path[at + 1..]);
+                log.ends_with(end)
+            }
+        }
     }
 }
 
 fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    const CHECKS: &[crate::findings::CheckId] = &[checks::LOCALFILE_MISSING, checks::LOCALFILE_WRONG_FORMAT];
+    const CHECKS: &[crate::findings::CheckId] =
+        &[checks::LOCALFILE_MISSING, checks::LOCALFILE_WRONG_FORMAT];
     let config = facts.config();
     let Some(read) = &config.read else {
         if let Some(gap) = config.file.bytes.unknown() {
@@ -163,11 +169,17 @@ fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     let home = facts.install.home.display().to_string();
-    let restart = if facts.role() == Role::Agent { "systemctl restart wazuh-agent" } else { "systemctl restart wazuh-manager" };
+    let restart = if facts.role() == Role::Agent {
+        "systemctl restart wazuh-agent"
+    } else {
+        "systemctl restart wazuh-manager"
+    };
     let collecting: Vec<_> = read
         .localfiles
         .iter()
-        .filter(|localfile| localfile.location.as_ref().is_some_and(|location| is_the_log(&location.text, &home)))
+        .filter(|localfile| {
+            localfile.location.as_ref().is_some_and(|location| is_the_log(&location.text, &home))
+        })
         .collect();
     if collecting.is_empty() {
         let responses = here(facts);
@@ -194,7 +206,10 @@ fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     if collecting.iter().any(|localfile| {
-        localfile.log_format.as_ref().is_some_and(|format| LINE_FORMATS.contains(&format.text.as_slice()))
+        localfile
+            .log_format
+            .as_ref()
+            .is_some_and(|format| LINE_FORMATS.contains(&format.text.as_slice()))
     }) {
         return;
     }
@@ -263,7 +278,12 @@ mod tests {
         ] {
             assert!(is_the_log(location.as_bytes(), "/var/ossec"), "{location}");
         }
-        for location in ["/var/log/*.log", "/var/ossec/logs/ossec.log", "active-responses.log", "/var/ossec/logs/*.json"] {
+        for location in [
+            "/var/log/*.log",
+            "/var/ossec/logs/ossec.log",
+            "active-responses.log",
+            "/var/ossec/logs/*.json",
+        ] {
             assert!(!is_the_log(location.as_bytes(), "/var/ossec"), "{location}");
         }
     }

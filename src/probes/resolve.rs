@@ -7,7 +7,9 @@ use std::path::Path;
 use super::{Probe, block_subject, quote};
 use crate::engine::Sink;
 use crate::facts::{Executable, Facts, Response, Runs};
-use crate::findings::{CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
+use crate::findings::{
+    CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks,
+};
 use crate::wazuh::ar_conf::{self, ArLine, LineProblem};
 use crate::wazuh::behavior;
 use crate::wazuh::install::Kind;
@@ -56,20 +58,43 @@ pub(super) const DELIVERY: Probe = Probe {
 
 /// Words that start another program.
 const INTERPRETERS: &[&str] = &[
-    "sh", "bash", "dash", "ash", "ksh", "zsh", "env", "sudo", "python", "python2", "python3", "perl", "ruby", "php",
-    "node", "pwsh", "powershell", "powershell.exe", "cmd", "cmd.exe", "cscript", "cscript.exe", "wscript.exe",
+    "sh",
+    "bash",
+    "dash",
+    "ash",
+    "ksh",
+    "zsh",
+    "env",
+    "sudo",
+    "python",
+    "python2",
+    "python3",
+    "perl",
+    "ruby",
+    "php",
+    "node",
+    "pwsh",
+    "powershell",
+    "powershell.exe",
+    "cmd",
+    "cmd.exe",
+    "cscript",
+    "cscript.exe",
+    "wscript.exe",
 ];
 
 /// What is wrong with the text of an `<executable>`.
-pub(super) fn name_fault(facts: &Facts<'_>, name: &[u8], executable: Option<&Executable>) -> Option<CheckId> {
+pub(super) fn name_fault(
+    facts: &Facts<'_>,
+    name: &[u8],
+    executable: Option<&Executable>,
+) -> Option<CheckId> {
     let on_disk = executable.is_some_and(|executable| executable.target.get().is_some());
     if ar_conf::leaves_its_folder(name) {
         return Some(checks::EXECUTABLE_TRAVERSAL);
     }
-    let words: Vec<&[u8]> = name
-        .split(|byte| byte.is_ascii_whitespace())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&[u8]> =
+        name.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).collect();
     let interpreter = words.first().is_some_and(|first| {
         let base = first.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let base = String::from_utf8_lossy(base).to_lowercase();
@@ -93,18 +118,23 @@ pub(super) fn name_fault(facts: &Facts<'_>, name: &[u8], executable: Option<&Exe
     if name.len() > ar_conf::MAX_EXECUTABLE {
         return Some(checks::NAME_TOO_LONG);
     }
-    if name.first().is_some_and(u8::is_ascii_whitespace) || name.last().is_some_and(u8::is_ascii_whitespace) {
+    if name.first().is_some_and(u8::is_ascii_whitespace)
+        || name.last().is_some_and(u8::is_ascii_whitespace)
+    {
         return Some(checks::EXECUTABLE_OUTER_BLANKS);
     }
     if words.len() > 1 {
         let first_is_file = words.first().is_some_and(|first| {
-            let path = facts.under_home("active-response/bin").join(String::from_utf8_lossy(first).as_ref());
+            let path = facts
+                .under_home("active-response/bin")
+                .join(String::from_utf8_lossy(first).as_ref());
             facts.resolve(&path).get().is_some()
         });
         let looks = words[1].starts_with(b"-")
             || words[1].contains(&b'/')
             || words[0].rsplit(|&byte| byte == b'.').next().is_some_and(|suffix| {
-                suffix.len() < words[0].len() && [&b"sh"[..], b"py", b"pl", b"exe", b"cmd", b"bat"].contains(&suffix)
+                suffix.len() < words[0].len()
+                    && [&b"sh"[..], b"py", b"pl", b"exe", b"cmd", b"bat"].contains(&suffix)
             });
         if first_is_file || looks || stock::program_named(words[0]).is_some() {
             return Some(checks::EXECUTABLE_WITH_ARGUMENTS);
@@ -138,8 +168,13 @@ fn names(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             continue;
         }
         let is_there = executable.is_some_and(|executable| !executable.target.is_absent());
-        let stock = stock::program_named(name).is_some_and(|program| program.system == System::OtherUnix);
-        if response.runs == Runs::Here && !facts.is_bare() && is_other_system(facts, name) && (stock || !is_there) {
+        let stock =
+            stock::program_named(name).is_some_and(|program| program.system == System::OtherUnix);
+        if response.runs == Runs::Here
+            && !facts.is_bare()
+            && is_other_system(facts, name)
+            && (stock || !is_there)
+        {
             other_system(facts, sink, index, response, name, is_there);
             continue;
         }
@@ -159,7 +194,20 @@ fn is_other_system(facts: &Facts<'_>, name: &[u8]) -> bool {
 }
 
 /// Where the text of an executable stands: in its command, else in `ar.conf`.
-pub(super) fn executable_evidence(facts: &Facts<'_>, response: &Response, label: &str) -> (Option<Evidence>, usize) {
+pub(super) fn executable_evidence(
+    facts: &Facts<'_>,
+    response: &Response,
+    part: std::ops::Range<usize>,
+    label: &str,
+) -> (Option<Evidence>, usize) {
+    // Where the bytes of the file are those of the value, the part can be marked.
+    let narrow = |span: Span, text: &[u8]| {
+        if span.end - span.start == text.len() && part.end <= text.len() {
+            Span { start: span.start + part.start, end: span.start + part.end }
+        } else {
+            span
+        }
+    };
     let config = facts.config();
     if let (Some(read), Some(block)) = (&config.read, response.block) {
         let value = read
@@ -169,7 +217,11 @@ pub(super) fn executable_evidence(facts: &Facts<'_>, response: &Response, label:
             .and_then(|command| read.commands.get(command))
             .and_then(|command| command.executable.as_ref());
         if let Some(value) = value {
-            let span = if value.span.start == value.span.end { value.element } else { value.span };
+            let span = if value.span.start == value.span.end {
+                value.element
+            } else {
+                narrow(value.span, &value.text)
+            };
             return (Some(config.file.excerpt(span, label)), value.span.start);
         }
     }
@@ -177,7 +229,10 @@ pub(super) fn executable_evidence(facts: &Facts<'_>, response: &Response, label:
     if let (Some(read), Some(place)) = (&ar_conf.read, &response.place)
         && let Some(line) = read.lines.iter().find(|line| line.span == place.span)
     {
-        return (Some(ar_conf.file.excerpt(line.executable_span, label)), line.span.start);
+        return (
+            Some(ar_conf.file.excerpt(narrow(line.executable_span, &line.executable), label)),
+            line.span.start,
+        );
     }
     (None, usize::MAX)
 }
@@ -252,7 +307,7 @@ fn name_finding(
         checks::EXECUTABLE_WITH_ARGUMENTS => (
             format!("{who} does not run: its executable \"{text}\" holds arguments."),
             format!("There is no shell between: execd takes the whole text for one file name, {path}. {silent}"),
-            "taken for one file name",
+            "taken for a part of the file name",
             format!("write <executable>{first}</executable> and put the arguments into <extra_args> of the command"),
             Confidence::Likely,
         ),
@@ -272,11 +327,26 @@ fn name_finding(
             )
         }
     };
-    let (evidence, position) = executable_evidence(facts, response, label);
-    let place = if facts.role() == Role::Manager { facts.config().file.shown.clone() } else { "the manager's etc/ossec.conf".to_owned() };
-    let command = response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned());
-    let mut finding = Finding::new(fault, Subject::Command(command), title).confidence(confidence).cause(cause);
-    if matches!(fault, checks::EXECUTABLE_ABSOLUTE | checks::EXECUTABLE_TRAVERSAL) && response.is_here() {
+    let label = if fault == checks::EXECUTABLE_OUTER_BLANKS && text.starts_with(['\r', '\n']) {
+        "the line break belongs to the name"
+    } else {
+        label
+    };
+    let (evidence, position) = executable_evidence(facts, response, culprit(name, fault), label);
+    let place = if facts.role() == Role::Manager {
+        facts.config().file.shown.clone()
+    } else {
+        "the manager's etc/ossec.conf".to_owned()
+    };
+    let command = response
+        .command
+        .as_ref()
+        .map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned());
+    let mut finding =
+        Finding::new(fault, Subject::Command(command), title).confidence(confidence).cause(cause);
+    if matches!(fault, checks::EXECUTABLE_ABSOLUTE | checks::EXECUTABLE_TRAVERSAL)
+        && response.is_here()
+    {
         finding.remedy.extend(copy_here(facts, &text, &base));
     }
     let mut finding = finding
@@ -292,6 +362,34 @@ fn name_finding(
     }
     finding.evidence.extend(evidence);
     sink.find(finding);
+}
+
+/// The bytes of an executable that are wrong.
+fn culprit(name: &[u8], fault: CheckId) -> std::ops::Range<usize> {
+    let blank = |byte: &u8| byte.is_ascii_whitespace();
+    let front = name.iter().take_while(|byte| blank(byte)).count();
+    let back = name.iter().rev().take_while(|byte| blank(byte)).count();
+    match fault {
+        checks::EXECUTABLE_OUTER_BLANKS if front > 0 => 0..front,
+        checks::EXECUTABLE_OUTER_BLANKS => name.len() - back..name.len(),
+        checks::EXECUTABLE_WITH_ARGUMENTS => {
+            let first = name.iter().skip(front).take_while(|byte| !blank(byte)).count();
+            let blanks = name.iter().skip(front + first).take_while(|byte| blank(byte)).count();
+            front + first + blanks..name.len() - back
+        }
+        checks::EXECUTABLE_TRAVERSAL => {
+            let mut at = 0;
+            for part in name.split(|&byte| byte == b'/') {
+                if part == b".." {
+                    return at..at + 2;
+                }
+                at += part.len() + 1;
+            }
+            0..name.len()
+        }
+        checks::NAME_TOO_LONG => ar_conf::MAX_EXECUTABLE.min(name.len())..name.len(),
+        _ => 0..name.len(),
+    }
 }
 
 fn outer_blank(text: &str) -> &'static str {
@@ -336,7 +434,8 @@ fn other_system(
 ) {
     let who = response.shown();
     let text = String::from_utf8_lossy(name).into_owned();
-    let (evidence, position) = executable_evidence(facts, response, "for another system");
+    let (evidence, position) =
+        executable_evidence(facts, response, 0..name.len(), "for another system");
     let mut finding = Finding::new(
         checks::EXECUTABLE_OTHER_SYSTEM,
         Subject::Command(response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned())),
@@ -410,8 +509,9 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
     let Some(read) = &config.read else { return };
-    let active: Vec<usize> =
-        (0..read.responses.len()).filter(|&block| read.responses[block].outcome == Outcome::Active).collect();
+    let active: Vec<usize> = (0..read.responses.len())
+        .filter(|&block| read.responses[block].outcome == Outcome::Active)
+        .collect();
     let room = ar_conf::MAX_COMMANDS - 2;
     if active.len() <= room {
         return;
@@ -452,7 +552,11 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 }
 
 fn not_run(count: usize) -> String {
-    if count == 1 { "1 response does not run".to_owned() } else { format!("{count} responses do not run") }
+    if count == 1 {
+        "1 response does not run".to_owned()
+    } else {
+        format!("{count} responses do not run")
+    }
 }
 
 /// Two commands that get one name: `fw1` with timeout 0 and `fw` with 10.
@@ -463,13 +567,19 @@ fn clashes_in_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             continue;
         }
         let first = responses[..index].iter().find(|earlier| {
-            earlier.runs != Runs::Nowhere && earlier.name == response.name && earlier.command != response.command
+            earlier.runs != Runs::Nowhere
+                && earlier.name == response.name
+                && earlier.command != response.command
         });
         let (Some(first), Some(place)) = (first, &response.place) else { continue };
         let own = |response: &Response| {
             format!(
                 "{} (timeout {})",
-                response.command.as_ref().map_or_else(String::new, |command| String::from_utf8_lossy(command).into_owned()),
+                response
+                    .command
+                    .as_ref()
+                    .map_or_else(String::new, |command| String::from_utf8_lossy(command)
+                        .into_owned()),
                 response.timeout.unwrap_or(0)
             )
         };
@@ -495,11 +605,14 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let Some(read) = &ar.read else { return };
     let path = ar.file.path.display().to_string();
     let shown = &ar.file.shown;
-    let text_of = |span: Span| ar.file.bytes.get().and_then(|bytes| bytes.get(span.start..span.end)).unwrap_or_default();
+    let text_of = |span: Span| {
+        ar.file.bytes.get().and_then(|bytes| bytes.get(span.start..span.end)).unwrap_or_default()
+    };
     let mut problems = read.problems.as_slice();
     while let Some(((line, span, problem), rest)) = problems.split_first() {
         let text = text_of(*span).trim_ascii();
-        let taken = if *problem == LineProblem::Malformed1313 { torn(problems, text_of) } else { 1 };
+        let taken =
+            if *problem == LineProblem::Malformed1313 { torn(problems, text_of) } else { 1 };
         let lines = problems.get(..taken).unwrap_or_default();
         problems = problems.get(taken..).unwrap_or(rest);
         let name = text.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
@@ -507,16 +620,29 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let (severity, title) = match problem {
             LineProblem::Malformed1313 if text.is_empty() || text.starts_with(b"#") => {
                 let what = if text.is_empty() { "is empty" } else { "is a comment" };
-                (Severity::Advice, format!("Line {line} of {shown} {what}: execd logs an error for it and goes on."))
+                (
+                    Severity::Advice,
+                    format!(
+                        "Line {line} of {shown} {what}: execd logs an error for it and goes on."
+                    ),
+                )
             }
             LineProblem::Malformed1313 if taken > 1 => {
                 let last = lines.last().map_or(*line, |(line, ..)| *line);
                 let what = "are one response, torn by a line break in its <executable> or <name>; execd skips them";
-                (Severity::Error, format!("{name} does not run: lines {line} to {last} of {shown} {what}."))
+                (
+                    Severity::Error,
+                    format!("{name} does not run: lines {line} to {last} of {shown} {what}."),
+                )
             }
             LineProblem::Malformed1313 => {
                 let what = malformed_how(text);
-                (Severity::Error, format!("{name} does not run: line {line} of {shown} {what}, and execd skips it."))
+                (
+                    Severity::Error,
+                    format!(
+                        "{name} does not run: line {line} of {shown} {what}, and execd skips it."
+                    ),
+                )
             }
             LineProblem::Split => {
                 let what = "is longer than one read, so its rest is taken for another line";
@@ -542,7 +668,9 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .shares(&path)
             .at(span.start);
         for (_, span, _) in lines {
-            finding = finding.evidence(ar.file.excerpt(*span, "skipped")).stops(responses_on(facts, *span));
+            finding = finding
+                .evidence(ar.file.excerpt(*span, "skipped"))
+                .stops(responses_on(facts, *span));
         }
         sink.find(finding);
     }
@@ -557,13 +685,15 @@ fn torn<'a>(problems: &[(u64, Span, LineProblem)], text_of: impl Fn(Span) -> &'a
         return 1;
     }
     for (index, (line, span, problem)) in problems.iter().enumerate().skip(1).take(8) {
-        let adjacent = usize::try_from(line.saturating_sub(*first)).is_ok_and(|distance| distance == index);
+        let adjacent =
+            usize::try_from(line.saturating_sub(*first)).is_ok_and(|distance| distance == index);
         if !adjacent || *problem != LineProblem::Malformed1313 {
             return 1;
         }
         let text = text_of(*span);
         let number = text.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        let ends = separators(text) == 1 && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+        let ends =
+            separators(text) == 1 && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
         if ends {
             return index + 1;
         }
@@ -605,7 +735,9 @@ fn responses_on(facts: &Facts<'_>, span: Span) -> Vec<ResponseIndex> {
         .responses()
         .iter()
         .enumerate()
-        .filter(|(_, response)| response.place.as_ref().is_some_and(|place| place.file == *shown && place.span == span))
+        .filter(|(_, response)| {
+            response.place.as_ref().is_some_and(|place| place.file == *shown && place.span == span)
+        })
         .map(|(index, _)| index)
         .collect()
 }
@@ -622,7 +754,10 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     let path = ar.file.path.display().to_string();
     let Some(read) = &config.read else {
         if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(&[checks::AR_CONF_STALE, checks::AR_CONF_TRUNCATED, checks::AR_CONF_NAME_MISSING], &gap);
+            sink.unknown_for_all(
+                &[checks::AR_CONF_STALE, checks::AR_CONF_TRUNCATED, checks::AR_CONF_NAME_MISSING],
+                &gap,
+            );
         }
         return;
     };
@@ -650,7 +785,8 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     }
     if on_disk.is_empty() {
         let lines = actual.len();
-        let what = if lines == 0 { "has no usable line" } else { "holds only analysisd's own lines" };
+        let what =
+            if lines == 0 { "has no usable line" } else { "holds only analysisd's own lines" };
         sink.find(
             Finding::new(
                 checks::AR_CONF_TRUNCATED,
@@ -674,18 +810,32 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     let missing: Vec<_> = wanted.iter().filter(|line| !on_disk.contains(line)).collect();
     let extra: Vec<_> = on_disk.iter().filter(|line| !wanted.contains(line)).collect();
     let show = |line: &(Vec<u8>, Vec<u8>, i32)| {
-        format!("{} - {} - {}", String::from_utf8_lossy(&line.0), String::from_utf8_lossy(&line.1), line.2)
+        format!(
+            "{} - {} - {}",
+            String::from_utf8_lossy(&line.0),
+            String::from_utf8_lossy(&line.1),
+            line.2
+        )
     };
     let concerned = |lines: &[&(Vec<u8>, Vec<u8>, i32)]| -> Vec<ResponseIndex> {
         meant
             .iter()
             .copied()
-            .filter(|&index| facts.response(index).is_some_and(|response| lines.iter().any(|line| line.0 == response.name)))
+            .filter(|&index| {
+                facts
+                    .response(index)
+                    .is_some_and(|response| lines.iter().any(|line| line.0 == response.name))
+            })
             .collect()
     };
-    let only_missing = extra.is_empty() && missing.iter().all(|line| !on_disk.iter().any(|other| other.0 == line.0));
+    let only_missing = extra.is_empty()
+        && missing.iter().all(|line| !on_disk.iter().any(|other| other.0 == line.0));
     if only_missing {
-        let names = missing.iter().map(|line| String::from_utf8_lossy(&line.0).into_owned()).collect::<Vec<_>>().join(", ");
+        let names = missing
+            .iter()
+            .map(|line| String::from_utf8_lossy(&line.0).into_owned())
+            .collect::<Vec<_>>()
+            .join(", ");
         let mut finding = Finding::new(
             checks::AR_CONF_NAME_MISSING,
             Subject::File(path.clone()),
@@ -706,14 +856,23 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
         return;
     }
     let stopped = concerned(&missing);
-    let names: Vec<String> = stopped.iter().filter_map(|&index| facts.response(index)).map(Response::shown).collect();
+    let names: Vec<String> =
+        stopped.iter().filter_map(|&index| facts.response(index)).map(Response::shown).collect();
     let title = match names.as_slice() {
         [] => {
-            let lines: Vec<String> = extra.iter().map(|line| String::from_utf8_lossy(&line.0).into_owned()).collect();
+            let lines: Vec<String> =
+                extra.iter().map(|line| String::from_utf8_lossy(&line.0).into_owned()).collect();
             let shown = &config.file.shown;
-            format!("execd knows responses that {shown} does not have: {} has lines for {}.", ar.file.shown, lines.join(", "))
+            format!(
+                "execd knows responses that {shown} does not have: {} has lines for {}.",
+                ar.file.shown,
+                lines.join(", ")
+            )
         }
-        [one] => format!("{one} does not run as configured: {} is older than {}, or changed by hand.", ar.file.shown, config.file.shown),
+        [one] => format!(
+            "{one} does not run as configured: {} is older than {}, or changed by hand.",
+            ar.file.shown, config.file.shown
+        ),
         [first, others @ ..] => format!(
             "{first} and {} more do not run as configured: {} is older than {}, or changed by hand.",
             others.len(),
@@ -729,10 +888,15 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     }
     for line in extra.iter().take(5) {
         let evidence = ar.read.as_ref().and_then(|read| {
-            read.lines.iter().find(|have| (have.name.as_slice(), have.executable.as_slice(), have.timeout) == (line.0.as_slice(), line.1.as_slice(), line.2))
+            read.lines.iter().find(|have| {
+                (have.name.as_slice(), have.executable.as_slice(), have.timeout)
+                    == (line.0.as_slice(), line.1.as_slice(), line.2)
+            })
         });
         finding = match evidence {
-            Some(have) => finding.evidence(ar.file.excerpt(have.span, "not from this configuration")),
+            Some(have) => {
+                finding.evidence(ar.file.excerpt(have.span, "not from this configuration"))
+            }
             None => finding.observed(&ar.file.shown, format!("has \"{}\"", show(line))),
         };
     }
@@ -768,13 +932,22 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     let responses = facts.responses();
     for (index, response) in responses.iter().enumerate() {
-        let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name) else { continue };
-        let is_there = |response: &Response| facts.executable(response).is_some_and(|executable| executable.target.get().is_some());
+        let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name)
+        else {
+            continue;
+        };
+        let is_there = |response: &Response| {
+            facts.executable(response).is_some_and(|executable| executable.target.get().is_some())
+        };
         if !first.is_here() || !response.is_here() || !is_there(first) || !is_there(response) {
             // A line whose file is not there gives way to another one of its name.
             continue;
         }
-        let (Some(place), Some(own), Some(other)) = (&response.place, &response.executable, &first.executable) else { continue };
+        let (Some(place), Some(own), Some(other)) =
+            (&response.place, &response.executable, &first.executable)
+        else {
+            continue;
+        };
         sink.find(
             Finding::new(
                 checks::AR_NAME_CLASH,
@@ -807,7 +980,10 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .all_responses()
             .into_iter()
             .filter(|&index| {
-                let line = facts.response(index).and_then(|response| response.place.as_ref()).map_or(0, |place| place.line);
+                let line = facts
+                    .response(index)
+                    .and_then(|response| response.place.as_ref())
+                    .map_or(0, |place| place.line);
                 !checked || beyond.is_some_and(|beyond| line >= beyond.line)
             })
             .collect();
@@ -826,7 +1002,8 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             "This version writes past the end of its table and may crash. Nothing is logged."
         });
         if let Some(beyond) = beyond {
-            finding = finding.evidence(ar.file.excerpt(beyond.span, "the first one beyond the table"));
+            finding =
+                finding.evidence(ar.file.excerpt(beyond.span, "the first one beyond the table"));
         }
         sink.find(
             finding
@@ -850,7 +1027,8 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     if facts.role() == Role::Manager {
-        let secure = read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
+        let secure =
+            read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
         let there: Vec<ResponseIndex> = facts
             .responses()
             .iter()
@@ -860,7 +1038,9 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .collect();
         let local = facts.install.kind.get() == Some(&Kind::Local);
         if !secure && !there.is_empty() && !local {
-            let only_agents = there.iter().any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::There));
+            let only_agents = there.iter().any(|&index| {
+                facts.response(index).is_some_and(|response| response.runs == Runs::There)
+            });
             let mut finding = Finding::new(
                 checks::NO_SECURE_REMOTE,
                 Subject::File(config.file.shown.clone()),
@@ -869,7 +1049,9 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .severity(if only_agents { Severity::Error } else { Severity::Warning })
             .cause("remoted makes the queue for responses (queue/alerts/ar) only for a secure connection. Without it analysisd cannot hand a response over, and agents cannot connect either.");
             finding = match read.remotes.first() {
-                Some(remote) => finding.evidence(config.file.excerpt(remote.span, "not a secure connection")),
+                Some(remote) => {
+                    finding.evidence(config.file.excerpt(remote.span, "not a secure connection"))
+                }
                 None => finding.observed(&config.file.shown, "no <remote> block"),
             };
             sink.find(

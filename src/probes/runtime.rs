@@ -14,6 +14,10 @@ pub(super) const PROBE: Probe = Probe {
     run,
 };
 
+/// Seconds by which the start of a process, counted from the boot, may be wrong
+/// against the time of a file.
+const SLACK: i64 = 2;
+
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.is_bare() {
         return;
@@ -48,7 +52,9 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
         .map(|(index, _)| index)
         .collect();
     let needed = facts.role() == Role::Agent
-        || here.iter().any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::Here));
+        || here.iter().any(|&index| {
+            facts.response(index).is_some_and(|response| response.runs == Runs::Here)
+        });
     if !needed && here.is_empty() {
         return;
     }
@@ -93,7 +99,10 @@ fn script_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon)
             continue;
         };
         let Some(directory) = directory.get() else { continue };
-        if entry.ctime <= process.start || directory.meta.mtime <= process.start || executable.target.get().is_none() {
+        if entry.ctime <= process.start.saturating_add(SLACK)
+            || directory.meta.mtime <= process.start.saturating_add(SLACK)
+            || executable.target.get().is_none()
+        {
             continue;
         }
         let path = executable.shown();
@@ -125,11 +134,13 @@ fn config_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let Some(process) = daemon.process() else { return };
     let changed = facts.resolve(&config.file.path);
     let Some(changed) = changed.get() else { return };
-    if changed.meta.mtime <= process.start {
+    if changed.meta.mtime <= process.start.saturating_add(SLACK) {
         return;
     }
     // On an agent only two settings of execd stand in this file.
-    let matters = facts.role() == Role::Manager || read.execd.disabled.is_some() || read.execd.repeated_offenders.is_some();
+    let matters = facts.role() == Role::Manager
+        || read.execd.disabled.is_some()
+        || read.execd.repeated_offenders.is_some();
     if !matters {
         return;
     }
@@ -179,5 +190,6 @@ fn stale_pid(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, daemon: &Daemon) {
 
 /// Seconds since 1970 as UTC.
 fn instant(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds} s"), |instant| instant.to_string())
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| format!("{seconds} s"), |instant| instant.to_string())
 }

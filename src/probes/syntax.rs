@@ -315,11 +315,11 @@ fn ruleset(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     for file in ruleset.get().into_iter().flatten() {
-        if let Some(gap) = file.verdict.unknown() {
+        if let Some(gap) = file.refused.unknown() {
             sink.unknown_for_all(RULESET.checks, &gap);
             continue;
         }
-        let Some(Err((error, evidence))) = file.verdict.get() else { continue };
+        let Some((error, evidence)) = file.refused.get().and_then(|refused| refused.as_deref()) else { continue };
         let line = match evidence {
             Evidence::Excerpt { line, .. } => *line,
             Evidence::Observation { .. } => error.line,

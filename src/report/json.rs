@@ -550,7 +550,7 @@ impl View<'_, '_> {
             stage: stage.stage.into(),
             state: stage.state.into(),
             basis: stage.basis.map(Into::into),
-            reason: stage.reason.as_ref().map(|reason| self.text(reason)),
+            reason: stage.reason.as_ref().map(|reason| self.text(reason.to_string())),
         }
     }
 

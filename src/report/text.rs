@@ -7,7 +7,9 @@ use std::ops::Range;
 use super::escape;
 use super::page::{Page, Text, Tone};
 use super::{Report, TOOL, VERSION};
-use crate::engine::{Basis, Entry, ResponseResult, StageResult, State, Verdict};
+use crate::engine::{
+    Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict,
+};
 use crate::findings::{Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::Redactor;
@@ -29,12 +31,6 @@ const HEADLINE_CAUSE: usize = 2;
 
 /// Column of the text beside `why`, `fix`, `verify`.
 const BESIDE: usize = 8;
-
-/// Where the engine says that a stage of a manager's response is to be seen.
-const SENDER: &str = "not this side: on the agent that sent the event";
-
-/// The same for responses that run on other agents.
-const AGENTS: &str = "not this side: on its agents";
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -324,12 +320,12 @@ impl Writer<'_, '_> {
     fn reasons(&self, page: &mut Page, rows: &[&ResponseResult]) {
         page.blank();
         for result in rows {
-            let mut by_reason: Vec<(&str, State, Vec<Stage>)> = Vec::new();
+            let mut by_reason: Vec<(&Reason, State, Vec<Stage>)> = Vec::new();
             for stage in &result.stages {
                 let Some(reason) = &stage.reason else { continue };
                 match by_reason
                     .iter_mut()
-                    .find(|(known, state, _)| known == reason && *state == stage.state)
+                    .find(|(known, state, _)| *known == reason && *state == stage.state)
                 {
                     Some((_, _, stages)) => stages.push(stage.stage),
                     None => by_reason.push((reason, stage.state, vec![stage.stage])),
@@ -344,7 +340,7 @@ impl Writer<'_, '_> {
                     .own(" ")
                     .own(state.name())
                     .own(": ")
-                    .and(self.host(reason));
+                    .and(self.host(reason.to_string()));
                 page.paragraph(2, &text.all(Tone::Dim));
             }
         }
@@ -623,23 +619,23 @@ impl Writer<'_, '_> {
 
     /// Stages that are on the other side or that no file tells of.
     fn stages_not_seen(&self) -> Text {
-        let gaps: Vec<String> =
-            self.report.diagnosis.unknown.iter().map(|unknown| unknown.gap.to_string()).collect();
         let rows = self.shown_rows();
         let all = &self.report.diagnosis.responses;
         let results: Vec<&ResponseResult> =
             if rows.is_empty() { all.iter().collect() } else { rows };
-        let mut by_reason: Vec<(&str, Vec<Stage>)> = Vec::new();
+        let mut by_reason: Vec<(&Reason, Vec<Stage>)> = Vec::new();
         for stage in results.iter().flat_map(|result| &result.stages) {
-            let Some(reason) = stage.reason.as_deref().filter(|_| stage.state == State::Unknown)
+            let Some(reason) = stage.reason.as_ref().filter(|_| stage.state == State::Unknown)
             else {
                 continue;
             };
-            if gaps.iter().any(|gap| gap == reason) {
-                continue;
-            }
-            // To a manager the agent that sent the event is one of its agents.
-            let reason = if reason == SENDER { AGENTS } else { reason };
+            let reason = match reason {
+                // Unknown facts have lines of their own.
+                Reason::Gap(_) => continue,
+                // To a manager the agent that sent the event is one of its agents.
+                Reason::NotThisSide(Elsewhere::Sender) => &Reason::NotThisSide(Elsewhere::Agents),
+                other => other,
+            };
             match by_reason.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, stages)) if stages.contains(&stage.stage) => {}
                 Some((_, stages)) => stages.push(stage.stage),
@@ -648,20 +644,20 @@ impl Writer<'_, '_> {
         }
         let texts = by_reason.into_iter().map(|(reason, mut stages)| {
             stages.sort_unstable();
-            let plural = stages.len() > 1;
+            let is = if stages.len() > 1 { " are " } else { " is " };
             let stages = Text::new()
                 .list(stages.into_iter().map(|stage| Text::new().own(stage.name())), ", ");
-            let place = reason.strip_prefix("not this side: ");
-            let is = if plural { " are " } else { " is " };
-            if place.is_some() || reason.starts_with("not examined: ") {
-                let text = stages.own(is).and(self.host(place.unwrap_or(reason)));
-                if place == Some("on the manager") {
-                    text.own(" (run `ar-doctor check` there)")
-                } else {
-                    text
+            match reason {
+                Reason::NotThisSide(elsewhere) => {
+                    let text = stages.own(is).own(elsewhere.words());
+                    if *elsewhere == Elsewhere::Manager {
+                        text.own(" (run `ar-doctor check` there)")
+                    } else {
+                        text
+                    }
                 }
-            } else {
-                stages.own(": ").and(self.host(reason))
+                Reason::NotExamined => stages.own(is).and(self.host(reason.to_string())),
+                other => stages.own(": ").and(self.host(other.to_string())),
             }
         });
         Text::new().list(texts, "; ")
@@ -937,7 +933,7 @@ mod tests {
         };
         let mut stages: Vec<StageResult> = Stage::ALL.into_iter().map(stage).collect();
         stages[9].state = State::Unknown;
-        stages[9].reason = Some("not this side: on its agents".into());
+        stages[9].reason = Some(Reason::NotThisSide(Elsewhere::Agents));
         Diagnosis {
             responses: vec![ResponseResult { index: 0, stages, verdict: Verdict::NoFault }],
             entries: Vec::new(),

@@ -7,7 +7,9 @@ use ar_doctor::host::capture::{CaptureHost, EditError};
 use ar_doctor::host::elf::Elf;
 use ar_doctor::host::{Fact, FileType, Host as _, Mount, Process};
 
-use super::{AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config};
+use super::{
+    AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config,
+};
 
 const BIN: &str = "/var/ossec/active-response/bin";
 const SCRIPT: &str = "/var/ossec/active-response/bin/edge-block.sh";
@@ -17,6 +19,7 @@ const LOG: &str = "/var/ossec/logs/active-responses.log";
 const LINE: &str = "edge-block900 - edge-block.sh - 900\n";
 
 const RHEL: &str = "agent-4.9-rhel";
+const AGENT_50: &str = "agent-5.0-debian";
 const AGENT_42: &str = "agent-4.2-debian";
 
 /// Number of execd in the base hosts.
@@ -68,7 +71,9 @@ fn more_lines(host: &mut CaptureHost, lines: &str) -> Done {
 
 /// `count` lines with names of their own, all for one script.
 fn many_lines(host: &mut CaptureHost, count: usize) -> Done {
-    let lines: String = (0..count).map(|at| format!("edge-block{} - edge-block.sh - {}\n", 1000 + at, 1000 + at)).collect();
+    let lines: String = (0..count)
+        .map(|at| format!("edge-block{} - edge-block.sh - {}\n", 1000 + at, 1000 + at))
+        .collect();
     more_lines(host, &lines)
 }
 
@@ -96,17 +101,28 @@ fn as_4_14_9(host: &mut CaptureHost) -> Done {
 /// The agent as 4.1 has it: other names of programs, other scripts.
 fn as_4_1(host: &mut CaptureHost) -> Done {
     host.rename("/var/ossec/bin/wazuh-control", "/var/ossec/bin/ossec-control")?;
-    host.write("/etc/ossec-init.conf", "DIRECTORY=\"/var/ossec\"\nVERSION=\"v4.1.5\"\nTYPE=\"agent\"\n")?;
+    host.write(
+        "/etc/ossec-init.conf",
+        "DIRECTORY=\"/var/ossec\"\nVERSION=\"v4.1.5\"\nTYPE=\"agent\"\n",
+    )?;
     replace(host, "/var/ossec/bin/ossec-control", "v4.2.5", "v4.1.5")?;
-    let ours: String = text(host, AR_CONF).lines().filter(|line| !line.starts_with("restart-wazuh")).map(|line| format!("{line}\n")).collect();
+    let ours: String = text(host, AR_CONF)
+        .lines()
+        .filter(|line| !line.starts_with("restart-wazuh"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     host.write(AR_CONF, ours)?;
     for name in ["execd", "agentd", "logcollector"] {
-        host.rename(format!("/var/ossec/bin/wazuh-{name}"), format!("/var/ossec/bin/ossec-{name}"))?;
+        host.rename(
+            format!("/var/ossec/bin/wazuh-{name}"),
+            format!("/var/ossec/bin/ossec-{name}"),
+        )?;
     }
     let processes: Vec<Process> = host.processes().get().cloned().unwrap_or_default();
     for mut process in processes {
         if let Some(exe) = &process.exe {
-            process.exe = Some(PathBuf::from(exe.display().to_string().replace("wazuh-", "ossec-")));
+            process.exe =
+                Some(PathBuf::from(exe.display().to_string().replace("wazuh-", "ossec-")));
             process.comm = process.comm.replace("wazuh-", "ossec-");
             host.add_process(process);
         }
@@ -116,8 +132,12 @@ fn as_4_1(host: &mut CaptureHost) -> Done {
 
 /// Changes a process.
 fn process(host: &mut CaptureHost, pid: u32, change: impl FnOnce(&mut Process)) -> Done {
-    let found = host.processes().get().and_then(|all| all.iter().find(|process| process.pid == pid).cloned());
-    let mut process = found.ok_or_else(|| EditError::Missing(PathBuf::from(format!("/proc/{pid}"))))?;
+    let found = host
+        .processes()
+        .get()
+        .and_then(|all| all.iter().find(|process| process.pid == pid).cloned());
+    let mut process =
+        found.ok_or_else(|| EditError::Missing(PathBuf::from(format!("/proc/{pid}"))))?;
     change(&mut process);
     host.add_process(process);
     Ok(())
@@ -134,7 +154,13 @@ fn mount(host: &mut CaptureHost, target: &str, options: &str) -> Done {
 }
 
 /// A program without a loader and libraries.
-fn program(host: &mut CaptureHost, path: &str, machine: &str, class: u8, loader: Option<&str>) -> Done {
+fn program(
+    host: &mut CaptureHost,
+    path: &str,
+    machine: &str,
+    class: u8,
+    loader: Option<&str>,
+) -> Done {
     let elf = Elf {
         class,
         machine: machine.to_owned(),
@@ -182,7 +208,7 @@ pub const CASES: &[Case] = &[
     }),
     fault(checks::EXECUTABLE_ABSOLUTE, "an absolute path", AGENT, |host| executable(host, SCRIPT)),
     fault(checks::EXECUTABLE_ABSOLUTE, "an absolute path to somewhere else", AGENT, |host| {
-        script(host, "/usr/local/bin/edge-block.sh", TEXT)?;
+        host.rename(SCRIPT, "/usr/local/bin/edge-block.sh")?;
         executable(host, "/usr/local/bin/edge-block.sh")
     }),
     fault(checks::EXECUTABLE_ABSOLUTE, "an absolute path in the manager's command", MANAGER, |host| {
@@ -536,6 +562,19 @@ pub const CASES: &[Case] = &[
         host.set_mode(NOTIFY, 0o666)?;
         Ok(())
     }),
+    fault(
+        checks::SCRIPT_NOT_EXECUTABLE,
+        "mode 0640 of a program that a manager runs for its own events",
+        MANAGER,
+        |host| {
+            host.set_mode(DROP, 0o640)?;
+            Ok(())
+        },
+    ),
+    fault(checks::SCRIPT_NOT_EXECUTABLE, "mode 0640 on an agent of 5.x", AGENT_50, |host| {
+        host.set_mode("/var/ossec/active-response/bin/block-ip", 0o640)?;
+        Ok(())
+    }),
     near(checks::SCRIPT_NOT_EXECUTABLE, "an execute bit for the owner alone", AGENT, |host| {
         host.set_mode(SCRIPT, 0o100)?;
         Ok(())
@@ -685,6 +724,9 @@ pub const CASES: &[Case] = &[
         Ok(())
     }),
     fault(checks::SHEBANG_MISSING, "#! with nothing behind it", AGENT, |host| first_line(host, "#!\n")),
+    fault(checks::SHEBANG_MISSING, "bash without a first line where sh is bash: advice", RHEL, |host| {
+        first_line(host, "")
+    }),
     near(checks::SHEBANG_MISSING, "a blank behind #!", AGENT, |host| first_line(host, "#! /bin/bash\n")),
     fault(checks::SHEBANG_BEHIND_BOM, "a byte order mark", AGENT, |host| first_line(host, "\u{feff}#!/bin/bash\n")),
     fault(checks::SHEBANG_BEHIND_BOM, "an empty line", AGENT, |host| first_line(host, "\n#!/bin/bash\n")),
@@ -733,6 +775,9 @@ pub const CASES: &[Case] = &[
     }),
     fault(checks::ENV_TWO_WORDS, "env, an option and a name", AGENT, |host| first_line(host, "#!/usr/bin/env -i bash\n")),
     near(checks::ENV_TWO_WORDS, "env -S", AGENT, |host| first_line(host, "#!/usr/bin/env -S python3 -u\n")),
+    near(checks::ENV_TWO_WORDS, "env -S with options of its own", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env -S -i LANG=C bash -e\n")
+    }),
     near(checks::ENV_TWO_WORDS, "bash with an option", AGENT, |host| first_line(host, "#!/bin/bash -e\n")),
     fault(checks::ENV_NOT_IN_PATH, "a name that is nowhere", AGENT, |host| first_line(host, "#!/usr/bin/env nosuch\n")),
     fault(checks::ENV_NOT_IN_PATH, "a name that is nowhere, behind -S", AGENT, |host| {

@@ -106,7 +106,7 @@ fn replace(host: &mut CaptureHost, path: &str, from: &str, to: &str) -> Result<(
 
 /// Replaces a piece of ossec.conf and, on a manager, restarts it: ar.conf
 /// becomes what analysisd leaves behind with the new text, accepted or not.
-fn config(host: &mut CaptureHost, from: &str, to: &str) -> Result<(), EditError> {
+pub fn config(host: &mut CaptureHost, from: &str, to: &str) -> Result<(), EditError> {
     replace(host, CONF, from, to)?;
     restarted(host)
 }
