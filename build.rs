@@ -12,8 +12,8 @@ use std::{env, fs};
 use serde::Deserialize;
 
 const STAGES: [&str; 10] = [
-    "config", "trigger", "dispatch", "deliver", "resolve", "launch", "contract", "effect",
-    "revert", "feedback",
+    "config", "trigger", "dispatch", "deliver", "resolve", "launch", "contract", "effect", "revert",
+    "feedback",
 ];
 const SEVERITIES: [&str; 3] = ["advice", "warning", "error"];
 const SIDES: [&str; 2] = ["manager", "agent"];
@@ -111,9 +111,7 @@ fn compile(dir: &Path) -> Result<String, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(|e| vec![format!("{}: {e}", dir.display())])? {
-        let path = entry
-            .map_err(|e| vec![format!("{}: {e}", dir.display())])?
-            .path();
+        let path = entry.map_err(|e| vec![format!("{}: {e}", dir.display())])?.path();
         if path.extension().is_some_and(|e| e == "toml") {
             println!("cargo::rerun-if-changed={}", path.display());
             files.push(path);
@@ -124,11 +122,7 @@ fn compile(dir: &Path) -> Result<String, Vec<Fault>> {
     let mut checks = Vec::new();
     let mut messages = Vec::new();
     for path in files {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) => {
@@ -155,16 +149,9 @@ fn compile(dir: &Path) -> Result<String, Vec<Fault>> {
 
     let mut index = HashMap::new();
     for (at, check) in checks.iter().enumerate() {
-        for key in [
-            check.id.clone(),
-            check.slug.clone(),
-            format!("{}-{}", check.id, check.slug),
-        ] {
+        for key in [check.id.clone(), check.slug.clone(), format!("{}-{}", check.id, check.slug)] {
             if index.insert(key.clone(), at).is_some() {
-                faults.push(format!(
-                    "checks/{}-{}.toml: `{key}` is there twice",
-                    check.id, check.slug
-                ));
+                faults.push(format!("checks/{}-{}.toml: `{key}` is there twice", check.id, check.slug));
             }
         }
     }
@@ -185,21 +172,11 @@ fn compile(dir: &Path) -> Result<String, Vec<Fault>> {
 
     let explains: Vec<Vec<usize>> = checks
         .iter()
-        .map(|c| {
-            resolve(
-                &format!("{}-{}.toml", c.id, c.slug),
-                "explains",
-                &c.explains,
-                &mut faults,
-            )
-        })
+        .map(|c| resolve(&format!("{}-{}.toml", c.id, c.slug), "explains", &c.explains, &mut faults))
         .collect();
     if let Some(cycle) = cycle(&explains) {
         let names: Vec<_> = cycle.iter().map(|at| checks[*at].slug.as_str()).collect();
-        faults.push(format!(
-            "checks: `explains` goes round in a circle: {}",
-            names.join(" -> ")
-        ));
+        faults.push(format!("checks: `explains` goes round in a circle: {}", names.join(" -> ")));
     }
 
     messages.sort_by_key(|m| m.number.unwrap_or(u32::MAX));
@@ -228,10 +205,7 @@ fn one_line(text: &str) -> String {
 fn examine(name: &str, check: &Check, faults: &mut Vec<Fault>) {
     let mut fault = |reason: String| faults.push(format!("checks/{name}: {reason}"));
     if name != format!("{}-{}.toml", check.id, check.slug) {
-        fault(format!(
-            "file name, id `{}` and slug `{}` do not agree",
-            check.id, check.slug
-        ));
+        fault(format!("file name, id `{}` and slug `{}` do not agree", check.id, check.slug));
     }
     let digits = check.id.strip_prefix("AR").unwrap_or_default();
     if digits.len() != 3 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -239,14 +213,9 @@ fn examine(name: &str, check: &Check, faults: &mut Vec<Fault>) {
     }
     let slug = check.slug.as_bytes();
     if !slug.first().is_some_and(u8::is_ascii_lowercase)
-        || !slug
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        || !slug.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
     {
-        fault(format!(
-            "slug `{}` is not lower case letters, digits and dashes",
-            check.slug
-        ));
+        fault(format!("slug `{}` is not lower case letters, digits and dashes", check.slug));
     }
     if !STAGES.contains(&check.stage.as_str()) {
         fault(format!("unknown stage `{}`", check.stage));
@@ -257,10 +226,9 @@ fn examine(name: &str, check: &Check, faults: &mut Vec<Fault>) {
     if check.sides.is_empty() {
         fault("`sides` is empty".to_owned());
     }
-    for (field, words, known) in [
-        ("sides", &check.sides, &SIDES[..]),
-        ("contracts", &check.contracts, &CONTRACTS[..]),
-    ] {
+    for (field, words, known) in
+        [("sides", &check.sides, &SIDES[..]), ("contracts", &check.contracts, &CONTRACTS[..])]
+    {
         for word in words {
             if !known.contains(&word.as_str()) {
                 fault(format!("`{field}` has unknown `{word}`"));
@@ -281,11 +249,9 @@ fn examine(name: &str, check: &Check, faults: &mut Vec<Fault>) {
     if check.source.is_empty() {
         fault("`source` is empty".to_owned());
     }
-    for (field, lines) in [
-        ("source", &check.source),
-        ("references", &check.references),
-        ("keywords", &check.keywords),
-    ] {
+    for (field, lines) in
+        [("source", &check.source), ("references", &check.references), ("keywords", &check.keywords)]
+    {
         for line in lines {
             prose(field, line, &mut fault);
         }
@@ -296,11 +262,7 @@ fn examine(name: &str, check: &Check, faults: &mut Vec<Fault>) {
 
 fn examine_message(name: &str, message: &Message, faults: &mut Vec<Fault>) {
     let mut fault = |reason: String| faults.push(format!("checks/{name}: {reason}"));
-    for (field, text) in [
-        ("text", &message.text),
-        ("meaning", &message.meaning),
-        ("todo", &message.todo),
-    ] {
+    for (field, text) in [("text", &message.text), ("meaning", &message.meaning), ("todo", &message.todo)] {
         prose(field, text, &mut fault);
     }
     if !LEVELS.contains(&message.level.as_str()) {
@@ -322,15 +284,10 @@ fn prose(field: &str, text: &str, fault: &mut impl FnMut(String)) {
             fault(format!("`{field}` has a line over {WIDTH} columns: {line}"));
         }
         if line.ends_with(' ') {
-            fault(format!(
-                "`{field}` has a line with blanks at its end: {line}"
-            ));
+            fault(format!("`{field}` has a line with blanks at its end: {line}"));
         }
         if line.chars().any(char::is_control) {
-            fault(format!(
-                "`{field}` holds a control character: {}",
-                line.escape_debug()
-            ));
+            fault(format!("`{field}` holds a control character: {}", line.escape_debug()));
         }
     }
 }
@@ -398,10 +355,7 @@ fn emit(
     messages: &[Message],
     pointers: &[Vec<usize>],
 ) -> std::fmt::Result {
-    writeln!(
-        out,
-        "/// One constant per check: a check without text has no name to call it by."
-    )?;
+    writeln!(out, "/// One constant per check: a check without text has no name to call it by.")?;
     writeln!(out, "pub mod checks {{\n    use super::CheckId;\n")?;
     let mut names = BTreeMap::new();
     for (at, check) in checks.iter().enumerate() {
@@ -410,26 +364,15 @@ fn emit(
         writeln!(out, "    pub const {name}: CheckId = CheckId({at});")?;
         names.insert(at, name);
     }
-    writeln!(
-        out,
-        "}}\n\n/// Every check, by id.\npub static CATALOGUE: &[Check] = &["
-    )?;
+    writeln!(out, "}}\n\n/// Every check, by id.\npub static CATALOGUE: &[Check] = &[")?;
     for (at, check) in checks.iter().enumerate() {
         writeln!(out, "    Check {{")?;
         writeln!(out, "        id: {:?}, slug: {:?},", check.id, check.slug)?;
         writeln!(out, "        title: {:?},", check.title.trim())?;
         writeln!(out, "        stage: super::Stage::{},", camel(&check.stage))?;
-        writeln!(
-            out,
-            "        severity: super::Severity::{},",
-            camel(&check.severity)
-        )?;
+        writeln!(out, "        severity: super::Severity::{},", camel(&check.severity))?;
         writeln!(out, "        sides: &{},", variants("Side", &check.sides))?;
-        writeln!(
-            out,
-            "        since: {:?},",
-            check.since.as_deref().and_then(|v| version(v, 0))
-        )?;
+        writeln!(out, "        since: {:?},", check.since.as_deref().and_then(|v| version(v, 0)))?;
         let until = check.until.as_deref().and_then(|v| version(v, u32::MAX));
         writeln!(out, "        until: {until:?},")?;
         let contracts: Vec<String> = if check.contracts.is_empty() {
@@ -437,11 +380,7 @@ fn emit(
         } else {
             check.contracts.clone()
         };
-        writeln!(
-            out,
-            "        contracts: &{},",
-            variants("Contract", &contracts)
-        )?;
+        writeln!(out, "        contracts: &{},", variants("Contract", &contracts))?;
         writeln!(out, "        explains: &{},", ids(&explains[at]))?;
         for (field, text) in [
             ("meaning", &check.meaning),
@@ -457,54 +396,34 @@ fn emit(
         writeln!(out, "        references: &{:?},", check.references)?;
         writeln!(out, "        keywords: &{:?},", check.keywords)?;
         writeln!(out, "        numbers: &{:?},", check.numbers)?;
-        writeln!(
-            out,
-            "        log: &{},\n    }},",
-            signature_list(&check.log)
-        )?;
+        writeln!(out, "        log: &{},\n    }},", signature_list(&check.log))?;
     }
-    writeln!(
-        out,
-        "];\n\n/// Every message, numbered ones first, by number."
-    )?;
+    writeln!(out, "];\n\n/// Every message, numbered ones first, by number.")?;
     writeln!(out, "pub static MESSAGES: &[Message] = &[")?;
     for (message, pointer) in messages.iter().zip(pointers) {
         writeln!(out, "    Message {{\n        number: {:?},", message.number)?;
         writeln!(out, "        text: {:?},", message.text.trim())?;
         writeln!(out, "        level: Level::{},", camel(&message.level))?;
         writeln!(out, "        daemons: &{:?},", message.daemons)?;
-        writeln!(
-            out,
-            "        since: {:?},",
-            message.since.as_deref().and_then(|v| version(v, 0))
-        )?;
+        writeln!(out, "        since: {:?},", message.since.as_deref().and_then(|v| version(v, 0)))?;
         let until = message.until.as_deref().and_then(|v| version(v, u32::MAX));
         writeln!(out, "        until: {until:?},")?;
         writeln!(out, "        meaning: {:?},", message.meaning.trim())?;
         writeln!(out, "        todo: {:?},", message.todo.trim())?;
         writeln!(out, "        checks: &{},", ids(pointer))?;
         writeln!(out, "        keywords: &{:?},", message.keywords)?;
-        writeln!(
-            out,
-            "        log: &{},\n    }},",
-            signature_list(&message.log)
-        )?;
+        writeln!(out, "        log: &{},\n    }},", signature_list(&message.log))?;
     }
     writeln!(out, "];")
 }
 
 fn camel(word: &str) -> String {
     let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |c| {
-        c.to_ascii_uppercase().to_string() + chars.as_str()
-    })
+    chars.next().map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
 }
 
 fn variants(name: &str, words: &[String]) -> String {
-    let list: Vec<_> = words
-        .iter()
-        .map(|w| format!("{name}::{}", camel(w)))
-        .collect();
+    let list: Vec<_> = words.iter().map(|w| format!("{name}::{}", camel(w))).collect();
     format!("[{}]", list.join(", "))
 }
 
@@ -516,12 +435,7 @@ fn ids(list: &[usize]) -> String {
 fn signature_list(log: &[Signature]) -> String {
     let list: Vec<_> = log
         .iter()
-        .map(|s| {
-            format!(
-                "Signature {{ pattern: {:?}, sample: {:?} }}",
-                s.pattern, s.sample
-            )
-        })
+        .map(|s| format!("Signature {{ pattern: {:?}, sample: {:?} }}", s.pattern, s.sample))
         .collect();
     format!("[{}]", list.join(", "))
 }

@@ -5,7 +5,13 @@
 //! this project; without it, or without xmllint (Debian: libxml2-utils), the
 //! benchmark says `skipped: why`. Figures are medians of paired runs.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +36,12 @@ fn main() {
     let files = build_home(&data, &home);
     let host = temp.path().join("host");
     let peak = check(&host).1;
-    println!("check: {} XML files, {} bytes, peak memory {:.1} MiB (bound: 64)", files.len(), size(&files), peak as f64 / 1024.0);
+    println!(
+        "check: {} XML files, {} bytes, peak memory {:.1} MiB (bound: 64)",
+        files.len(),
+        size(&files),
+        peak as f64 / 1024.0
+    );
     if Command::new("xmllint").arg("--version").stderr(Stdio::null()).status().is_err() {
         println!("skipped: xmllint is not installed (Debian: libxml2-utils)");
         return;
@@ -56,7 +67,12 @@ fn main() {
 
 /// CPU time of the two commands that have to be quick.
 fn start_up() {
-    for arguments in [&["--version"][..], &["explain", "AR034"], &["explain", "1311"], &["explain", "wazuh-execd: ERROR: (1311): Invalid command name 'fw600' provided."]] {
+    for arguments in [
+        &["--version"][..],
+        &["explain", "AR034"],
+        &["explain", "1311"],
+        &["explain", "wazuh-execd: ERROR: (1311): Invalid command name 'fw600' provided."],
+    ] {
         let mut times: Vec<f64> = (0..PAIRS)
             .map(|_| {
                 let before = cpu();
@@ -64,7 +80,11 @@ fn start_up() {
                 (cpu() - before).as_secs_f64()
             })
             .collect();
-        println!("{} : {:.1} ms CPU (median of {PAIRS}; bound: 5)", arguments.join(" "), median(&mut times) * 1e3);
+        println!(
+            "{} : {:.1} ms CPU (median of {PAIRS}; bound: 5)",
+            arguments.join(" "),
+            median(&mut times) * 1e3
+        );
     }
 }
 
@@ -108,7 +128,9 @@ fn build_home(data: &Path, home: &Path) -> Vec<PathBuf> {
             files.push(target);
         }
     }
-    for directory in ["etc/rules", "etc/decoders", "etc/shared/default", "bin", "active-response/bin", "logs", "var/run"] {
+    for directory in
+        ["etc/rules", "etc/decoders", "etc/shared/default", "bin", "active-response/bin", "logs", "var/run"]
+    {
         fs::create_dir_all(home.join(directory)).unwrap();
     }
     for (from, to) in [
@@ -144,7 +166,8 @@ fn escaped_copies(files: &[PathBuf], directory: &Path) -> Vec<PathBuf> {
         escaped.push_str("</root>");
         let copy = directory.join(format!("{number:03}.xml"));
         fs::write(&copy, escaped).unwrap();
-        let status = Command::new("xmllint").arg("--noout").arg(&copy).stderr(Stdio::null()).status().unwrap();
+        let status =
+            Command::new("xmllint").arg("--noout").arg(&copy).stderr(Stdio::null()).status().unwrap();
         if status.success() {
             accepted.push(copy);
         }

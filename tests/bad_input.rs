@@ -36,9 +36,14 @@ fn finish(command: &mut Command) -> Output {
     }
     let output = child.wait_with_output().expect("its output is read");
     let status = output.status.code();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(matches!(status, Some(0..=4)), "{command:?} ends with {status:?}: {text}");
-    let control = output.stdout.iter().chain(&output.stderr).find(|byte| (**byte < 0x20 && **byte != b'\n') || **byte == 0x7f);
+    let control = output
+        .stdout
+        .iter()
+        .chain(&output.stderr)
+        .find(|byte| (**byte < 0x20 && **byte != b'\n') || **byte == 0x7f);
     assert_eq!(control, None, "{command:?} prints a control character: {text}");
     output
 }
@@ -123,14 +128,17 @@ fn a_configuration_of_two_gigabytes() {
     file.set_len(2 << 30).expect("a sparse file");
     let output = finish(doctor(&["check", "--from"]).arg(host(&temp)));
     assert!(said(&output).contains("2147483648 bytes"), "{}", said(&output));
-    let output = finish(doctor(&["show", "--role", "manager", "--config"]).arg(host(&temp).join("var/ossec/etc/ossec.conf")));
+    let output = finish(
+        doctor(&["show", "--role", "manager", "--config"]).arg(host(&temp).join("var/ossec/etc/ossec.conf")),
+    );
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
 #[test]
 fn a_binary_configuration() {
     let temp = tree("manager-4.14-debian");
-    let bytes: Vec<u8> = (0..200_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..200_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     fs::write(host(&temp).join("var/ossec/etc/ossec.conf"), bytes).expect("it is written");
     let output = finish(doctor(&["check", "--from"]).arg(host(&temp)));
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
@@ -196,7 +204,8 @@ fn control_characters_in_names() {
 
 #[test]
 fn a_report_without_a_reader() {
-    let mut child = doctor(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut child =
+        doctor(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", said(&output));
@@ -226,7 +235,8 @@ fn errors_name_the_file_and_the_reason() {
 #[test]
 fn a_broken_capture_names_line_and_reason() {
     let temp = tempfile::tempdir().expect("a temporary directory");
-    fs::write(temp.path().join("host.json"), "{\n  \"format\": 1,\n  \"fiels\": {}\n}\n").expect("it is written");
+    fs::write(temp.path().join("host.json"), "{\n  \"format\": 1,\n  \"fiels\": {}\n}\n")
+        .expect("it is written");
     let output = finish(doctor(&["check", "--from"]).arg(temp.path()));
     let text = said(&output);
     assert_eq!(output.status.code(), Some(2), "{text}");

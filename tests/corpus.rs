@@ -31,7 +31,8 @@ fn files(directory: &Path, suffix: &str) -> Vec<PathBuf> {
 #[test]
 fn every_rule_and_decoder_file_is_read() {
     let Some(corpus) = corpus() else { return };
-    let all: Vec<PathBuf> = ["rules", "decoders"].iter().flat_map(|kind| files(&corpus.join(kind), "xml")).collect();
+    let all: Vec<PathBuf> =
+        ["rules", "decoders"].iter().flat_map(|kind| files(&corpus.join(kind), "xml")).collect();
     assert_eq!(all.len(), 288);
     for file in all {
         let bytes = fs::read(&file).expect("the file is there");
@@ -48,7 +49,8 @@ fn json(command: &str, file: &Path, role: &str) -> (Option<i32>, serde_json::Val
         .output()
         .expect("the binary runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", file.display()));
+    let value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", file.display()));
     (output.status.code(), value)
 }
 

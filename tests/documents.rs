@@ -29,7 +29,8 @@ fn run(arguments: &[&str]) -> String {
 fn page(path: &str, expected: &str) {
     let file = root().join(path);
     if std::env::var_os("AR_DOCTOR_UPDATE").is_some() {
-        fs::create_dir_all(file.parent().expect("a page lies in a directory")).expect("the directory is made");
+        fs::create_dir_all(file.parent().expect("a page lies in a directory"))
+            .expect("the directory is made");
         fs::write(&file, expected).expect("the page is written");
         return;
     }
@@ -44,8 +45,10 @@ fn the_report_in_the_readme_is_real() {
     let (before, rest) = readme.split_once("<!-- report:").expect("the README marks its report");
     let (command, rest) = rest.split_once("-->").expect("the mark is closed");
     let (_, after) = rest.split_once("<!-- end of report -->").expect("the README marks the report's end");
-    let expected =
-        format!("{before}<!-- report:{command}-->\n```\n{}\n```\n<!-- end of report -->{after}", report.trim_end());
+    let expected = format!(
+        "{before}<!-- report:{command}-->\n```\n{}\n```\n<!-- end of report -->{after}",
+        report.trim_end()
+    );
     page("README.md", &expected);
 }
 
@@ -60,11 +63,19 @@ fn the_list_of_checks_is_complete() {
         if of_stage.peek().is_none() {
             continue;
         }
-        let _ = write!(text, "\n## {stage}\n\n| Check | Severity | Side | What it finds |\n| --- | --- | --- | --- |\n");
+        let _ = write!(
+            text,
+            "\n## {stage}\n\n| Check | Severity | Side | What it finds |\n| --- | --- | --- | --- |\n"
+        );
         for check in of_stage {
             let sides: Vec<&str> = check.sides.iter().map(|side| side.name()).collect();
             let (id, slug, title) = (check.id, check.slug, check.title.replace('|', "\\|"));
-            let _ = writeln!(text, "| [{id}]({id}-{slug}.toml) {slug} | {} | {} | {title} |", check.severity, sides.join(", "));
+            let _ = writeln!(
+                text,
+                "| [{id}]({id}-{slug}.toml) {slug} | {} | {} | {title} |",
+                check.severity,
+                sides.join(", ")
+            );
         }
     }
     page("checks/README.md", &text);
@@ -83,7 +94,8 @@ fn paths_in_the_pages_exist() {
         let text = fs::read_to_string(root().join(page)).expect("the page is there");
         for word in text.split(|letter: char| letter.is_whitespace() || "`()[]:,;".contains(letter)) {
             let word = word.trim_end_matches('.');
-            let is_path = ["src/", "tests/", "fixtures/", "checks/"].iter().any(|start| word.starts_with(start));
+            let is_path =
+                ["src/", "tests/", "fixtures/", "checks/"].iter().any(|start| word.starts_with(start));
             // What stands in Wazuh's tree has an extension of C.
             if is_path && !word.ends_with(".c") && !word.contains("ARnnn") {
                 assert!(root().join(word).exists(), "{page} names {word}, which does not exist");

@@ -7,8 +7,8 @@ mod support;
 use ar_doctor::engine::{self, Options, State};
 use ar_doctor::facts::{Facts, install};
 use ar_doctor::findings::{CheckId, Severity, Stage, checks};
-use ar_doctor::host::{GapKind, Host as _};
 use ar_doctor::host::capture::{CaptureHost, Part};
+use ar_doctor::host::{GapKind, Host as _};
 use ar_doctor::probes::{PROBES, Probe};
 use ar_doctor::redact::Redactor;
 
@@ -17,7 +17,11 @@ fn states(host: &CaptureHost, response: &str) -> Vec<(Stage, State, Option<Strin
     let facts = Facts::new(host, &redactor, install::find(host, None).expect("a home"));
     let diagnosis = engine::run(&facts, &Options { response: Some(response.to_owned()) });
     assert_eq!(diagnosis.responses.len(), 1, "{response}");
-    diagnosis.responses[0].stages.iter().map(|stage| (stage.stage, stage.state, stage.reason.as_ref().map(ToString::to_string))).collect()
+    diagnosis.responses[0]
+        .stages
+        .iter()
+        .map(|stage| (stage.stage, stage.state, stage.reason.as_ref().map(ToString::to_string)))
+        .collect()
 }
 
 fn state(host: &CaptureHost, response: &str, stage: Stage) -> State {

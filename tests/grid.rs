@@ -1,12 +1,7 @@
 //! The fault grid, in memory: every fault leads its report alone, every near
 //! miss is silent, and no check is without both.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod support;
 

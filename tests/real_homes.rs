@@ -1,12 +1,7 @@
 //! The rows of the fault grid on real homes: directory trees with real owners
 //! and modes, real mounts, and one live host with a real process. Root only.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -26,10 +21,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_ar-doctor");
 
 /// Whether a test has to be left out; says why, or fails where nothing may be.
 fn skipped(why: &str) -> bool {
-    assert!(
-        std::env::var_os("AR_DOCTOR_REQUIRE_ALL").is_none_or(|value| value != "1"),
-        "cannot run: {why}"
-    );
+    assert!(std::env::var_os("AR_DOCTOR_REQUIRE_ALL").is_none_or(|value| value != "1"), "cannot run: {why}");
     eprintln!("skipped: {why}");
     true
 }
@@ -47,8 +39,7 @@ fn in_namespace(script: &str) -> Command {
 
 fn without_mounts() -> bool {
     let tried = in_namespace("mount -t tmpfs ar-doctor /tmp").stderr(Stdio::null()).status();
-    !tried.is_ok_and(|status| status.success())
-        && skipped("unshare(1) and mount(8) do not work here")
+    !tried.is_ok_and(|status| status.success()) && skipped("unshare(1) and mount(8) do not work here")
 }
 
 /// The edited host as a directory tree.
@@ -57,8 +48,7 @@ fn build(case: &Case, root: &Path) {
     // A mount row's edit changes the table too, which is no part of a tree.
     (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
     let missing = host.materialise(root).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
-    let not_made: Vec<&String> =
-        missing.iter().filter(|what| what.contains("needs root")).collect();
+    let not_made: Vec<&String> = missing.iter().filter(|what| what.contains("needs root")).collect();
     assert!(not_made.is_empty(), "{}: {not_made:?}", case.name());
 }
 
@@ -105,11 +95,7 @@ fn healthy_trees_are_silent() {
         support::base(name).materialise(&root).unwrap_or_else(|error| panic!("{name}: {error}"));
         let host = TreeHost::open(&root).unwrap_or_else(|error| panic!("{name}: {error}"));
         let outcome = support::diagnose(&host);
-        assert!(
-            outcome.diagnosis.worst() < Some(Severity::Warning),
-            "{name}: {:#?}",
-            outcome.lines
-        );
+        assert!(outcome.diagnosis.worst() < Some(Severity::Warning), "{name}: {:#?}", outcome.lines);
         // Nothing runs in a tree; all else is known.
         let others: Vec<&String> =
             outcome.unknown.iter().filter(|unknown| !unknown.contains("no processes")).collect();
@@ -138,9 +124,9 @@ fn commands(remedy: &[String]) -> Option<String> {
         // A sentence may begin with the verb.
         let is_command = words.first() != Some(&"install") || words.get(1) == Some(&"-o");
         let known = is_command && words.first().is_some_and(|word| KNOWN.contains(word));
-        let inside = words.iter().all(|word| {
-            !word.starts_with('/') || word.starts_with("/var/ossec") || *word == "/dev/null"
-        });
+        let inside = words
+            .iter()
+            .all(|word| !word.starts_with('/') || word.starts_with("/var/ossec") || *word == "/dev/null");
         if !known || !inside || words.contains(&"FILE") {
             return None;
         }
@@ -184,12 +170,7 @@ fn a_remedy_that_is_pasted_mends() {
             ));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {tried} remedies do not mend:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {tried} remedies do not mend:\n{}", wrong.len(), wrong.join("\n"));
     assert!(tried >= 30, "only {tried} remedies could be tried");
 }
 
@@ -226,12 +207,7 @@ fn every_row_with_a_mount_shows_what_it_says() {
             .args([inside, options, PROGRAM])
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}", case.name()));
-        assert!(
-            output.status.success(),
-            "{}: {}",
-            case.name(),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}: {}", case.name(), String::from_utf8_lossy(&output.stderr));
         if let Err(why) = judge_json(case, &json(&output.stdout)) {
             wrong.push(why);
         }
@@ -312,8 +288,7 @@ fn live_home(base: &str, scratch: &Path) -> PathBuf {
     }
     let pid_files = ar_doctor::host::Host::list(&host, "/var/ossec/var/run".as_ref());
     for file in pid_files.get().into_iter().flatten() {
-        host.remove(Path::new("/var/ossec/var/run").join(file))
-            .unwrap_or_else(|error| panic!("{error}"));
+        host.remove(Path::new("/var/ossec/var/run").join(file)).unwrap_or_else(|error| panic!("{error}"));
     }
     host.materialise(&root).unwrap_or_else(|error| panic!("{base}: {error}"));
     root.join("var/ossec")
@@ -364,10 +339,7 @@ fn a_live_daemon_is_seen_when_it_runs_and_missed_when_it_does_not() {
         fs::create_dir_all(other.join("bin")).unwrap_or_else(|error| panic!("{error}"));
         drop(running);
         let stranger = daemon(&other, "wazuh-execd");
-        assert!(
-            misses(&check_live(&home)),
-            "{base}: the execd of another home is taken for this one's"
-        );
+        assert!(misses(&check_live(&home)), "{base}: the execd of another home is taken for this one's");
         drop(stranger);
         assert!(misses(&check_live(&home)), "{base}: execd has ended");
     }

@@ -60,12 +60,24 @@ fn secrets_of_healthy_hosts_stay_inside() {
 fn a_secret_in_the_line_that_is_shown() {
     let long = "Q7".repeat(90);
     for (kind, block, secret) in [
-        ("an element", "<integration><hook_url>https://hooks.example.com/T0SECRET9/B1SECRET9</hook_url><bogus/></integration><bogus/>", "T0SECRET9/B1SECRET9"),
-        ("a long one, cut by the excerpt", &format!("<bogus/><api_key>{long}</api_key>") as &str, long.as_str()),
+        (
+            "an element",
+            "<integration><hook_url>https://hooks.example.com/T0SECRET9/B1SECRET9</hook_url><bogus/></integration><bogus/>",
+            "T0SECRET9/B1SECRET9",
+        ),
+        (
+            "a long one, cut by the excerpt",
+            &format!("<bogus/><api_key>{long}</api_key>") as &str,
+            long.as_str(),
+        ),
         ("a long one before the mark", &format!("<api_key>{long}</api_key><bogus/>"), long.as_str()),
         ("a URL", "<bogus>https://admin:hunter2hunter2@siem.example/x</bogus>", "hunter2hunter2"),
         ("a token", "<bogus>Bearer abcdefghijklmnop1234</bogus>", "abcdefghijklmnop1234"),
-        ("a JWT", "<bogus>eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEFghi_jkl</bogus>", "eyJzdWIiOiIxMjM0In0"),
+        (
+            "a JWT",
+            "<bogus>eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEFghi_jkl</bogus>",
+            "eyJzdWIiOiIxMjM0In0",
+        ),
         ("a cloud key", "<bogus>AKIAQWERTYUIOPASDFGH</bogus>", "AKIAQWERTYUIOPASDFGH"),
         ("a password", "<bogus>password=swordfish-swordfish</bogus>", "swordfish-swordfish"),
         ("a broken file", "<api_key>Zx81Zx81Zx81Zx81</api_key><a></b>", "Zx81Zx81Zx81Zx81"),

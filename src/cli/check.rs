@@ -74,11 +74,7 @@ impl FailOn {
     }
 }
 
-pub(super) fn run(
-    global: &Global,
-    arguments: &Arguments,
-    redactor: &Redactor,
-) -> Result<u8, Failure> {
+pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
     let facts = source.facts(global, redactor)?;
@@ -106,8 +102,7 @@ pub(super) fn run(
         Format::Json => json::to_text(&json::check(&report)).map_err(Failure::internal)?,
         Format::Text => {
             let mut page = terminal::page(global);
-            let options =
-                text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
+            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
             text::write(&report, options, &mut page);
             page.into_text()
         }
@@ -127,15 +122,10 @@ pub(super) fn run(
 
 /// A name that is no response's is a mistake on the command line, but only where
 /// the responses could be read, and nothing is wrong that hides them.
-fn refuse_unknown_name(
-    facts: &Facts<'_>,
-    diagnosis: &Diagnosis,
-    name: &str,
-) -> Result<(), Failure> {
+fn refuse_unknown_name(facts: &Facts<'_>, diagnosis: &Diagnosis, name: &str) -> Result<(), Failure> {
     let known = facts.responses();
     if !diagnosis.responses.is_empty()
-        || known.is_empty()
-            && (!diagnosis.entries.is_empty() || report::is_incomplete(facts, diagnosis))
+        || known.is_empty() && (!diagnosis.entries.is_empty() || report::is_incomplete(facts, diagnosis))
     {
         return Ok(());
     }

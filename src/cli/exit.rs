@@ -94,16 +94,8 @@ mod tests {
             (None, None, FINE),
         ] {
             let outcome = Outcome { worst, ..Outcome::default() };
-            assert_eq!(
-                of_check(outcome, Policy { fail_on, strict: false }),
-                status,
-                "{worst:?} {fail_on:?}"
-            );
-            assert_eq!(
-                of_check(outcome, Policy { fail_on, strict: true }),
-                status,
-                "{worst:?} {fail_on:?}"
-            );
+            assert_eq!(of_check(outcome, Policy { fail_on, strict: false }), status, "{worst:?} {fail_on:?}");
+            assert_eq!(of_check(outcome, Policy { fail_on, strict: true }), status, "{worst:?} {fail_on:?}");
         }
     }
 
@@ -112,8 +104,7 @@ mod tests {
         for bits in 0..16_u8 {
             let (failed, sealed, found, incomplete) =
                 (bits & 8 != 0, bits & 4 != 0, bits & 2 != 0, bits & 1 != 0);
-            let outcome =
-                Outcome { failed, sealed, worst: found.then_some(Severity::Error), incomplete };
+            let outcome = Outcome { failed, sealed, worst: found.then_some(Severity::Error), incomplete };
             let strict = match (failed, sealed, found, incomplete) {
                 (true, ..) => 70,
                 (_, true, ..) => 3,
@@ -122,16 +113,8 @@ mod tests {
                 _ => 0,
             };
             let lax = if strict == 4 { 0 } else { strict };
-            assert_eq!(
-                of_check(outcome, Policy { fail_on: ERROR, strict: true }),
-                strict,
-                "{outcome:?}"
-            );
-            assert_eq!(
-                of_check(outcome, Policy { fail_on: ERROR, strict: false }),
-                lax,
-                "{outcome:?}"
-            );
+            assert_eq!(of_check(outcome, Policy { fail_on: ERROR, strict: true }), strict, "{outcome:?}");
+            assert_eq!(of_check(outcome, Policy { fail_on: ERROR, strict: false }), lax, "{outcome:?}");
         }
     }
 }

@@ -29,11 +29,7 @@ pub(super) struct Arguments {
     bare: Bare,
 }
 
-pub(super) fn run(
-    global: &Global,
-    arguments: &Arguments,
-    redactor: &Redactor,
-) -> Result<u8, Failure> {
+pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
     let source = Source::open(global, &arguments.bare)?;
     let facts = source.facts(global, redactor)?;
     let Some(view) = View::new(&facts, redactor) else {

@@ -76,16 +76,11 @@ impl Source {
     }
 
     /// The facts about the one installation in it.
-    pub(super) fn facts<'a>(
-        &'a self,
-        global: &Global,
-        redactor: &'a Redactor,
-    ) -> Result<Facts<'a>, Failure> {
+    pub(super) fn facts<'a>(&'a self, global: &Global, redactor: &'a Redactor) -> Result<Facts<'a>, Failure> {
         if let Some(bare) = &self.bare {
             return Ok(Facts::bare(&NoHost, redactor, bare.clone()));
         }
-        let install =
-            install::find(self.host.as_ref(), global.home.as_deref()).map_err(Failure::nothing)?;
+        let install = install::find(self.host.as_ref(), global.home.as_deref()).map_err(Failure::nothing)?;
         Ok(Facts::new(self.host.as_ref(), redactor, install))
     }
 }
@@ -115,8 +110,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
             Some("a device")
         }
     };
-    let refuse =
-        |what| anyhow!("{shown} is {what}; name a regular file, or use `-` for standard input");
+    let refuse = |what| anyhow!("{shown} is {what}; name a regular file, or use `-` for standard input");
     if let Some(what) = kind(&fs::metadata(path).with_context(|| shown.to_string())?) {
         return Err(refuse(what));
     }
@@ -177,6 +171,10 @@ impl Host for NoHost {
     }
 
     fn link_target(&self, path: &Path) -> Fact<PathBuf> {
+        nothing_at(path)
+    }
+
+    fn birth(&self, path: &Path) -> Fact<i64> {
         nothing_at(path)
     }
 

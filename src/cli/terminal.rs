@@ -23,21 +23,13 @@ pub(super) fn page(global: &Global) -> Page {
         variable("TERM").is_some_and(|value| value == "dumb"),
     );
     colored::control::set_override(colour);
-    let terminal = terminal_size::terminal_size()
-        .filter(|_| is_terminal)
-        .map(|(width, _)| usize::from(width.0));
-    let width =
-        global.width.map(usize::from).or(terminal.map(|width| width.min(WIDTH))).unwrap_or(WIDTH);
+    let terminal =
+        terminal_size::terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
+    let width = global.width.map(usize::from).or(terminal.map(|width| width.min(WIDTH))).unwrap_or(WIDTH);
     Page::new(width.max(NARROWEST), colour)
 }
 
-fn wants_colour(
-    when: Color,
-    is_terminal: bool,
-    no_color: bool,
-    force: bool,
-    is_dumb: bool,
-) -> bool {
+fn wants_colour(when: Color, is_terminal: bool, no_color: bool, force: bool, is_dumb: bool) -> bool {
     match when {
         Color::Always => true,
         Color::Never => false,
@@ -49,9 +41,9 @@ fn wants_colour(
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::internal(
-            anyhow::Error::from(error).context("the report cannot be written"),
-        )),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::internal(anyhow::Error::from(error).context("the report cannot be written")))
+        }
         _ => Ok(()),
     }
 }

@@ -177,10 +177,8 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
                     source: format!("probe {}", probe.name),
                     why: format!("it failed: {said}. This is a fault of ar-doctor, please report it"),
                 };
-                unknown.extend(probe.checks.iter().filter(|check| applies(facts, **check)).map(|check| Unknown {
-                    check: *check,
-                    responses: facts.all_responses(),
-                    gap: gap.clone(),
+                unknown.extend(probe.checks.iter().filter(|check| applies(facts, **check)).map(|check| {
+                    Unknown { check: *check, responses: facts.all_responses(), gap: gap.clone() }
                 }));
                 failed_probes.push((probe.name, said.to_owned()));
             }
@@ -195,10 +193,8 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         .into_iter()
         .filter(|&index| options.response.as_deref().is_none_or(|name| is_named(facts, index, name)))
         .collect();
-    let responses = wanted
-        .iter()
-        .map(|&index| stages::result(facts, index, &findings, &unknown, probes))
-        .collect();
+    let responses =
+        wanted.iter().map(|&index| stages::result(facts, index, &findings, &unknown, probes)).collect();
     if options.response.is_some() {
         findings.retain(|finding| {
             finding.responses.is_empty() && finding.severity == Severity::Error
@@ -325,7 +321,9 @@ impl Finding {
     pub fn fingerprint(&self) -> String {
         // A line number moves with every edit; the file stays.
         match &self.subject {
-            Subject::Config(path, _) => format!("{}:config:{path}:{}", self.check.check().id, self.discriminator()),
+            Subject::Config(path, _) => {
+                format!("{}:config:{path}:{}", self.check.check().id, self.discriminator())
+            }
             subject => format!("{}:{subject}", self.check.check().id),
         }
     }
@@ -337,9 +335,10 @@ impl Finding {
             Evidence::Observation { .. } => None,
         });
         // FNV-1a, 32 bits: short, stable, and no secret.
-        let hash = marked.unwrap_or_default().iter().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-        });
+        let hash = marked
+            .unwrap_or_default()
+            .iter()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
         format!("{hash:08x}")
     }
 }

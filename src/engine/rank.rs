@@ -58,7 +58,8 @@ pub struct Entry {
 pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
     findings.sort_by_cached_key(Key::of);
     findings.dedup_by(|later, first| {
-        let same = later.check == first.check && later.subject == first.subject && later.position == first.position;
+        let same =
+            later.check == first.check && later.subject == first.subject && later.position == first.position;
         if same {
             // One fault that two probes or two users of a file met is one finding.
             first.responses.append(&mut later.responses);
@@ -151,8 +152,16 @@ mod tests {
                 found(checks::INTERPRETER_MISSING, "first").stops([0, 1]),
                 found(checks::COMMAND_UNDEFINED, "base").stops([2]),
             ),
-            ("the stage before the position", found(checks::EXECUTABLE_MISSING, "first").stops([0]).at(90), base()),
-            ("the position before the name", found(checks::INTERPRETER_MISSING, "first").stops([0]).at(10), base()),
+            (
+                "the stage before the position",
+                found(checks::EXECUTABLE_MISSING, "first").stops([0]).at(90),
+                base(),
+            ),
+            (
+                "the position before the name",
+                found(checks::INTERPRETER_MISSING, "first").stops([0]).at(10),
+                base(),
+            ),
         ];
         for (what, first, second) in cases {
             assert_eq!(order(vec![second.clone(), first.clone()]), ["first", "base"], "{what}");

@@ -30,23 +30,20 @@ impl Daemon {
     pub fn read(host: &dyn Host, home: &Path, name: &str, processes: &Fact<Vec<Process>>) -> Self {
         let program = home.join("bin").join(name);
         // The kernel shows the program file without links; the home may be one.
-        let program =
-            host.resolve(&program).get().map_or(program, |resolved| resolved.path.clone());
+        let program = host.resolve(&program).get().map_or(program, |resolved| resolved.path.clone());
         let processes = processes.as_ref().map(|processes| {
             processes.iter().filter(|process| is_daemon(process, name, &program)).cloned().collect()
         });
         let run = home.join("var/run");
-        let pid_files = host.list(&run).map(|names| {
-            names.into_iter().filter_map(|file| pid_file(&run, &file, name)).collect()
-        });
+        let pid_files = host
+            .list(&run)
+            .map(|names| names.into_iter().filter_map(|file| pid_file(&run, &file, name)).collect());
         Self { name: name.to_owned(), processes, pid_files }
     }
 
     /// Whether it runs: known only when processes could be seen.
     pub fn running(&self) -> Fact<bool> {
-        self.processes
-            .as_ref()
-            .map(|processes| processes.iter().any(|process| process.state != 'Z'))
+        self.processes.as_ref().map(|processes| processes.iter().any(|process| process.state != 'Z'))
     }
 
     /// The first of its processes that lives.

@@ -60,14 +60,12 @@ impl Executable {
             target.value = Value::Absent;
         }
         let link = host.link_target(&path);
-        let regular =
-            target.get().is_some_and(|resolved| resolved.meta.file_type == FileType::Regular);
+        let regular = target.get().is_some_and(|resolved| resolved.meta.file_type == FileType::Regular);
         let source = path.display().to_string();
         let (head, elf) = if regular {
             (host.read(&path, HEAD), host.elf(&path))
         } else {
-            let nothing =
-                |what| Fact::<()> { source: source.clone(), value: gap_of(&target, what) };
+            let nothing = |what| Fact::<()> { source: source.clone(), value: gap_of(&target, what) };
             (retype(nothing("is no regular file")), retype(nothing("is no regular file")))
         };
         let program = match (&head.value, elf.get()) {
@@ -77,18 +75,14 @@ impl Executable {
         let real = target.get().map_or_else(|| path.clone(), |resolved| resolved.path.clone());
         let mount = mount_of(mounts, &real);
         let parent = path.parent().unwrap_or(Path::new("/"));
-        let parent = host
-            .resolve(parent)
-            .get()
-            .map_or_else(|| parent.to_owned(), |resolved| resolved.path.clone());
+        let parent =
+            host.resolve(parent).get().map_or_else(|| parent.to_owned(), |resolved| resolved.path.clone());
         let mut above: Vec<&Path> = parent.ancestors().chain(real.ancestors().skip(1)).collect();
         above.sort_unstable();
         above.dedup();
         let directories = above
             .into_iter()
-            .map(|directory| {
-                (directory.to_owned(), host.resolve(directory).map(|resolved| resolved.meta))
-            })
+            .map(|directory| (directory.to_owned(), host.resolve(directory).map(|resolved| resolved.meta)))
             .collect();
         Self {
             name: name.to_vec(),
@@ -146,9 +140,7 @@ pub fn mount_of(mounts: &Fact<Vec<Mount>>, path: &Path) -> Fact<Mount> {
             .iter()
             .filter(|mount| path.starts_with(&mount.target))
             .fold(None::<&Mount>, |best, mount| match best {
-                Some(best)
-                    if best.target.components().count() > mount.target.components().count() =>
-                {
+                Some(best) if best.target.components().count() > mount.target.components().count() => {
                     Some(best)
                 }
                 _ => Some(mount),
@@ -189,9 +181,7 @@ mod tests {
                 mount("/var/os", "e"),
             ],
         );
-        let of = |path: &str| {
-            mount_of(&mounts, Path::new(path)).get().map(|mount| mount.options[0].clone())
-        };
+        let of = |path: &str| mount_of(&mounts, Path::new(path)).get().map(|mount| mount.options[0].clone());
         assert_eq!(of("/var/ossec/active-response/bin/x").as_deref(), Some("d"));
         assert_eq!(of("/var/lib/x").as_deref(), Some("b"));
         assert_eq!(of("/etc").as_deref(), Some("a"));

@@ -11,10 +11,12 @@ use crate::wazuh::version::{Contract, Version};
 const DEFAULT_HOMES: &[&str] = &["/var/ossec", "/var/wazuh-manager", "/Library/Ossec"];
 
 /// Directories of unit files, in systemd's order.
-const UNIT_DIRS: &[&str] = &["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+const UNIT_DIRS: &[&str] =
+    &["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// Units that packages install (`src/init/templates/`, 4.14; `packages/`, 5.0).
-const UNITS: &[&str] = &["wazuh-manager.service", "wazuh-agent.service", "wazuh-local.service", "ossec.service"];
+const UNITS: &[&str] =
+    &["wazuh-manager.service", "wazuh-agent.service", "wazuh-local.service", "ossec.service"];
 
 /// Variables that name a home (`src/shared/file_op.c w_homedir`, 4.14; the other two 5.0).
 const HOME_VARIABLES: &[&str] = &["WAZUH_HOME", "WAZUH_MANAGER_HOME", "WAZUH_AGENT_HOME"];
@@ -45,7 +47,9 @@ pub struct Candidate {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NotFound {
     /// There is none.
-    #[error("no Wazuh installation found on {host}; looked at {looked_at}. Name its directory with --home DIR")]
+    #[error(
+        "no Wazuh installation found on {host}; looked at {looked_at}. Name its directory with --home DIR"
+    )]
     None {
         /// The host's label.
         host: String,
@@ -136,7 +140,9 @@ pub fn find(host: &dyn Host, home: Option<&Path>) -> Result<Install, NotFound> {
     }
     let mut found: Vec<Candidate> = Vec::new();
     for candidate in candidates(host) {
-        let same = |known: &Candidate| known.home == candidate.home || real(host, &known.home) == real(host, &candidate.home);
+        let same = |known: &Candidate| {
+            known.home == candidate.home || real(host, &known.home) == real(host, &candidate.home)
+        };
         if !found.iter().any(same) && !matches!(examine(host, &candidate.home), Standing::No(_)) {
             found.push(candidate);
         }
@@ -231,9 +237,7 @@ fn candidates(host: &dyn Host) -> Vec<Candidate> {
         }
     }
     all.extend(
-        DEFAULT_HOMES
-            .iter()
-            .map(|home| Candidate { home: home.into(), named_by: "default path".to_owned() }),
+        DEFAULT_HOMES.iter().map(|home| Candidate { home: home.into(), named_by: "default path".to_owned() }),
     );
     all
 }
@@ -245,7 +249,8 @@ fn read(host: &dyn Host, candidate: Candidate) -> Install {
         _ => None,
     };
     let small = |name: &str| host.read(&home.join(name), SMALL);
-    let controls = [small("bin/wazuh-control"), small("bin/wazuh-manager-control"), small("bin/ossec-control")];
+    let controls =
+        [small("bin/wazuh-control"), small("bin/wazuh-manager-control"), small("bin/ossec-control")];
     let init = host.read(Path::new("/etc/ossec-init.conf"), SMALL);
     let text = |fact: &Fact<crate::host::Content>| fact.get().map(|content| content.bytes.clone());
 

@@ -13,7 +13,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::findings::{Evidence, ResponseIndex};
-use crate::host::{Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value};
+use crate::host::{
+    Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value,
+};
 use crate::redact::{self, Redactor};
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
@@ -300,6 +302,11 @@ impl<'h> Facts<'h> {
         self.host.entry(path)
     }
 
+    /// When the entry at a path was made.
+    pub fn birth(&self, path: &Path) -> Fact<i64> {
+        self.host.birth(path)
+    }
+
     /// Names in a directory.
     pub fn list(&self, path: &Path) -> Fact<Vec<std::ffi::OsString>> {
         self.host.list(path)
@@ -378,7 +385,11 @@ impl<'h> Facts<'h> {
         self.ar_conf.get_or_init(|| {
             let file = if self.is_bare() {
                 let bytes = Fact::not_collected("etc/shared/ar.conf", "only a bare file was given");
-                TextFile::of_bytes("etc/shared/ar.conf".to_owned(), self.under_home("etc/shared/ar.conf"), bytes)
+                TextFile::of_bytes(
+                    "etc/shared/ar.conf".to_owned(),
+                    self.under_home("etc/shared/ar.conf"),
+                    bytes,
+                )
             } else {
                 TextFile::read(self, self.under_home("etc/shared/ar.conf"), CONFIG_LIMIT)
             };
@@ -398,7 +409,12 @@ impl<'h> Facts<'h> {
                 listed = names.as_ref().map(|_| ());
                 for name in names.get().into_iter().flatten() {
                     let directory = shared.join(name);
-                    if self.host.entry(&directory).get().is_some_and(|meta| meta.file_type == FileType::Directory) {
+                    if self
+                        .host
+                        .entry(&directory)
+                        .get()
+                        .is_some_and(|meta| meta.file_type == FileType::Directory)
+                    {
                         paths.push(directory.join("agent.conf"));
                     }
                 }
@@ -451,7 +467,9 @@ impl<'h> Facts<'h> {
             };
             names
                 .iter()
-                .map(|name| Daemon::read(self.host, &self.install.home, &format!("{prefix}-{name}"), self.processes()))
+                .map(|name| {
+                    Daemon::read(self.host, &self.install.home, &format!("{prefix}-{name}"), self.processes())
+                })
                 .collect()
         })
     }
@@ -462,7 +480,12 @@ impl<'h> Facts<'h> {
             let path = self.under_home("logs/active-responses.log");
             let target = self.host.resolve(&path);
             let real = target.get().map_or_else(|| path.clone(), |resolved| resolved.path.clone());
-            ArLog { entry: self.host.entry(&path), mount: executable::mount_of(self.mounts(), &real), target, path }
+            ArLog {
+                entry: self.host.entry(&path),
+                mount: executable::mount_of(self.mounts(), &real),
+                target,
+                path,
+            }
         })
     }
 
@@ -563,9 +586,9 @@ impl<'h> Facts<'h> {
         let mut responses: Vec<Response> = Vec::new();
         for line in read.lines.iter().filter(|line| !line.builtin) {
             // Several blocks with one command and timeout write the same line again.
-            let again = responses
-                .iter()
-                .any(|known| known.name == line.name && known.executable.as_deref() == Some(&line.executable));
+            let again = responses.iter().any(|known| {
+                known.name == line.name && known.executable.as_deref() == Some(&line.executable)
+            });
             if again {
                 continue;
             }
@@ -592,7 +615,10 @@ impl<'h> Facts<'h> {
             .into_iter()
             .flatten()
             .filter(|name| {
-                self.host.entry(&directory.join(name)).get().is_none_or(|meta| meta.file_type != FileType::Directory)
+                self.host
+                    .entry(&directory.join(name))
+                    .get()
+                    .is_none_or(|meta| meta.file_type != FileType::Directory)
             })
             .map(|name| Response {
                 id: format!("active-response/bin/{}", name.to_string_lossy()),
@@ -612,7 +638,9 @@ impl<'h> Facts<'h> {
         let system = self.machine().get().map_or("Linux", |machine| machine.system.as_str());
         match stock::system_of(executable) {
             Some(stock::System::Windows) => Runs::OtherSystem(stock::System::Windows),
-            Some(stock::System::OtherUnix) if system == "Linux" => Runs::OtherSystem(stock::System::OtherUnix),
+            Some(stock::System::OtherUnix) if system == "Linux" => {
+                Runs::OtherSystem(stock::System::OtherUnix)
+            }
             _ => Runs::Here,
         }
     }
@@ -631,7 +659,10 @@ impl<'h> Facts<'h> {
                 .collect();
             names.sort_unstable();
             names.dedup();
-            names.into_iter().map(|name| Executable::read(self.host, &self.install.home, name, self.mounts())).collect()
+            names
+                .into_iter()
+                .map(|name| Executable::read(self.host, &self.install.home, name, self.mounts()))
+                .collect()
         })
     }
 
@@ -646,7 +677,9 @@ impl<'h> Facts<'h> {
         self.responses()
             .iter()
             .enumerate()
-            .filter(|(_, response)| response.is_here() && response.executable.as_deref() == Some(&executable.name))
+            .filter(|(_, response)| {
+                response.is_here() && response.executable.as_deref() == Some(&executable.name)
+            })
             .map(|(index, _)| index)
             .collect()
     }
@@ -695,7 +728,9 @@ fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<RulesetFile>
         let readers: Vec<_> = paths
             .chunks(share)
             .map(|paths| {
-                scope.spawn(move || paths.iter().map(|path| ruleset_file(host, home, path)).collect::<Vec<_>>())
+                scope.spawn(move || {
+                    paths.iter().map(|path| ruleset_file(host, home, path)).collect::<Vec<_>>()
+                })
             })
             .collect();
         readers

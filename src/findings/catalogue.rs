@@ -100,8 +100,7 @@ impl CheckId {
             text.eq_ignore_ascii_case(check.id)
                 || text.eq_ignore_ascii_case(check.slug)
                 || text.split_once([' ', '-', '/']).is_some_and(|(id, slug)| {
-                    id.eq_ignore_ascii_case(check.id)
-                        && slug.trim().eq_ignore_ascii_case(check.slug)
+                    id.eq_ignore_ascii_case(check.id) && slug.trim().eq_ignore_ascii_case(check.slug)
                 })
         })
     }
@@ -109,10 +108,7 @@ impl CheckId {
     /// Whether a finding of this check can be the cause of one of `other`,
     /// directly or by way of others.
     pub fn can_explain(self, other: Self) -> bool {
-        self.check()
-            .explains
-            .iter()
-            .any(|next| *next == other || next.can_explain(other))
+        self.check().explains.iter().any(|next| *next == other || next.can_explain(other))
     }
 }
 
@@ -311,12 +307,9 @@ pub fn explain(query: &str) -> Vec<Explanation> {
 pub fn match_line(line: &[u8]) -> Vec<Explanation> {
     let mut answer = Answer::default();
     let hits: Vec<Explanation> = match SIGNATURES.as_ref() {
-        Some(signatures) => signatures
-            .set
-            .matches(line)
-            .iter()
-            .filter_map(|at| signatures.owner(at))
-            .collect(),
+        Some(signatures) => {
+            signatures.set.matches(line).iter().filter_map(|at| signatures.owner(at)).collect()
+        }
         None => Vec::new(),
     };
     let numbers = numbers_in_parentheses(line);
@@ -328,9 +321,9 @@ pub fn match_line(line: &[u8]) -> Vec<Explanation> {
     for number in &numbers {
         for message in MESSAGES.iter().filter(|m| m.number == Some(*number)) {
             // Several messages can share a number; a line names one of them.
-            let rival = hits.iter().any(
-                |h| matches!(h, Explanation::Message(m) if m.number == Some(*number) && *m != message),
-            );
+            let rival = hits
+                .iter()
+                .any(|h| matches!(h, Explanation::Message(m) if m.number == Some(*number) && *m != message));
             let api = message.daemons == ["api"];
             if !rival && !api {
                 answer.add(Explanation::Message(message));
@@ -376,9 +369,7 @@ pub fn suggest(query: &str) -> Vec<&'static str> {
             near.push((by_id, check.slug));
         } else {
             let worst = check.slug.split('-').filter(|w| w.len() > 3).any(|word| {
-                query
-                    .split('-')
-                    .any(|q| q.len() > 3 && strsim::damerau_levenshtein(q, word) <= 1)
+                query.split('-').any(|q| q.len() > 3 && strsim::damerau_levenshtein(q, word) <= 1)
             });
             if worst {
                 near.push((by_slug.max(3), check.slug));
@@ -446,10 +437,7 @@ impl Answer {
         let denied = numbers.iter().any(|number| {
             let mark = format!("({number}");
             let escaped = format!(r"\({number}");
-            id.check()
-                .log
-                .iter()
-                .any(|s| s.pattern.contains(&mark) || s.pattern.contains(&escaped))
+            id.check().log.iter().any(|s| s.pattern.contains(&mark) || s.pattern.contains(&escaped))
         });
         if !denied || hits.contains(&found) {
             self.add(found);
@@ -458,10 +446,8 @@ impl Answer {
 
     /// Whatever holds most of the words of a query.
     fn words(&mut self, query: &str) {
-        let words: Vec<&str> = query
-            .split(' ')
-            .filter(|w| w.len() >= SHORTEST && !DULL.contains(w))
-            .collect();
+        let words: Vec<&str> =
+            query.split(' ').filter(|w| w.len() >= SHORTEST && !DULL.contains(w)).collect();
         if words.is_empty() {
             return;
         }
@@ -475,11 +461,7 @@ impl Answer {
                 let known: Vec<&str> = text.split(' ').collect();
                 let hits = words
                     .iter()
-                    .filter(|w| {
-                        known
-                            .iter()
-                            .any(|k| k == *w || (w.len() > 4 && k.starts_with(**w)))
-                    })
+                    .filter(|w| known.iter().any(|k| k == *w || (w.len() > 4 && k.starts_with(**w))))
                     .count();
                 (hits * 3 >= words.len() * 2).then_some((hits, explanation))
             })
@@ -529,19 +511,12 @@ fn topics() -> impl Iterator<Item = (&'static [&'static str], Explanation)> {
     MESSAGES
         .iter()
         .map(|m| (m.keywords, Explanation::Message(m)))
-        .chain(
-            CATALOGUE
-                .iter()
-                .map(|c| (c.keywords, Explanation::Check(c))),
-        )
+        .chain(CATALOGUE.iter().map(|c| (c.keywords, Explanation::Check(c))))
 }
 
 /// Lower case, one blank between words, no blanks around.
 fn simplify(text: &str) -> String {
-    text.split_whitespace()
-        .map(str::to_lowercase)
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether `text` holds `phrase` with no letter or digit right beside it.
@@ -553,10 +528,7 @@ fn holds_phrase(text: &str, phrase: &str) -> bool {
         let before = text[..at].chars().next_back();
         let after = text[at + phrase.len()..].chars().next();
         let starts = phrase.chars().next().is_some_and(char::is_alphanumeric);
-        let ends = phrase
-            .chars()
-            .next_back()
-            .is_some_and(char::is_alphanumeric);
+        let ends = phrase.chars().next_back().is_some_and(char::is_alphanumeric);
         let grows_left = starts && before.is_some_and(char::is_alphanumeric);
         let grows_right = ends && after.is_some_and(char::is_alphanumeric);
         !grows_left && !grows_right
@@ -566,22 +538,16 @@ fn holds_phrase(text: &str, phrase: &str) -> bool {
 /// The number of a query that is nothing but a number and words like "error".
 fn only_number(query: &str) -> Option<u32> {
     const WORDS: [&str; 12] = [
-        "error", "err", "warning", "critical", "info", "code", "number", "no", "nr", "message",
-        "wazuh", "ossec",
+        "error", "err", "warning", "critical", "info", "code", "number", "no", "nr", "message", "wazuh",
+        "ossec",
     ];
     let mut number = None;
-    for word in query
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-    {
+    for word in query.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
         let lower = word.to_ascii_lowercase();
         if WORDS.contains(&lower.as_str()) {
             continue;
         }
-        let digits = WORDS
-            .iter()
-            .find_map(|w| lower.strip_prefix(w))
-            .unwrap_or(&lower);
+        let digits = WORDS.iter().find_map(|w| lower.strip_prefix(w)).unwrap_or(&lower);
         if number.is_some() || digits.len() > 5 {
             return None;
         }
@@ -599,9 +565,7 @@ fn numbers_in_parentheses(line: &[u8]) -> Vec<u32> {
         };
         let digits = &piece[..end];
         if digits.len() == 4
-            && let Some(number) = std::str::from_utf8(digits)
-                .ok()
-                .and_then(|d| d.parse().ok())
+            && let Some(number) = std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok())
             && !numbers.contains(&number)
         {
             numbers.push(number);
@@ -682,15 +646,10 @@ mod tests {
         let all = CATALOGUE.iter().map(|c| (c.slug, c.log));
         for (name, log) in all.chain(MESSAGES.iter().map(|m| (m.text, m.log))) {
             for s in log {
-                let regex = RegexBuilder::new(s.pattern)
-                    .unicode(false)
-                    .build()
-                    .expect(name);
+                let regex = RegexBuilder::new(s.pattern).unicode(false).build().expect(name);
                 assert!(regex.is_match(s.sample.as_bytes()), "{name}: {}", s.sample);
                 assert!(!regex.is_match(b""), "{name} matches nothing at all");
-                assert!(
-                    !regex.is_match(b"2026/11/20 10:00:00 wazuh-execd: INFO: Started (pid: 7).")
-                );
+                assert!(!regex.is_match(b"2026/11/20 10:00:00 wazuh-execd: INFO: Started (pid: 7)."));
                 // execd.debug >= 1 gives every line of that daemon another beginning.
                 if let Some((_, text)) = s.sample.split_once(": ERROR: ") {
                     let debug = format!(
@@ -707,20 +666,12 @@ mod tests {
     fn every_sample_leads_to_its_owner() {
         for c in CATALOGUE {
             for s in c.log {
-                assert!(
-                    explain(s.sample).contains(&Explanation::Check(c)),
-                    "{}",
-                    s.sample
-                );
+                assert!(explain(s.sample).contains(&Explanation::Check(c)), "{}", s.sample);
             }
         }
         for m in MESSAGES {
             for s in m.log {
-                assert!(
-                    explain(s.sample).contains(&Explanation::Message(m)),
-                    "{}",
-                    s.sample
-                );
+                assert!(explain(s.sample).contains(&Explanation::Message(m)), "{}", s.sample);
             }
         }
     }
@@ -729,15 +680,7 @@ mod tests {
     fn texts_are_fit_to_print() {
         let mut texts: Vec<(&str, &str)> = Vec::new();
         for c in CATALOGUE {
-            for text in [
-                c.title,
-                c.meaning,
-                c.why,
-                c.looks,
-                c.fix,
-                c.verify,
-                c.not_a_problem,
-            ] {
+            for text in [c.title, c.meaning, c.why, c.looks, c.fix, c.verify, c.not_a_problem] {
                 assert!(!text.is_empty(), "{}", c.slug);
                 texts.push((c.slug, text));
             }
@@ -749,11 +692,7 @@ mod tests {
                 texts.extend(list.iter().map(|t| (c.slug, *t)));
             }
             for n in c.numbers {
-                assert!(
-                    MESSAGES.iter().any(|m| m.number == Some(*n)),
-                    "{}: {n}",
-                    c.slug
-                );
+                assert!(MESSAGES.iter().any(|m| m.number == Some(*n)), "{}: {n}", c.slug);
             }
         }
         for m in MESSAGES {
@@ -791,14 +730,7 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for query in [
-            "1204",
-            "(1204)",
-            "error 1204",
-            "ERROR: (1204)",
-            "Error-1204",
-            "error1204",
-        ] {
+        for query in ["1204", "(1204)", "error 1204", "ERROR: (1204)", "Error-1204", "error1204"] {
             let found = explain(query);
             assert_eq!(number(&found, 0), Some(1204), "{query}");
         }
@@ -812,9 +744,8 @@ mod tests {
 
     #[test]
     fn a_pasted_line() {
-        let found = explain(
-            "2026/11/20 10:00:00 wazuh-execd: ERROR: (1311): Invalid command name 'fw600' provided.",
-        );
+        let found =
+            explain("2026/11/20 10:00:00 wazuh-execd: ERROR: (1311): Invalid command name 'fw600' provided.");
         assert_eq!(number(&found, 0), Some(1311));
         assert_eq!(found[1], check("AR055"));
         let found = explain(
@@ -862,10 +793,7 @@ mod tests {
 
     #[test]
     fn near_misses() {
-        assert_eq!(
-            suggest("script-not-executible").first(),
-            Some(&"script-not-executable")
-        );
+        assert_eq!(suggest("script-not-executible").first(), Some(&"script-not-executable"));
         assert_eq!(suggest("crlf_shebang")[0], "crlf-shebang");
         assert!(suggest("shebang").contains(&"shebang-missing"));
         assert!(suggest("").is_empty());
@@ -883,13 +811,7 @@ mod tests {
 
     #[test]
     fn nothing_a_line_holds_is_too_much() {
-        for line in [
-            &b"\xff\xfe((((1311"[..],
-            b"(1311",
-            b"(((1311)))",
-            b"()()(",
-            b"(99999)",
-        ] {
+        for line in [&b"\xff\xfe((((1311"[..], b"(1311", b"(((1311)))", b"()()(", b"(99999)"] {
             let _ = match_line(line);
         }
         let _ = explain("\u{1b}[31m(1311)\u{0}");

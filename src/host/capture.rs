@@ -73,14 +73,14 @@ use base64::Engine;
 
 pub use edit::{EditError, Part};
 pub use manifest::{
-    DefaultsEntry, Entries, FORMAT, FileEntry, GapEntry, Gaps, HostFile, HostPath, Kind,
-    MachineEntry, Mode, MountEntry, Owner, ProcessEntry, Time,
+    DefaultsEntry, Entries, FORMAT, FileEntry, GapEntry, Gaps, HostFile, HostPath, Kind, MachineEntry, Mode,
+    MountEntry, Owner, ProcessEntry, Time,
 };
 
 use super::walk::{MAX_LINKS, Miss, TOO_MANY_LINKS, Walker, push_front};
 use super::{
-    Account, Content, Fact, FileType, Host, Machine, Meta, Mount, OpenError, Process, Resolved,
-    SourceKind, Value, accounts, elf, mountinfo,
+    Account, Content, Fact, FileType, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind,
+    Value, accounts, elf, mountinfo,
 };
 
 /// The file that makes a directory a capture.
@@ -138,6 +138,7 @@ struct Node {
     changed_while_read: bool,
     link: Option<PathBuf>,
     elf: Option<elf::Elf>,
+    birth: Option<i64>,
     names: Option<Vec<OsString>>,
     /// Why the entry cannot be seen.
     gap: Option<NoValue>,
@@ -172,6 +173,7 @@ impl Node {
             changed_while_read: false,
             link: None,
             elf: None,
+            birth: None,
             names: None,
             gap: None,
             read_gap: None,
@@ -317,8 +319,7 @@ impl CaptureHost {
         let claim = self.claim(full);
         let name = child.file_name();
         match &dir.names {
-            Some(names) if names.iter().any(|known| Some(known.as_os_str()) == name) => match claim
-            {
+            Some(names) if names.iter().any(|known| Some(known.as_os_str()) == name) => match claim {
                 Some((at, true)) if at.starts_with(child) && at != child => Value::Absent,
                 _ => Value::NotCollected("its name was seen, and nothing more of it".to_owned()),
             },
@@ -374,11 +375,8 @@ impl CaptureHost {
             let child = real.join(&name);
             let Some(next) = self.nodes.get(&child) else {
                 let is_plain = pending.iter().all(|name| name != "..");
-                let full = if is_plain {
-                    child.join(pending.iter().collect::<PathBuf>())
-                } else {
-                    child.clone()
-                };
+                let full =
+                    if is_plain { child.join(pending.iter().collect::<PathBuf>()) } else { child.clone() };
                 return Err(self.missing(path, node, &child, &full));
             };
             if let Some(gap) = &next.gap {
@@ -516,6 +514,13 @@ impl Host for CaptureHost {
         self.fact(path, || self.walk(path, false)?.1.link.clone().ok_or(Value::Absent))
     }
 
+    fn birth(&self, path: &Path) -> Fact<i64> {
+        self.fact(path, || {
+            let unknown = || Value::NotCollected("the capture holds no time of birth".to_owned());
+            self.walk(path, false)?.1.birth.ok_or_else(unknown)
+        })
+    }
+
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.fact(path, || {
             let (real, node) = self.readable(path)?;
@@ -532,9 +537,7 @@ impl Host for CaptureHost {
             }
             self.check_read(node)?;
             if node.names.is_none() && !self.lists(&real) {
-                return Err(Value::NotCollected(
-                    "the capture does not say which names are in it".to_owned(),
-                ));
+                return Err(Value::NotCollected("the capture does not say which names are in it".to_owned()));
             }
             let mut names = node.names.clone().unwrap_or_default();
             names.extend(self.children(&real).filter_map(Path::file_name).map(ToOwned::to_owned));
@@ -718,11 +721,7 @@ impl Builder<'_> {
         }
     }
 
-    fn build(
-        &mut self,
-        file: &HostFile,
-        contents: Option<Arc<Walker>>,
-    ) -> Result<CaptureHost, OpenError> {
+    fn build(&mut self, file: &HostFile, contents: Option<Arc<Walker>>) -> Result<CaptureHost, OpenError> {
         let mut host = CaptureHost::new();
         host.label = file.label.clone().unwrap_or_else(|| "capture".to_owned());
         host.coverage.clear();
@@ -742,9 +741,7 @@ impl Builder<'_> {
                 dir_mode: given.dir_mode.map(|mode| mode.0),
             };
             if host.defaults.insert(path.as_path().to_owned(), defaults).is_some() {
-                return Err(
-                    self.error(&key, format!("defaults for \"{key}\" come twice; keep one"))
-                );
+                return Err(self.error(&key, format!("defaults for \"{key}\" come twice; keep one")));
             }
         }
         self.coverage(file, &mut host)?;
@@ -777,10 +774,9 @@ impl Builder<'_> {
         let Some((key, entry)) = entry else { return Ok(Ids::new()) };
         let bytes = match (self.inline(key, entry)?, &host.contents) {
             (Some(bytes), _) => bytes,
-            (None, Some(walker)) if self.contents.contains_key(Path::new(path)) => walker
-                .read(Path::new(path), MAX_MANIFEST)
-                .map(|content| content.bytes)
-                .unwrap_or_default(),
+            (None, Some(walker)) if self.contents.contains_key(Path::new(path)) => {
+                walker.read(Path::new(path), MAX_MANIFEST).map(|content| content.bytes).unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         let mut ids = Ids::new();
@@ -821,7 +817,9 @@ impl Builder<'_> {
             if host.coverage.insert(path.as_path().to_owned(), covered).is_some() {
                 return Err(self.error(
                     &path.to_string(),
-                    format!("\"{path}\" comes twice in \"complete\", \"incomplete\" and \"absent\"; keep one"),
+                    format!(
+                        "\"{path}\" comes twice in \"complete\", \"incomplete\" and \"absent\"; keep one"
+                    ),
                 ));
             }
         }
@@ -853,8 +851,7 @@ impl Builder<'_> {
             }
         }
         for (path, entry) in &file.files.0 {
-            let node =
-                self.node(path, entry, host, users, groups, above.contains(path.as_path()))?;
+            let node = self.node(path, entry, host, users, groups, above.contains(path.as_path()))?;
             if host.nodes.insert(path.as_path().to_owned(), node).is_some() {
                 let key = path.to_string();
                 return Err(self.error(&key, format!("\"{key}\" is listed twice; keep one")));
@@ -887,10 +884,7 @@ impl Builder<'_> {
                 let decoded = base64::engine::general_purpose::STANDARD.decode(text);
                 decoded.map(Some).map_err(|error| {
                     let key = path.to_string();
-                    self.error(
-                        &key,
-                        format!("the base64 of \"{key}\" is broken: {error}; encode it again"),
-                    )
+                    self.error(&key, format!("the base64 of \"{key}\" is broken: {error}; encode it again"))
                 })
             }
             (None, None) => Ok(None),
@@ -899,10 +893,7 @@ impl Builder<'_> {
 
     fn twice(&self, path: &HostPath) -> OpenError {
         let key = path.to_string();
-        self.error(
-            &key,
-            format!("\"{key}\" has more than one content; keep one of text, base64 and files/"),
-        )
+        self.error(&key, format!("\"{key}\" has more than one content; keep one of text, base64 and files/"))
     }
 
     fn node(
@@ -930,16 +921,12 @@ impl Builder<'_> {
                 Kind::File
             }
         });
-        let wrong =
-            |builder: &Self, reason: &str| Err(builder.error(&key, format!("\"{key}\" {reason}")));
+        let wrong = |builder: &Self, reason: &str| Err(builder.error(&key, format!("\"{key}\" {reason}")));
         if path.says_dir() && kind != Kind::Dir {
             return wrong(self, "ends in `/` and is no directory; remove the `/`");
         }
         if (kind == Kind::Link) != entry.link.is_some() {
-            return wrong(
-                self,
-                "has a type that does not fit `link`; a link has both or `link` alone",
-            );
+            return wrong(self, "has a type that does not fit `link`; a link has both or `link` alone");
         }
         if entry.link.as_ref().is_some_and(|link| link.is_empty() || link.contains('\0')) {
             return wrong(self, "is a link without a target, or with NUL in it; give one");
@@ -950,13 +937,9 @@ impl Builder<'_> {
         if entry.names.is_some() && kind != Kind::Dir {
             return wrong(self, "has `names` and is no directory; remove one of them");
         }
-        let bad_name =
-            |name: &String| matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']);
+        let bad_name = |name: &String| matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']);
         if entry.names.iter().flatten().any(bad_name) {
-            return wrong(
-                self,
-                "has `names` that are no names: empty, `.`, `..`, or with `/` or NUL",
-            );
+            return wrong(self, "has `names` that are no names: empty, `.`, `..`, or with `/` or NUL");
         }
 
         let mut node = host.new_node(path.as_path(), file_type(kind));
@@ -996,6 +979,7 @@ impl Builder<'_> {
         node.changed_while_read = entry.changed_while_read;
         node.link = entry.link.as_ref().map(PathBuf::from);
         node.elf.clone_from(&entry.elf);
+        node.birth = entry.birth.map(|time| time.0);
         node.names = entry.names.as_ref().map(|names| names.iter().map(OsString::from).collect());
         node.gap = gap(entry.denied.as_ref(), entry.failed.as_ref());
         node.read_gap = gap(entry.read_denied.as_ref(), entry.read_failed.as_ref());
@@ -1040,16 +1024,9 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn process(
-        &self,
-        entry: &ProcessEntry,
-        default_start: i64,
-        users: &Ids,
-    ) -> Result<Process, OpenError> {
+    fn process(&self, entry: &ProcessEntry, default_start: i64, users: &Ids) -> Result<Process, OpenError> {
         let uid = match &entry.user {
-            Some(owner @ Owner::Name(name)) => {
-                self.id(name, Some(owner), users, "user", "users")?
-            }
+            Some(owner @ Owner::Name(name)) => self.id(name, Some(owner), users, "user", "users")?,
             owner => self.id("processes", owner.as_ref(), users, "user", "users")?,
         };
         let program = entry.exe.as_ref().or(entry.args.first());
@@ -1112,10 +1089,7 @@ fn part<T>(given: Option<T>, gap: Option<&GapEntry>) -> Value<T> {
     }
 }
 
-fn names(
-    given: Option<&Entries<String, u32>>,
-    gap: Option<&GapEntry>,
-) -> Option<Value<Vec<Account>>> {
+fn names(given: Option<&Entries<String, u32>>, gap: Option<&GapEntry>) -> Option<Value<Vec<Account>>> {
     (given.is_some() || gap.is_some()).then(|| part(given.map(to_accounts), gap))
 }
 

@@ -90,8 +90,7 @@ impl ReadAt for File {
         let mut filled = 0;
         // Beyond i64::MAX the kernel answers EINVAL; there is nothing there.
         while filled < len {
-            let Some(at) = offset.checked_add(filled as u64).filter(|at| *at <= i64::MAX as u64)
-            else {
+            let Some(at) = offset.checked_add(filled as u64).filter(|at| *at <= i64::MAX as u64) else {
                 break;
             };
             match self.read_at(&mut bytes[filled..], at) {
@@ -169,15 +168,9 @@ fn segments<R: ReadAt + ?Sized>(
     Ok(SegmentTable::new(header.endianness, header.class, &table).iter().collect())
 }
 
-fn interpreter<R: ReadAt + ?Sized>(
-    source: &R,
-    segment: &ProgramHeader,
-) -> Result<String, ElfError> {
+fn interpreter<R: ReadAt + ?Sized>(source: &R, segment: &ProgramHeader) -> Result<String, ElfError> {
     if segment.p_filesz > MAX_INTERPRETER {
-        return Err(ElfError::Damaged(format!(
-            "the name of its loader has {} bytes",
-            segment.p_filesz
-        )));
+        return Err(ElfError::Damaged(format!("the name of its loader has {} bytes", segment.p_filesz)));
     }
     let len = usize::try_from(segment.p_filesz).unwrap_or(0);
     let bytes = read_exactly(source, segment.p_offset, len, "name of its loader")?;
@@ -228,8 +221,7 @@ fn read_dynamic<R: ReadAt + ?Sized>(
     }
     if let Some(at) = search {
         let directories = string(at)?;
-        parsed.runpath =
-            directories.split(':').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        parsed.runpath = directories.split(':').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     }
     Ok(())
 }

@@ -16,8 +16,8 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::walk::Walker;
 use super::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, accounts,
-    elf, mountinfo,
+    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, accounts, elf,
+    mountinfo,
 };
 
 /// The most that is read of one file of a process; Linux allows arguments and
@@ -70,6 +70,10 @@ impl Host for LiveHost {
 
     fn link_target(&self, path: &Path) -> Fact<PathBuf> {
         self.walker.fact(path, |walker| walker.link_target(path))
+    }
+
+    fn birth(&self, path: &Path) -> Fact<i64> {
+        self.walker.fact(path, |walker| walker.birth(path))
     }
 
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
@@ -170,7 +174,8 @@ fn read_processes(proc: &Path) -> Result<Vec<Process>, Unlisted> {
     // Every pid namespace has a first process. When it is hidden (hidepid=), so
     // are others, and a list without them would call them absent.
     if pids.first() != Some(&1) {
-        let why = "/proc does not show all processes (mount option hidepid, or /proc of another pid namespace)";
+        let why =
+            "/proc does not show all processes (mount option hidepid, or /proc of another pid namespace)";
         return Err(Unlisted::Denied(why.to_owned()));
     }
     let boot = boot_time(&read_some(&proc.join("stat"))?)
@@ -202,9 +207,7 @@ fn has_ended(error: &io::Error) -> bool {
 }
 
 fn read_process(dir: &Path, pid: u32, boot: i64, ticks: i64) -> io::Result<Process> {
-    let broken = |file: &str| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{file} is not understood"))
-    };
+    let broken = |file: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{file} is not understood"));
     let stat = parse_stat(&read_some(&dir.join("stat"))?).ok_or_else(|| broken("stat"))?;
     let uid = real_uid(&read_some(&dir.join("status"))?).ok_or_else(|| broken("status"))?;
     let args = match read_some(&dir.join("cmdline")) {
@@ -303,10 +306,7 @@ mod tests {
     fn stat_of_an_awkward_name() {
         let line = b"42 (a) b (c) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 1\n";
         let stat = parse_stat(line).unwrap();
-        assert_eq!(
-            (stat.comm.as_str(), stat.state, stat.ppid, stat.start_ticks),
-            ("a) b (c", 'S', 7, 12345)
-        );
+        assert_eq!((stat.comm.as_str(), stat.state, stat.ppid, stat.start_ticks), ("a) b (c", 'S', 7, 12345));
         assert!(parse_stat(b"").is_none());
         assert!(parse_stat(b"1 )x( S").is_none());
     }
@@ -337,13 +337,8 @@ mod tests {
         let processes = LiveHost::new().processes();
         child.kill().unwrap();
         child.wait().unwrap();
-        let process = processes
-            .get()
-            .unwrap()
-            .iter()
-            .find(|process| process.pid == child.id())
-            .unwrap()
-            .clone();
+        let process =
+            processes.get().unwrap().iter().find(|process| process.pid == child.id()).unwrap().clone();
         assert_eq!(process.env_path.value, Value::Absent);
         assert_eq!(process.args, ["/bin/sleep", "60"]);
         assert_eq!((process.comm.as_str(), process.ppid), ("sleep", std::process::id()));
@@ -362,14 +357,8 @@ mod tests {
                 let host = LiveHost::new();
                 assert_ne!(host.reader_uid(), 0);
                 for name in ["locked/file", "locked/gone"] {
-                    assert!(
-                        matches!(host.entry(&dir.join(name)).value, Value::Denied(_)),
-                        "{name}"
-                    );
-                    assert!(
-                        matches!(host.read(&dir.join(name), 1).value, Value::Denied(_)),
-                        "{name}"
-                    );
+                    assert!(matches!(host.entry(&dir.join(name)).value, Value::Denied(_)), "{name}");
+                    assert!(matches!(host.read(&dir.join(name), 1).value, Value::Denied(_)), "{name}");
                 }
                 assert_eq!(host.entry(&dir.join("gone")).value, Value::Absent);
                 // The environment of somebody else's process.
@@ -389,10 +378,7 @@ mod tests {
         let path = Path::new("/proc/self/status");
         assert_eq!(host.resolve(path).get().unwrap().meta.size, 0);
         let content = host.read(path, 10);
-        assert_eq!(
-            (content.get().unwrap().bytes.len(), content.get().unwrap().truncated),
-            (10, true)
-        );
+        assert_eq!((content.get().unwrap().bytes.len(), content.get().unwrap().truncated), (10, true));
         let content = host.read(path, 1 << 20);
         assert!(content.get().unwrap().bytes.starts_with(b"Name:"));
         assert!(!content.get().unwrap().truncated);

@@ -254,9 +254,7 @@ pub fn open_source(dir: &Path) -> Result<Box<dyn Host>, OpenError> {
     // Not followed: in a hostile tree it could lead anywhere.
     match std::fs::symlink_metadata(dir.join(capture::MANIFEST)) {
         Ok(_) => Ok(Box::new(capture::CaptureHost::open(dir)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Err(OpenError::io(dir, error))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(OpenError::io(dir, error)),
         Err(_) => Ok(Box::new(tree::TreeHost::open(dir)?)),
     }
 }
@@ -295,6 +293,10 @@ pub trait Host: Sync {
 
     /// readlink(2): the target text of a link; absent when it is no link.
     fn link_target(&self, path: &Path) -> Fact<PathBuf>;
+
+    /// When the entry was made (`stx_btime` of statx(2)), seconds since 1970. A
+    /// change of its content keeps it, a replacement does not.
+    fn birth(&self, path: &Path) -> Fact<i64>;
 
     /// The first `limit` bytes of a regular file. Anything else but a regular
     /// file is failed with words that name what it is, and is not opened.

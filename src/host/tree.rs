@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use super::walk::Walker;
 use super::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind,
-    accounts, elf, mountinfo,
+    Account, Content, Fact, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind, accounts,
+    elf, mountinfo,
 };
 
 /// Programs that a Linux host has, in the order they are asked for its machine.
@@ -90,6 +90,10 @@ impl Host for TreeHost {
         self.walker.fact(path, |walker| walker.link_target(path))
     }
 
+    fn birth(&self, path: &Path) -> Fact<i64> {
+        self.walker.fact(path, |walker| walker.birth(path))
+    }
+
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.walker.fact(path, |walker| walker.read(path, limit))
     }
@@ -105,9 +109,7 @@ impl Host for TreeHost {
     fn mounts(&self) -> Fact<Vec<Mount>> {
         match &self.real {
             Some(root) => mountinfo::read().map(|mounts| mounts_below(root, mounts)),
-            None => {
-                Fact::not_collected(mountinfo::SOURCE, "the tree lies in another mount namespace")
-            }
+            None => Fact::not_collected(mountinfo::SOURCE, "the tree lies in another mount namespace"),
         }
     }
 
@@ -126,14 +128,12 @@ impl Host for TreeHost {
     fn machine(&self) -> Fact<Machine> {
         for program in PROGRAMS {
             let Some(elf) = self.elf(Path::new(program)).get().cloned() else { continue };
-            let hostname = self.read(Path::new("/etc/hostname"), 4096).get().map_or_else(
-                String::new,
-                |content| {
+            let hostname =
+                self.read(Path::new("/etc/hostname"), 4096).get().map_or_else(String::new, |content| {
                     let text = String::from_utf8_lossy(&content.bytes);
                     let name = text.lines().map(str::trim).find(|line| !line.starts_with('#'));
                     name.unwrap_or_default().to_owned()
-                },
-            );
+                });
             let machine = Machine { system: "Linux".to_owned(), arch: elf.machine, hostname };
             return Fact::known(program, machine);
         }
@@ -192,8 +192,7 @@ mod tests {
         fs::write(outer.path().join("secret"), "outside").unwrap();
         fs::create_dir_all(outer.path().join("root/etc")).unwrap();
         fs::create_dir_all(outer.path().join("root/usr/bin")).unwrap();
-        fs::write(outer.path().join("root/etc/passwd"), "root:x:0:0::/:\nwazuh:x:77:77::/:\n")
-            .unwrap();
+        fs::write(outer.path().join("root/etc/passwd"), "root:x:0:0::/:\nwazuh:x:77:77::/:\n").unwrap();
         let host = TreeHost::open(&outer.path().join("root")).unwrap();
         (outer, host)
     }
@@ -284,12 +283,9 @@ mod tests {
         let listener = UnixListener::bind(root.join("socket")).unwrap();
         listener.set_nonblocking(true).unwrap();
         symlink("fifo", root.join("to-fifo")).unwrap();
-        for (name, what) in [
-            ("/fifo", "a FIFO"),
-            ("/to-fifo", "a FIFO"),
-            ("/socket", "a socket"),
-            ("/etc", "a directory"),
-        ] {
+        for (name, what) in
+            [("/fifo", "a FIFO"), ("/to-fifo", "a FIFO"), ("/socket", "a socket"), ("/etc", "a directory")]
+        {
             let expected = Value::Failed(format!("is {what}, not a regular file"));
             assert_eq!(host.read(path(name), 10).value, expected);
         }
@@ -375,10 +371,7 @@ mod tests {
                 assert!(matches!(host.read(path("/unreadable"), 1).value, Value::Denied(_)));
                 assert!(matches!(host.elf(path("/unreadable")).value, Value::Denied(_)));
                 assert_eq!(host.entry(path("/gone")).value, Value::Absent);
-                assert!(matches!(
-                    TreeHost::open(&dir.join("locked")).unwrap_err(),
-                    OpenError::Denied { .. }
-                ));
+                assert!(matches!(TreeHost::open(&dir.join("locked")).unwrap_err(), OpenError::Denied { .. }));
             },
         );
     }
@@ -398,9 +391,7 @@ mod tests {
                 }
             });
             let changed = (0..50).any(|_| {
-                host.read(path("/log"), 64 << 20)
-                    .get()
-                    .is_some_and(|content| content.changed_while_read)
+                host.read(path("/log"), 64 << 20).get().is_some_and(|content| content.changed_while_read)
             });
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(changed);
@@ -440,8 +431,7 @@ mod tests {
             3 2 0:9 / /mnt/image/tmp rw,noexec - tmpfs tmpfs rw\n\
             4 1 0:9 / /mnt/image2 rw - tmpfs tmpfs rw\n";
         let mounts = mounts_below(path("/mnt/image"), mountinfo::parse(table));
-        let seen: Vec<_> =
-            mounts.iter().map(|m| (m.target.as_path(), m.options.join(","))).collect();
+        let seen: Vec<_> = mounts.iter().map(|m| (m.target.as_path(), m.options.join(","))).collect();
         assert_eq!(seen, [(path("/"), String::new()), (path("/tmp"), "rw,noexec".to_owned())]);
         assert_eq!(mounts[0].source, "/dev/b");
         // A directory of a file system, not its root.

@@ -158,11 +158,7 @@ impl Walker {
     }
 
     /// A fact about `path`.
-    pub(super) fn fact<T>(
-        &self,
-        path: &Path,
-        ask: impl FnOnce(&Self) -> Result<T, Miss>,
-    ) -> Fact<T> {
+    pub(super) fn fact<T>(&self, path: &Path, ask: impl FnOnce(&Self) -> Result<T, Miss>) -> Fact<T> {
         let source = path.display().to_string();
         match ask(self) {
             Ok(value) => Fact::known(source, value),
@@ -179,6 +175,22 @@ impl Walker {
     pub(super) fn resolve(&self, path: &Path) -> Result<Resolved, Miss> {
         let found = self.walk(path, Last::Follow)?;
         Ok(Resolved { meta: meta(&found.stat), path: found.path })
+    }
+
+    /// `stx_btime` of statx(2).
+    pub(super) fn birth(&self, path: &Path) -> Result<i64, Miss> {
+        let found = self.walk(path, Last::Keep)?;
+        let flags = PASS | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = openat(found.parent.fd(), found.name.as_os_str(), flags, Mode::empty());
+        let metadata = File::from(fd.map_err(Miss::open)?).metadata().map_err(|error| io_miss(&error))?;
+        let made = metadata
+            .created()
+            .map_err(|_| Miss::Failed("the file system keeps no time of birth".to_owned()))?;
+        let since = made.duration_since(std::time::UNIX_EPOCH);
+        since.map_or_else(
+            |_| Err(Miss::Failed("it is before 1970".to_owned())),
+            |since| i64::try_from(since.as_secs()).map_err(|_| Miss::Failed("it is out of range".to_owned())),
+        )
     }
 
     /// readlink(2).
@@ -245,10 +257,7 @@ impl Walker {
         let found = self.walk(path, Last::Follow)?;
         let file_type = meta(&found.stat).file_type;
         if file_type != FileType::Regular {
-            return Err(Miss::Failed(format!(
-                "is {}, not a regular file",
-                file_type.with_article()
-            )));
+            return Err(Miss::Failed(format!("is {}, not a regular file", file_type.with_article())));
         }
         let fd = found.open(OFlag::empty())?;
         let stat = fstat(&fd).map_err(Miss::open)?;
@@ -292,8 +301,8 @@ impl Walker {
                 if links > MAX_LINKS {
                     return Err(Miss::Failed(TOO_MANY_LINKS.to_owned()));
                 }
-                let target = readlinkat(here, name.as_os_str())
-                    .map_err(|errno| Miss::lookup(errno, &real))?;
+                let target =
+                    readlinkat(here, name.as_os_str()).map_err(|errno| Miss::lookup(errno, &real))?;
                 if target.as_bytes().starts_with(b"/") {
                     stack.clear();
                     real = PathBuf::from("/");

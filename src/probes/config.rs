@@ -126,7 +126,7 @@ fn not_an_agent(facts: &Facts<'_>, block: &ResponseBlock, id: &str, at: Span) ->
     ))
     .remedy(format!("write the agent's number into <agent_id> (001), or <location>server</location> for the manager, in {}", facts.config().file.shown))
     .remedy(restart(facts))
-    .verify("ar-doctor show")
+    .verify(super::show_command(facts))
     .at(at.start)
 }
 
@@ -191,12 +191,17 @@ fn problem_finding(
             );
         }
         ProblemKind::WrongRoot => wrong_root(facts, &element_name, &refuse),
-        ProblemKind::UnknownSection if facts.contract() == Contract::Json5 && matches!(element_name.as_str(), "command" | "active-response") => (
-            checks::BLOCKS_OF_4X_ON_5X,
-            format!("{refuse}: <{element_name}> of 4.x does not exist in 5.x."),
-            "unknown to 5.x".to_owned(),
-            format!("take the <{element_name}> block out; in 5.x the indexer decides what runs"),
-        ),
+        ProblemKind::UnknownSection
+            if facts.contract() == Contract::Json5
+                && matches!(element_name.as_str(), "command" | "active-response") =>
+        {
+            (
+                checks::BLOCKS_OF_4X_ON_5X,
+                format!("{refuse}: <{element_name}> of 4.x does not exist in 5.x."),
+                "unknown to 5.x".to_owned(),
+                format!("take the <{element_name}> block out; in 5.x the indexer decides what runs"),
+            )
+        }
         ProblemKind::UnknownSection if element_name == root_name(facts) => (
             checks::CONFIG_UNKNOWN_ELEMENT,
             format!("{refuse}: there is an <{element_name}> inside an <{element_name}>."),
@@ -208,8 +213,14 @@ fn problem_finding(
             (
                 checks::CONFIG_UNKNOWN_ELEMENT,
                 format!("{refuse}: <{element_name}> is no section of {shown}."),
-                near.map_or_else(|| "no such section".to_owned(), |near| format!("no such section; <{near}> is one")),
-                near.map_or_else(|| format!("take the <{element_name}> section out"), |near| instead(near, &element_name)),
+                near.map_or_else(
+                    || "no such section".to_owned(),
+                    |near| format!("no such section; <{near}> is one"),
+                ),
+                near.map_or_else(
+                    || format!("take the <{element_name}> section out"),
+                    |near| instead(near, &element_name),
+                ),
             )
         }
         ProblemKind::EmptySection => (
@@ -243,7 +254,9 @@ fn problem_finding(
                     format!("no such option here; it belongs into <{partner}>"),
                     format!("move <{element_name}> into the <{partner}> block"),
                 ),
-                (Some(near), None) => (format!("no such option; <{near}> is one"), instead(near, &element_name)),
+                (Some(near), None) => {
+                    (format!("no such option; <{near}> is one"), instead(near, &element_name))
+                }
                 (None, None) => ("no such option".to_owned(), format!("take <{element_name}> out")),
             };
             (
@@ -283,7 +296,10 @@ fn problem_finding(
             "1 to 65535".to_owned(),
             "write a port from 1 to 65535".to_owned(),
         ),
-        ProblemKind::BadPattern | ProblemKind::WodleWithoutAttributes | ProblemKind::EndlessLoop { .. } | ProblemKind::NullAttribute { .. } => (
+        ProblemKind::BadPattern
+        | ProblemKind::WodleWithoutAttributes
+        | ProblemKind::EndlessLoop { .. }
+        | ProblemKind::NullAttribute { .. } => (
             checks::CONFIG_BAD_VALUE,
             format!("{refuse} because of <{element_name}>."),
             "this stops the daemon".to_owned(),
@@ -300,7 +316,9 @@ fn problem_finding(
         {
             (
                 checks::BARE_DISABLED_BLOCK,
-                format!("No response runs: {refuse}: a block with nothing but <disabled> is refused on a manager."),
+                format!(
+                    "No response runs: {refuse}: a block with nothing but <disabled> is refused on a manager."
+                ),
                 "an agent's block, refused here".to_owned(),
                 "take the block out: on a manager responses are on unless a block says otherwise".to_owned(),
             )
@@ -316,7 +334,10 @@ fn problem_finding(
         ProblemKind::UndefinedCommand if misnamed(read, block?) => return None,
         ProblemKind::UndefinedCommand => undefined(facts, read, block?, &refuse),
         ProblemKind::InvalidLocation => {
-            let text = block.and_then(|block| block.location.as_ref()).map(|value| lossy(&value.text)).unwrap_or_default();
+            let text = block
+                .and_then(|block| block.location.as_ref())
+                .map(|value| lossy(&value.text))
+                .unwrap_or_default();
             (
                 checks::LOCATION_INVALID,
                 if text.is_empty() {
@@ -336,9 +357,12 @@ fn problem_finding(
         ),
         ProblemKind::NoInterface => (
             checks::CLIENT_ADDRESS_INVALID,
-            format!("No response reaches this agent: {refuse}: the manager's address is link-local, and no interface is named."),
+            format!(
+                "No response reaches this agent: {refuse}: the manager's address is link-local, and no interface is named."
+            ),
             "link-local".to_owned(),
-            "add <interface_index> with the number `ip link` shows to <server>, or write another address".to_owned(),
+            "add <interface_index> with the number `ip link` shows to <server>, or write another address"
+                .to_owned(),
         ),
         ProblemKind::NoServerAddress if element_name == "server" => (
             checks::CLIENT_ADDRESS_INVALID,
@@ -350,11 +374,14 @@ fn problem_finding(
             checks::CLIENT_ADDRESS_INVALID,
             format!("No response reaches this agent: {refuse}: no <client> names a <server>."),
             "no <server> inside".to_owned(),
-            "add <client><server><address>ADDRESS</address></server></client> with the manager's address".to_owned(),
+            "add <client><server><address>ADDRESS</address></server></client> with the manager's address"
+                .to_owned(),
         ),
         ProblemKind::PlaceholderAddress => (
             checks::CLIENT_ADDRESS_INVALID,
-            format!("No response reaches this agent: {refuse}: the manager's address is still a placeholder."),
+            format!(
+                "No response reaches this agent: {refuse}: the manager's address is still a placeholder."
+            ),
             "a placeholder".to_owned(),
             "write the manager's address into <server><address>".to_owned(),
         ),
@@ -406,9 +433,7 @@ fn of_block(facts: &Facts<'_>, read: &Configuration, block: &ResponseBlock) -> V
         .responses()
         .iter()
         .enumerate()
-        .filter(|(_, response)| {
-            response.block.and_then(|index| read.responses.get(index)) == Some(block)
-        })
+        .filter(|(_, response)| response.block.and_then(|index| read.responses.get(index)) == Some(block))
         .map(|(index, _)| index)
         .collect()
 }
@@ -453,9 +478,7 @@ fn undefined(
     {
         return (
             checks::COMMAND_NEAR_MISS,
-            format!(
-                "No response runs: {refuse}: command \"{wanted}\" is not defined; \"{name}\" is."
-            ),
+            format!("No response runs: {refuse}: command \"{wanted}\" is not defined; \"{name}\" is."),
             "no <command> has exactly this name".to_owned(),
             format!(
                 "write the same name in both places, on one line without blanks around it: {}",
@@ -464,19 +487,13 @@ fn undefined(
         );
     }
     let commented = read.commented_blocks.iter().find(|commented| {
-        commented.kind == BlockKind::Command
-            && commented.command_name.as_deref() == Some(wanted.as_bytes())
+        commented.kind == BlockKind::Command && commented.command_name.as_deref() == Some(wanted.as_bytes())
     });
     if let Some(commented) = commented {
         return (
             checks::COMMAND_UNDEFINED,
-            format!(
-                "No response runs: {refuse}: command \"{wanted}\" is defined only inside a comment."
-            ),
-            format!(
-                "not defined; its <command> on line {} stands inside a comment",
-                commented.line
-            ),
+            format!("No response runs: {refuse}: command \"{wanted}\" is defined only inside a comment."),
+            format!("not defined; its <command> on line {} stands inside a comment", commented.line),
             format!("take the comment marks around the <command> on line {} away", commented.line),
         );
     }
@@ -540,15 +557,11 @@ fn wrong_root(facts: &Facts<'_>, name: &str, refuse: &str) -> (CheckId, String, 
         (
             format!("{refuse}: a <{name}> block stands outside <{root}>."),
             format!("not inside <{root}>"),
-            format!(
-                "move the <{name}> block before a </{root}>, or put <{root}> and </{root}> around it"
-            ),
+            format!("move the <{name}> block before a </{root}>, or put <{root}> and </{root}> around it"),
         )
     } else if name == "agent_config" {
         (
-            format!(
-                "{refuse}: <agent_config> is the root of agent.conf, here it has to be <{root}>."
-            ),
+            format!("{refuse}: <agent_config> is the root of agent.conf, here it has to be <{root}>."),
             format!("has to be {root}"),
             format!(
                 "write <{root}> in both tags, or move the block to etc/shared/GROUP/agent.conf on the manager"
@@ -580,9 +593,9 @@ impl Finding {
         let Some(wanted) = block.and_then(|block| block.command.as_ref()) else { return self };
         let command = match check {
             checks::COMMAND_NEAR_MISS => meant(read, &lossy(&wanted.text)),
-            checks::COMMAND_AFTER_USE => block
-                .and_then(|block| read.defined_later(block))
-                .and_then(|later| read.commands.get(later)),
+            checks::COMMAND_AFTER_USE => {
+                block.and_then(|block| read.defined_later(block)).and_then(|later| read.commands.get(later))
+            }
             _ => None,
         };
         match command.and_then(|command| command.name.as_ref()) {
@@ -635,14 +648,9 @@ pub(super) fn options_of(section: &str) -> &'static [&'static str] {
             "disabled",
             "repeated_offenders",
         ],
-        "global" => &[
-            "white_list",
-            "email_notification",
-            "logall",
-            "logall_json",
-            "jsonout_output",
-            "alerts_log",
-        ],
+        "global" => {
+            &["white_list", "email_notification", "logall", "logall_json", "jsonout_output", "alerts_log"]
+        }
         "alerts" => &["log_alert_level", "email_alert_level"],
         "client" => &[
             "server",
@@ -654,25 +662,12 @@ pub(super) fn options_of(section: &str) -> &'static [&'static str] {
             "enrollment",
         ],
         "server" => &["address", "port", "protocol"],
-        "remote" => &[
-            "connection",
-            "port",
-            "protocol",
-            "allowed-ips",
-            "denied-ips",
-            "local_ip",
-            "ipv6",
-            "queue_size",
-        ],
-        "localfile" => &[
-            "location",
-            "log_format",
-            "command",
-            "frequency",
-            "alias",
-            "label",
-            "only-future-events",
-        ],
+        "remote" => {
+            &["connection", "port", "protocol", "allowed-ips", "denied-ips", "local_ip", "ipv6", "queue_size"]
+        }
+        "localfile" => {
+            &["location", "log_format", "command", "frequency", "alias", "label", "only-future-events"]
+        }
         _ => &[],
     }
 }
@@ -771,7 +766,7 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .evidence(config.file.excerpt(first.name.as_ref().map_or(first.span, |name| name.element), "this one is used"))
                 .remedy(format!("rename or take out one of the two in {}", config.file.shown))
                 .remedy(restart(facts))
-                .verify("ar-doctor show")
+                .verify(super::show_command(facts))
                 .stops(users)
                 .at(name.span.start),
             );
@@ -781,18 +776,14 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .responses
             .iter()
             .any(|block| block.command.as_ref().is_some_and(|value| value.text == name.text))
-            || read
-                .commented_blocks
-                .iter()
-                .any(|block| block.command_name.as_ref() == Some(&name.text))
+            || read.commented_blocks.iter().any(|block| block.command_name.as_ref() == Some(&name.text))
             || read.responses.iter().any(|block| {
                 let undefined = block.problems.iter().any(|&problem| {
                     read.problems
                         .get(problem)
                         .is_some_and(|problem| problem.kind == ProblemKind::UndefinedCommand)
                 });
-                let wanted =
-                    block.command.as_ref().filter(|_| undefined).map(|value| lossy(&value.text));
+                let wanted = block.command.as_ref().filter(|_| undefined).map(|value| lossy(&value.text));
                 wanted
                     .and_then(|wanted| meant(read, &wanted))
                     .is_some_and(|meant| meant.ordinal == command.ordinal)
@@ -806,9 +797,12 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 )
                 .cause("A command alone does nothing: it needs an <active-response> block that names it.")
                 .evidence(config.file.excerpt(name.element, "no <active-response> names it"))
-                .remedy(format!("add an <active-response> block with <command>{text}</command> below it in {}", config.file.shown))
+                .remedy(format!(
+                    "add an <active-response> block with <command>{text}</command> below it in {}",
+                    config.file.shown
+                ))
                 .remedy(restart(facts))
-                .verify("ar-doctor show")
+                .verify(super::show_command(facts))
                 .at(name.span.start),
             );
         }
@@ -839,9 +833,9 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .map(|(index, _)| index)
             .collect();
         let needed = facts.role() == Role::Agent
-            || stopped.iter().any(|&index| {
-                facts.response(index).is_some_and(|response| response.runs == Runs::Here)
-            });
+            || stopped
+                .iter()
+                .any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::Here));
         sink.find(
             Finding::new(
                 checks::DISABLED_EXECD_OFF,
@@ -866,8 +860,7 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.role() != Role::Manager {
         return;
     }
-    let mut erasers: Vec<usize> =
-        read.responses.iter().filter_map(|block| block.erased_by).collect();
+    let mut erasers: Vec<usize> = read.responses.iter().filter_map(|block| block.erased_by).collect();
     erasers.sort_unstable();
     erasers.dedup();
     for eraser in erasers {
@@ -885,11 +878,8 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             continue;
         }
         let dead = victims.iter().any(|(_, victim)| victim.queues.is_empty());
-        let names: Vec<String> = victims
-            .iter()
-            .filter_map(|(index, _)| facts.response(*index))
-            .map(Response::shown)
-            .collect();
+        let names: Vec<String> =
+            victims.iter().filter_map(|(index, _)| facts.response(*index)).map(Response::shown).collect();
         let at = block.disabled.first().map_or(block.span, |value| value.element);
         let title = if dead {
             format!(
@@ -932,7 +922,7 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .evidence(config.file.excerpt(at, "switched off"))
                 .remedy(format!("take <disabled>yes</disabled> out of the block in {} if it is to fire", config.file.shown))
                 .remedy(restart(facts))
-                .verify("ar-doctor show")
+                .verify(super::show_command(facts))
                 .stops([index])
                 .at(at.start),
             );

@@ -73,9 +73,9 @@ pub(super) const BINARY: Probe = Probe {
 fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Finding {
     let users = facts.users_of(executable);
     let only_sometimes = !users.is_empty()
-        && users.iter().all(|&user| {
-            facts.response(user).is_some_and(|response| response.runs == Runs::HereAndThere)
-        });
+        && users
+            .iter()
+            .all(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::HereAndThere));
     let mut finding = finding.stops(users).shares(executable.shown());
     if only_sometimes && finding.severity == Severity::Error {
         finding.severity = Severity::Warning;
@@ -87,8 +87,7 @@ fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Findin
 /// `NAME does not run` for a title: the first response, and how many more.
 fn who(facts: &Facts<'_>, executable: &Executable) -> String {
     let users = facts.users_of(executable);
-    let first =
-        users.first().and_then(|&user| facts.response(user)).map(|response| response.shown());
+    let first = users.first().and_then(|&user| facts.response(user)).map(|response| response.shown());
     let first = first.unwrap_or_else(|| String::from_utf8_lossy(&executable.name).into_owned());
     match users.len() {
         0 | 1 => first,
@@ -127,9 +126,7 @@ fn near_names(facts: &Facts<'_>, name: &[u8]) -> Vec<String> {
         .get()
         .into_iter()
         .flatten()
-        .filter_map(|other| {
-            super::resemblance(&name, other).map(|distance| (distance, other.clone()))
-        })
+        .filter_map(|other| super::resemblance(&name, other).map(|distance| (distance, other.clone())))
         .collect();
     near.sort();
     near.into_iter().map(|(_, name)| name).take(3).collect()
@@ -250,12 +247,12 @@ fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
         } else {
             "on the manager: name the script in <executable> of the command, then systemctl restart wazuh-manager"
         })
-        .verify("ar-doctor show"),
+        .verify(super::show_command(facts)),
     );
     let first = facts.users_of(executable).first().and_then(|&user| facts.response(user));
-    if let Some((evidence, position)) = first.map(|response| {
-        super::resolve::executable_evidence(facts, response, 0..0, "no name of a file")
-    }) {
+    if let Some((evidence, position)) =
+        first.map(|response| super::resolve::executable_evidence(facts, response, 0..0, "no name of a file"))
+    {
         finding.evidence.extend(evidence);
         finding.position = position;
     }
@@ -265,16 +262,14 @@ fn empty_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
 fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
     let users = facts.users_of(executable);
     let needed = users.iter().any(|&user| {
-        facts.response(user).is_some_and(|response| {
-            response.runs == Runs::Here && !has_another_file(facts, response)
-        })
+        facts
+            .response(user)
+            .is_some_and(|response| response.runs == Runs::Here && !has_another_file(facts, response))
     });
     let path = executable.shown();
     if executable.entry.get().is_some_and(|meta| meta.file_type == FileType::Symlink) {
-        let target =
-            executable.link.get().map_or_else(String::new, |link| link.display().to_string());
-        let why =
-            if executable.circles { "which leads in a circle" } else { "which does not exist" };
+        let target = executable.link.get().map_or_else(String::new, |link| link.display().to_string());
+        let why = if executable.circles { "which leads in a circle" } else { "which does not exist" };
         sink.find(about(
             facts,
             executable,
@@ -306,8 +301,7 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
         return;
     }
     let is_stock = |name: &[u8]| {
-        stock::program_named(name)
-            .is_some_and(|program| program.contracts.contains(&facts.contract()))
+        stock::program_named(name).is_some_and(|program| program.contracts.contains(&facts.contract()))
     };
     let mut near = near_names(facts, &executable.name);
     if is_stock(&executable.name) {
@@ -330,14 +324,19 @@ fn absent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) {
         finding = finding
             .observed(directory.display().to_string(), format!("has {}", near.join(", ")))
             .remedy(if is_stock(best.as_bytes()) {
-                format!("if {best} is meant, on the manager: write <executable>{best}</executable> and restart it")
+                format!(
+                    "if {best} is meant, on the manager: write <executable>{best}</executable> and restart it"
+                )
             } else {
-                format!("if {best} is meant: mv {} {}", quote(&directory.join(best).display().to_string()), quote(&path))
+                format!(
+                    "if {best} is meant: mv {} {}",
+                    quote(&directory.join(best).display().to_string()),
+                    quote(&path)
+                )
             });
     } else if is_stock(&executable.name) {
         let package = if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" };
-        finding = finding
-            .remedy(format!("install the package {package} again: this program belongs to it"));
+        finding = finding.remedy(format!("install the package {package} again: this program belongs to it"));
     } else {
         finding = finding.remedy(install_again(facts, &path));
     }
@@ -354,9 +353,7 @@ fn has_another_file(facts: &Facts<'_>, response: &Response) -> bool {
         && facts.responses().iter().any(|other| {
             other.name == response.name
                 && other.executable != response.executable
-                && facts
-                    .executable(other)
-                    .is_some_and(|executable| executable.target.get().is_some())
+                && facts.executable(other).is_some_and(|executable| executable.target.get().is_some())
         })
 }
 
@@ -396,10 +393,7 @@ fn restart(facts: &Facts<'_>, why: &str) -> String {
 
 /// The file itself, behind all links.
 fn real_path(executable: &Executable) -> String {
-    executable
-        .target
-        .get()
-        .map_or_else(|| executable.shown(), |resolved| resolved.path.display().to_string())
+    executable.target.get().map_or_else(|| executable.shown(), |resolved| resolved.path.display().to_string())
 }
 
 fn path_parent(path: &Path) -> PathBuf {
@@ -438,18 +432,11 @@ fn no_exec(
     let target = mount.target.display().to_string();
     let Some((first, others)) = executables.split_first() else { return };
     let title = if others.is_empty() {
-        format!(
-            "{} does not run: {what}{file} lies on {target}, which is mounted noexec.",
-            who(facts, first)
-        )
+        format!("{} does not run: {what}{file} lies on {target}, which is mounted noexec.", who(facts, first))
     } else if executables.len() == facts.executables().len() {
         format!("No response runs on this host: {target} is mounted noexec.")
     } else {
-        format!(
-            "{} and {} more do not run: {target} is mounted noexec.",
-            who(facts, first),
-            others.len()
-        )
+        format!("{} and {} more do not run: {target} is mounted noexec.", who(facts, first), others.len())
     };
     let source = first.mount.source.clone();
     let mut finding = about(
@@ -651,8 +638,7 @@ fn one_directory(
     let quoted = quote(&path);
     let seen = owner_text(facts, meta);
     let group = facts.install.group();
-    let is_home =
-        facts.resolve(&facts.install.home).get().is_some_and(|home| home.path == directory);
+    let is_home = facts.resolve(&facts.install.home).get().is_some_and(|home| home.path == directory);
     let below_home = directory.starts_with(&facts.install.home);
     let wazuh_gid = wazuh.get().copied().flatten();
     let in_group = wazuh_gid == Some(meta.gid);
@@ -689,26 +675,18 @@ fn one_directory(
     }
     let sticky = meta.mode & 0o1000 != 0;
     let by = if meta.uid != 0 {
-        Some(format!(
-            "its owner {}",
-            facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string())
-        ))
+        Some(format!("its owner {}", facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string())))
     } else if meta.mode & 0o002 != 0 && !sticky {
         Some("every user".to_owned())
     } else if meta.mode & 0o020 != 0 && meta.gid != 0 && !sticky {
-        Some(format!(
-            "group {}",
-            facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())
-        ))
+        Some(format!("group {}", facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())))
     } else {
         None
     };
     if let Some(by) = by {
         let linked = facts.executables().iter().find(|executable| {
             let real = PathBuf::from(real_path(executable));
-            real != executable.path
-                && real.starts_with(directory)
-                && !executable.path.starts_with(directory)
+            real != executable.path && real.starts_with(directory) && !executable.path.starts_with(directory)
         });
         let mend = match linked {
             // Somebody else's directory: what root runs does not belong there.
@@ -755,10 +733,7 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Some(Program::Script(shebang)) => shebang_line(facts, sink, executable, shebang),
             Some(Program::HiddenShebang { before }) => {
                 let text = script(facts, executable);
-                let bom = executable
-                    .head
-                    .get()
-                    .is_some_and(|head| head.bytes.starts_with(b"\xef\xbb\xbf"));
+                let bom = executable.head.get().is_some_and(|head| head.bytes.starts_with(b"\xef\xbb\xbf"));
                 let blanks = executable
                     .head
                     .get()
@@ -768,9 +743,10 @@ fn interpreter(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     (false, true) => "an empty line",
                     (false, false) => "a blank",
                 };
-                let named = executable.head.get().map(|head| {
-                    launch::named_interpreter(&head.bytes[(*before).min(head.bytes.len())..])
-                });
+                let named = executable
+                    .head
+                    .get()
+                    .map(|head| launch::named_interpreter(&head.bytes[(*before).min(head.bytes.len())..]));
                 let (severity, where_bash) = run_by_sh(facts, named.flatten().as_deref());
                 let title = if severity == Severity::Error {
                     format!(
@@ -853,10 +829,9 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
                         who(facts, executable)
                     )
                 },
-                found.get().map_or_else(
-                    || format!("#!/usr/bin/env {program}"),
-                    |_| format!("#!{}", found.source),
-                ),
+                found
+                    .get()
+                    .map_or_else(|| format!("#!/usr/bin/env {program}"), |_| format!("#!{}", found.source)),
             )
         }
         None => (
@@ -879,18 +854,12 @@ fn no_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executabl
     ));
 }
 
-fn shebang_line(
-    facts: &Facts<'_>,
-    sink: &mut Sink<'_, '_>,
-    executable: &Executable,
-    shebang: &Shebang,
-) {
+fn shebang_line(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, shebang: &Shebang) {
     let text = script(facts, executable);
     let path = executable.shown();
     // The file itself: sed -i would put a file in the place of a link.
     let quoted = quote(&real_path(executable));
-    let interpreter_span =
-        Span { start: shebang.interpreter_at.start, end: shebang.interpreter_at.end };
+    let interpreter_span = Span { start: shebang.interpreter_at.start, end: shebang.interpreter_at.end };
     let argument_span = Span { start: shebang.argument_at.start, end: shebang.argument_at.end };
     let silent = "execd starts scripts with exec(2), drops the error and logs nothing.";
     let name = Path::new(std::ffi::OsStr::from_bytes(&shebang.interpreter)).to_owned();
@@ -898,23 +867,16 @@ fn shebang_line(
     let target = facts.resolve(&absolute);
 
     let ends_in_cr = shebang.argument.as_ref().unwrap_or(&shebang.interpreter).ends_with(b"\r");
-    if ends_in_cr
-        && (shebang.argument.is_some() || target.is_absent() || target.unknown().is_some())
-    {
+    if ends_in_cr && (shebang.argument.is_some() || target.is_absent() || target.unknown().is_some()) {
         let (span, what) = match &shebang.argument {
-            Some(_) => {
-                (argument_span, "the interpreter gets this with a carriage return at its end")
-            }
+            Some(_) => (argument_span, "the interpreter gets this with a carriage return at its end"),
             None => (interpreter_span, "the kernel looks for a file of this name"),
         };
         let shown = format!("{:?}", String::from_utf8_lossy(&shebang.interpreter));
         let title = if shebang.argument.is_some() {
             format!("{} does not run: line 1 of its script ends in CR LF.", who(facts, executable))
         } else {
-            format!(
-                "{} does not run: its interpreter {shown} does not exist.",
-                who(facts, executable)
-            )
+            format!("{} does not run: its interpreter {shown} does not exist.", who(facts, executable))
         };
         sink.find(about(
             facts,
@@ -964,9 +926,9 @@ fn shebang_line(
             .cause(format!("The kernel refuses to start the script (ENOENT). {silent}"))
             .evidence(text.excerpt(interpreter_span, "there is no such file"));
             finding = match elsewhere {
-                Some(other) => finding.remedy(format!(
-                    "sed -i '1s|^#![[:blank:]]*[^[:blank:]]*|#!{other}|' {quoted}"
-                )),
+                Some(other) => {
+                    finding.remedy(format!("sed -i '1s|^#![[:blank:]]*[^[:blank:]]*|#!{other}|' {quoted}"))
+                }
                 None => finding.remedy(format!(
                     "install the package that brings {}, or change line 1 of {path}",
                     name.display()
@@ -1070,13 +1032,11 @@ fn env_line(
         split_program(rest.split(|byte| blank(byte)))
     } else if argument.iter().any(blank) {
         let shown = String::from_utf8_lossy(argument).into_owned();
-        let (first, rest) =
-            argument.split_at(argument.iter().position(blank).unwrap_or(argument.len()));
+        let (first, rest) = argument.split_at(argument.iter().position(blank).unwrap_or(argument.len()));
         let rest = rest.trim_ascii();
         // With one option left the kernel itself can hand it over.
-        let plain = |word: &[u8]| {
-            word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-=/+".contains(byte))
-        };
+        let plain =
+            |word: &[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-=/+".contains(byte));
         let direct = (!first.starts_with(b"-") && plain(first) && plain(rest))
             .then(|| facts.find_in_path(launch::DEFAULT_PATH, first))
             .and_then(|found| found.get().map(|_| found.source.clone()));
@@ -1091,10 +1051,7 @@ fn env_line(
         let (what, label) = if argument.starts_with(b"-") {
             (format!("env does not know the option \"{shown}\""), "one option, blank included")
         } else {
-            (
-                format!("env looks for one program called \"{shown}\""),
-                "one argument, blank included",
-            )
+            (format!("env looks for one program called \"{shown}\""), "one argument, blank included")
         };
         sink.find(about(
             facts,
@@ -1118,16 +1075,13 @@ fn env_line(
     if name.is_empty() || name.contains(&b'/') || name.contains(&b'=') {
         return;
     }
-    let environment =
-        facts.execd().and_then(|execd| execd.process()).map(|process| process.env_path.clone());
+    let environment = facts.execd().and_then(|execd| execd.process()).map(|process| process.env_path.clone());
     let (path, confidence, source) = match environment.as_ref().and_then(Fact::get) {
         Some(path) => (path.clone(), Confidence::Proven, "PATH of the running execd"),
         None => (launch::DEFAULT_PATH.to_owned(), Confidence::Likely, "systemd's default PATH"),
     };
     let found = facts.find_in_path(&path, name);
-    if gap(sink, facts, executable, &[checks::ENV_NOT_IN_PATH], found.unknown())
-        || found.get().is_some()
-    {
+    if gap(sink, facts, executable, &[checks::ENV_NOT_IN_PATH], found.unknown()) || found.get().is_some() {
         return;
     }
     let shown = String::from_utf8_lossy(name).into_owned();
@@ -1193,20 +1147,13 @@ fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let Some(elf) = executable.elf.get() else { continue };
         match facts.machine().get() {
             Some(machine) if !runs_on(&elf.machine, elf.class, &machine.arch) => {
-                let what =
-                    format!("a program for {}, this machine is {}", elf.machine, machine.arch);
+                let what = format!("a program for {}, this machine is {}", elf.machine, machine.arch);
                 wrong_machine(facts, sink, executable, what);
                 continue;
             }
             Some(_) => {}
             None => {
-                gap(
-                    sink,
-                    facts,
-                    executable,
-                    &[checks::WRONG_ARCHITECTURE],
-                    facts.machine().unknown(),
-                );
+                gap(sink, facts, executable, &[checks::WRONG_ARCHITECTURE], facts.machine().unknown());
             }
         }
         let Some(loader) = &elf.interpreter else { continue };
@@ -1232,12 +1179,7 @@ fn binary(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
-fn wrong_machine(
-    facts: &Facts<'_>,
-    sink: &mut Sink<'_, '_>,
-    executable: &Executable,
-    what: String,
-) {
+fn wrong_machine(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, what: String) {
     let path = executable.shown();
     sink.find(about(
         facts,
@@ -1264,8 +1206,7 @@ fn runs_on(machine: &str, class: u8, arch: &str) -> bool {
         other => other.to_owned(),
     };
     let is_64 = |name: &str| matches!(name, "x86_64" | "amd64" | "aarch64" | "arm64");
-    family(machine) == family(arch)
-        && (machine == arch || is_64(arch) || (class == 32 && !is_64(machine)))
+    family(machine) == family(arch) && (machine == arch || is_64(arch) || (class == 32 && !is_64(machine)))
 }
 
 /// Directories the loader searches when neither RUNPATH nor the cache has a
@@ -1280,9 +1221,7 @@ fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable
         .runpath
         .iter()
         .flat_map(|list| list.split(':'))
-        .map(|dir| {
-            dir.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &origin.display().to_string())
-        })
+        .map(|dir| dir.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &origin.display().to_string()))
         .map(|dir| normalise(Path::new(&dir)))
         .collect();
     let mut shared: Vec<PathBuf> = LIBRARY_DIRS.iter().map(PathBuf::from).collect();
@@ -1313,17 +1252,14 @@ fn libraries(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable
         // cache built from elsewhere might still know a place.
         let ours = library.starts_with("libwazuh");
         let path = executable.shown();
-        let searched =
-            own.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+        let searched = own.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
         let linked = executable.path != file.path;
         let in_home = facts.install.home.join("lib").join(library);
         // Gone from its place: one fault, however many programs need it.
-        let gone = ours
-            && own.iter().any(|dir| dir.join(library) == in_home)
-            && facts.resolve(&in_home).is_absent();
+        let gone =
+            ours && own.iter().any(|dir| dir.join(library) == in_home) && facts.resolve(&in_home).is_absent();
         let (about_what, title) = if gone {
-            let title =
-                format!("The stock responses do not run: {} does not exist.", in_home.display());
+            let title = format!("The stock responses do not run: {} does not exist.", in_home.display());
             (Subject::File(in_home.display().to_string()), title)
         } else {
             let title = format!(
@@ -1371,8 +1307,7 @@ fn normalise(path: &Path) -> PathBuf {
 
 /// Directories of ld.so.conf(5) and the files it includes, two levels deep.
 fn loader_directories(facts: &Facts<'_>, file: &Path, depth: u8) -> Vec<PathBuf> {
-    let Some(content) = facts.head(file, 64 * 1024).get().map(|content| content.bytes.clone())
-    else {
+    let Some(content) = facts.head(file, 64 * 1024).get().map(|content| content.bytes.clone()) else {
         return Vec::new();
     };
     let mut found = Vec::new();

@@ -156,8 +156,7 @@ fn is_the_log(location: &[u8], home: &str) -> bool {
 }
 
 fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    const CHECKS: &[crate::findings::CheckId] =
-        &[checks::LOCALFILE_MISSING, checks::LOCALFILE_WRONG_FORMAT];
+    const CHECKS: &[crate::findings::CheckId] = &[checks::LOCALFILE_MISSING, checks::LOCALFILE_WRONG_FORMAT];
     let config = facts.config();
     let Some(read) = &config.read else {
         if let Some(gap) = config.file.bytes.unknown() {
@@ -206,10 +205,7 @@ fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     if collecting.iter().any(|localfile| {
-        localfile
-            .log_format
-            .as_ref()
-            .is_some_and(|format| LINE_FORMATS.contains(&format.text.as_slice()))
+        localfile.log_format.as_ref().is_some_and(|format| LINE_FORMATS.contains(&format.text.as_slice()))
     }) {
         return;
     }
@@ -278,12 +274,9 @@ mod tests {
         ] {
             assert!(is_the_log(location.as_bytes(), "/var/ossec"), "{location}");
         }
-        for location in [
-            "/var/log/*.log",
-            "/var/ossec/logs/ossec.log",
-            "active-responses.log",
-            "/var/ossec/logs/*.json",
-        ] {
+        for location in
+            ["/var/log/*.log", "/var/ossec/logs/ossec.log", "active-responses.log", "/var/ossec/logs/*.json"]
+        {
             assert!(!is_the_log(location.as_bytes(), "/var/ossec"), "{location}");
         }
     }

@@ -16,6 +16,7 @@ mod white_list;
 use crate::engine::Sink;
 use crate::facts::Facts;
 use crate::findings::{CheckId, Subject};
+use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::xml::Span;
 
 /// One probe.
@@ -55,6 +56,18 @@ pub const PROBES: &[Probe] = &[
 fn block_subject(facts: &Facts<'_>, span: Span) -> Subject {
     let file = &facts.config().file;
     Subject::Config(file.shown.clone(), file.line(span.start))
+}
+
+/// The command that shows the configuration this report is about.
+fn show_command(facts: &Facts<'_>) -> String {
+    if !facts.is_bare() {
+        return "ar-doctor show".to_owned();
+    }
+    let role = match facts.role() {
+        Role::Manager => "manager",
+        Role::Agent => "agent",
+    };
+    format!("ar-doctor show --config {} --role {role}", quote(&facts.config().file.shown))
 }
 
 /// Text as one word of a POSIX shell.

@@ -38,11 +38,7 @@ fn placement(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
     if let Some(gap) = config.file.bytes.unknown() {
         sink.unknown_for_all(
-            &[
-                checks::BLOCK_IN_COMMENT,
-                checks::AGENT_CONFIG_IGNORED,
-                checks::REPEATED_OFFENDERS_MISPLACED,
-            ],
+            &[checks::BLOCK_IN_COMMENT, checks::AGENT_CONFIG_IGNORED, checks::REPEATED_OFFENDERS_MISPLACED],
             &gap,
         );
     }
@@ -65,25 +61,20 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let Some(read) = &config.read else { return };
     let live = facts.responses().iter().any(|response| response.runs != Runs::Nowhere);
     let in_force = |name: &Option<Vec<u8>>| {
-        read.responses
-            .iter()
-            .any(|live| live.command.as_ref().map(|value| &value.text) == name.as_ref())
+        read.responses.iter().any(|live| live.command.as_ref().map(|value| &value.text) == name.as_ref())
     };
     let forgotten: Vec<&CommentedBlock> = read
         .commented_blocks
         .iter()
         .filter(|block| {
-            block.kind == BlockKind::ActiveResponse
-                && block.complete
-                && !in_force(&block.command_name)
+            block.kind == BlockKind::ActiveResponse && block.complete && !in_force(&block.command_name)
         })
         .collect();
-    let comments =
-        read.xml.as_ref().map(|document| document.comments.as_slice()).unwrap_or_default();
+    let comments = read.xml.as_ref().map(|document| document.comments.as_slice()).unwrap_or_default();
     let comment_of = |block: &CommentedBlock| {
-        comments.iter().find(|comment| {
-            comment.span.start <= block.span.start && block.span.end <= comment.span.end
-        })
+        comments
+            .iter()
+            .find(|comment| comment.span.start <= block.span.start && block.span.end <= comment.span.end)
     };
     // What stands in one comment is one slip.
     for blocks in forgotten.chunk_by(|a, b| {
@@ -93,8 +84,7 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let names: Vec<String> = blocks
             .iter()
             .map(|block| {
-                String::from_utf8_lossy(block.command_name.as_deref().unwrap_or_default())
-                    .into_owned()
+                String::from_utf8_lossy(block.command_name.as_deref().unwrap_or_default()).into_owned()
             })
             .collect();
         let title = match names.as_slice() {
@@ -126,7 +116,7 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             finding = finding.evidence(config.file.excerpt(block.span, "inside a comment"));
         }
         sink.find(
-            finding.remedy(marks).remedy(RESTART).verify("ar-doctor show").at(first.span.start),
+            finding.remedy(marks).remedy(RESTART).verify(super::show_command(facts)).at(first.span.start),
         );
     }
 }
@@ -134,8 +124,7 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 /// execd reads `repeated_offenders` from the file of its own host.
 fn misplaced_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
-    let Some((value, _)) =
-        config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref())
+    let Some((value, _)) = config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref())
     else {
         return;
     };
@@ -322,9 +311,12 @@ fn one_location(
         Finding::new(check, block_subject(facts, value.element), title)
             .cause(cause)
             .evidence(config.file.excerpt(value.span, label))
-            .remedy(format!("write one of local, server, defined-agent, all in {}; for two places write two blocks", config.file.shown))
+            .remedy(format!(
+                "write one of local, server, defined-agent, all in {}; for two places write two blocks",
+                config.file.shown
+            ))
             .remedy(RESTART)
-            .verify(format!("ar-doctor show | grep -A 8 {}", quote(name)))
+            .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(name)))
             .stops([index])
             .at(value.span.start),
     );
@@ -333,10 +325,7 @@ fn one_location(
 /// Whether more than one place is named.
 fn combined(block: &ResponseBlock) -> bool {
     let places = block.location_in_force;
-    [places.server, places.local, places.agent.is_some(), places.all]
-        .iter()
-        .filter(|named| **named)
-        .count()
+    [places.server, places.local, places.agent.is_some(), places.all].iter().filter(|named| **named).count()
         > 1
 }
 
@@ -370,7 +359,7 @@ fn all_without_manager(
         .cause("The manager is no agent, and agents that are not connected at that moment never get the response.")
         .evidence(config.file.excerpt(value.span, "not the manager"))
         .remedy(format!("if the manager is to run it too, add a second block with <location>server</location> in {}", config.file.shown))
-        .verify("ar-doctor show")
+        .verify(super::show_command(facts))
         .stops([index])
         .at(value.span.start),
     );
@@ -407,7 +396,7 @@ fn agent_list(
             .evidence(config.file.excerpt(value.span, format!("reads as {id}")))
             .remedy(format!("write one number, and one block for each agent, in {}", config.file.shown))
             .remedy(RESTART)
-            .verify(format!("ar-doctor show | grep -A 8 {}", quote(name)))
+            .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(name)))
             .stops([index])
             .at(value.span.start),
     );

@@ -7,9 +7,7 @@ use std::path::Path;
 use super::{Probe, block_subject, quote};
 use crate::engine::Sink;
 use crate::facts::{Executable, Facts, Response, Runs};
-use crate::findings::{
-    CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks,
-};
+use crate::findings::{CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ar_conf::{self, ArLine, LineProblem};
 use crate::wazuh::behavior;
 use crate::wazuh::install::Kind;
@@ -84,11 +82,7 @@ const INTERPRETERS: &[&str] = &[
 ];
 
 /// What is wrong with the text of an `<executable>`.
-pub(super) fn name_fault(
-    facts: &Facts<'_>,
-    name: &[u8],
-    executable: Option<&Executable>,
-) -> Option<CheckId> {
+pub(super) fn name_fault(facts: &Facts<'_>, name: &[u8], executable: Option<&Executable>) -> Option<CheckId> {
     let on_disk = executable.is_some_and(|executable| executable.target.get().is_some());
     if ar_conf::leaves_its_folder(name) {
         return Some(checks::EXECUTABLE_TRAVERSAL);
@@ -118,16 +112,12 @@ pub(super) fn name_fault(
     if name.len() > ar_conf::MAX_EXECUTABLE {
         return Some(checks::NAME_TOO_LONG);
     }
-    if name.first().is_some_and(u8::is_ascii_whitespace)
-        || name.last().is_some_and(u8::is_ascii_whitespace)
-    {
+    if name.first().is_some_and(u8::is_ascii_whitespace) || name.last().is_some_and(u8::is_ascii_whitespace) {
         return Some(checks::EXECUTABLE_OUTER_BLANKS);
     }
     if words.len() > 1 {
         let first_is_file = words.first().is_some_and(|first| {
-            let path = facts
-                .under_home("active-response/bin")
-                .join(String::from_utf8_lossy(first).as_ref());
+            let path = facts.under_home("active-response/bin").join(String::from_utf8_lossy(first).as_ref());
             facts.resolve(&path).get().is_some()
         });
         let looks = words[1].starts_with(b"-")
@@ -168,8 +158,7 @@ fn names(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             continue;
         }
         let is_there = executable.is_some_and(|executable| !executable.target.is_absent());
-        let stock =
-            stock::program_named(name).is_some_and(|program| program.system == System::OtherUnix);
+        let stock = stock::program_named(name).is_some_and(|program| program.system == System::OtherUnix);
         if response.runs == Runs::Here
             && !facts.is_bare()
             && is_other_system(facts, name)
@@ -344,9 +333,7 @@ fn name_finding(
         .map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned());
     let mut finding =
         Finding::new(fault, Subject::Command(command), title).confidence(confidence).cause(cause);
-    if matches!(fault, checks::EXECUTABLE_ABSOLUTE | checks::EXECUTABLE_TRAVERSAL)
-        && response.is_here()
-    {
+    if matches!(fault, checks::EXECUTABLE_ABSOLUTE | checks::EXECUTABLE_TRAVERSAL) && response.is_here() {
         finding.remedy.extend(copy_here(facts, &text, &base));
     }
     let mut finding = finding
@@ -434,8 +421,7 @@ fn other_system(
 ) {
     let who = response.shown();
     let text = String::from_utf8_lossy(name).into_owned();
-    let (evidence, position) =
-        executable_evidence(facts, response, 0..name.len(), "for another system");
+    let (evidence, position) = executable_evidence(facts, response, 0..name.len(), "for another system");
     let mut finding = Finding::new(
         checks::EXECUTABLE_OTHER_SYSTEM,
         Subject::Command(response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned())),
@@ -509,9 +495,8 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
     let Some(read) = &config.read else { return };
-    let active: Vec<usize> = (0..read.responses.len())
-        .filter(|&block| read.responses[block].outcome == Outcome::Active)
-        .collect();
+    let active: Vec<usize> =
+        (0..read.responses.len()).filter(|&block| read.responses[block].outcome == Outcome::Active).collect();
     let room = ar_conf::MAX_COMMANDS - 2;
     if active.len() <= room {
         return;
@@ -536,27 +521,37 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             checks::TOO_MANY_RESPONSES,
             block_subject(facts, first.span),
             if checked {
-                format!("{}: {} are configured, and execd's table holds {room}.", not_run(active.len() - room), active.len())
+                format!(
+                    "{}: {} are configured, and execd's table holds {room}.",
+                    not_run(active.len() - room),
+                    active.len()
+                )
             } else {
-                format!("execd may crash on every host: {} responses are configured, and its table holds {room}.", active.len())
+                format!(
+                    "execd may crash on every host: {} responses are configured, and its table holds {room}.",
+                    active.len()
+                )
             },
         )
         .cause(cause)
         .evidence(config.file.excerpt(first.span, format!("response {} of {}", room + 1, active.len())))
-        .remedy(format!("merge blocks of one command in {}: several rule ids go into one <rules_id>", config.file.shown))
+        .remedy(format!(
+            "merge blocks of one command in {}: several rule ids go into one <rules_id>",
+            config.file.shown
+        ))
         .remedy("systemctl restart wazuh-manager")
-        .verify(format!("grep -c . {}/etc/shared/ar.conf   # {} at most", facts.install.home.display(), room + 6))
+        .verify(format!(
+            "grep -c . {}/etc/shared/ar.conf   # {} at most",
+            facts.install.home.display(),
+            room + 6
+        ))
         .stops(stopped)
         .at(first.span.start),
     );
 }
 
 fn not_run(count: usize) -> String {
-    if count == 1 {
-        "1 response does not run".to_owned()
-    } else {
-        format!("{count} responses do not run")
-    }
+    if count == 1 { "1 response does not run".to_owned() } else { format!("{count} responses do not run") }
 }
 
 /// Two commands that get one name: `fw1` with timeout 0 and `fw` with 10.
@@ -578,8 +573,7 @@ fn clashes_in_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 response
                     .command
                     .as_ref()
-                    .map_or_else(String::new, |command| String::from_utf8_lossy(command)
-                        .into_owned()),
+                    .map_or_else(String::new, |command| String::from_utf8_lossy(command).into_owned()),
                 response.timeout.unwrap_or(0)
             )
         };
@@ -593,7 +587,7 @@ fn clashes_in_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .evidence(facts.config().file.excerpt(place.span, format!("becomes {}", response.shown())))
             .remedy(format!("rename one of the two commands in {} so that no name ends in a digit", facts.config().file.shown))
             .remedy("systemctl restart wazuh-manager")
-            .verify("ar-doctor show")
+            .verify(super::show_command(facts))
             .stops([index])
             .at(place.span.start),
         );
@@ -611,8 +605,7 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let mut problems = read.problems.as_slice();
     while let Some(((line, span, problem), rest)) = problems.split_first() {
         let text = text_of(*span).trim_ascii();
-        let taken =
-            if *problem == LineProblem::Malformed1313 { torn(problems, text_of) } else { 1 };
+        let taken = if *problem == LineProblem::Malformed1313 { torn(problems, text_of) } else { 1 };
         let lines = problems.get(..taken).unwrap_or_default();
         problems = problems.get(taken..).unwrap_or(rest);
         let name = text.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
@@ -622,26 +615,20 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 let what = if text.is_empty() { "is empty" } else { "is a comment" };
                 (
                     Severity::Advice,
-                    format!(
-                        "Line {line} of {shown} {what}: execd logs an error for it and goes on."
-                    ),
+                    format!("Line {line} of {shown} {what}: execd logs an error for it and goes on."),
                 )
             }
             LineProblem::Malformed1313 if taken > 1 => {
                 let last = lines.last().map_or(*line, |(line, ..)| *line);
-                let what = "are one response, torn by a line break in its <executable> or <name>; execd skips them";
-                (
-                    Severity::Error,
-                    format!("{name} does not run: lines {line} to {last} of {shown} {what}."),
-                )
+                let what =
+                    "are one response, torn by a line break in its <executable> or <name>; execd skips them";
+                (Severity::Error, format!("{name} does not run: lines {line} to {last} of {shown} {what}."))
             }
             LineProblem::Malformed1313 => {
                 let what = malformed_how(text);
                 (
                     Severity::Error,
-                    format!(
-                        "{name} does not run: line {line} of {shown} {what}, and execd skips it."
-                    ),
+                    format!("{name} does not run: line {line} of {shown} {what}, and execd skips it."),
                 )
             }
             LineProblem::Split => {
@@ -668,9 +655,7 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .shares(&path)
             .at(span.start);
         for (_, span, _) in lines {
-            finding = finding
-                .evidence(ar.file.excerpt(*span, "skipped"))
-                .stops(responses_on(facts, *span));
+            finding = finding.evidence(ar.file.excerpt(*span, "skipped")).stops(responses_on(facts, *span));
         }
         sink.find(finding);
     }
@@ -685,15 +670,13 @@ fn torn<'a>(problems: &[(u64, Span, LineProblem)], text_of: impl Fn(Span) -> &'a
         return 1;
     }
     for (index, (line, span, problem)) in problems.iter().enumerate().skip(1).take(8) {
-        let adjacent =
-            usize::try_from(line.saturating_sub(*first)).is_ok_and(|distance| distance == index);
+        let adjacent = usize::try_from(line.saturating_sub(*first)).is_ok_and(|distance| distance == index);
         if !adjacent || *problem != LineProblem::Malformed1313 {
             return 1;
         }
         let text = text_of(*span);
         let number = text.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        let ends =
-            separators(text) == 1 && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+        let ends = separators(text) == 1 && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
         if ends {
             return index + 1;
         }
@@ -718,12 +701,16 @@ fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: Span) 
         Finding::new(
             checks::NAME_TOO_LONG,
             Subject::Config(ar.file.shown.clone(), line),
-            format!("The response on line {line} of {} never runs: its name is longer than {} bytes.", ar.file.shown, ar_conf::MAX_NAME),
+            format!(
+                "The response on line {line} of {} never runs: its name is longer than {} bytes.",
+                ar.file.shown,
+                ar_conf::MAX_NAME
+            ),
         )
         .cause("execd cuts the name, so no message can name it: ERROR (1318), then (1311) for every message.")
         .evidence(ar.file.excerpt(span, "cut by execd"))
         .remedy("give the command a shorter <name> on the manager, then: systemctl restart wazuh-manager")
-        .verify("ar-doctor show")
+        .verify(super::show_command(facts))
         .stops(responses_on(facts, span))
         .at(span.start),
     );
@@ -778,15 +765,14 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     let (on_disk, wanted) = (own(actual), own(&expected.lines));
     let refused = read.daemon("wazuh-analysisd").is_some_and(|daemon| !daemon.starts);
     let restart = "systemctl restart wazuh-manager";
-    let verify = "ar-doctor show";
+    let verify = super::show_command(facts);
     let meant = crate::engine::meant_to_run(facts);
     if on_disk == wanted && !(refused && on_disk.is_empty() && !facts.responses().is_empty()) {
         return;
     }
     if on_disk.is_empty() {
         let lines = actual.len();
-        let what =
-            if lines == 0 { "has no usable line" } else { "holds only analysisd's own lines" };
+        let what = if lines == 0 { "has no usable line" } else { "holds only analysisd's own lines" };
         sink.find(
             Finding::new(
                 checks::AR_CONF_TRUNCATED,
@@ -810,26 +796,19 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     let missing: Vec<_> = wanted.iter().filter(|line| !on_disk.contains(line)).collect();
     let extra: Vec<_> = on_disk.iter().filter(|line| !wanted.contains(line)).collect();
     let show = |line: &(Vec<u8>, Vec<u8>, i32)| {
-        format!(
-            "{} - {} - {}",
-            String::from_utf8_lossy(&line.0),
-            String::from_utf8_lossy(&line.1),
-            line.2
-        )
+        format!("{} - {} - {}", String::from_utf8_lossy(&line.0), String::from_utf8_lossy(&line.1), line.2)
     };
     let concerned = |lines: &[&(Vec<u8>, Vec<u8>, i32)]| -> Vec<ResponseIndex> {
         meant
             .iter()
             .copied()
             .filter(|&index| {
-                facts
-                    .response(index)
-                    .is_some_and(|response| lines.iter().any(|line| line.0 == response.name))
+                facts.response(index).is_some_and(|response| lines.iter().any(|line| line.0 == response.name))
             })
             .collect()
     };
-    let only_missing = extra.is_empty()
-        && missing.iter().all(|line| !on_disk.iter().any(|other| other.0 == line.0));
+    let only_missing =
+        extra.is_empty() && missing.iter().all(|line| !on_disk.iter().any(|other| other.0 == line.0));
     if only_missing {
         let names = missing
             .iter()
@@ -894,19 +873,12 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
             })
         });
         finding = match evidence {
-            Some(have) => {
-                finding.evidence(ar.file.excerpt(have.span, "not from this configuration"))
-            }
+            Some(have) => finding.evidence(ar.file.excerpt(have.span, "not from this configuration")),
             None => finding.observed(&ar.file.shown, format!("has \"{}\"", show(line))),
         };
     }
     sink.find(
-        finding
-            .remedy(restart)
-            .verify(verify)
-            .stops(stopped)
-            .shares(&path)
-            .shares("process:analysisd"),
+        finding.remedy(restart).verify(verify).stops(stopped).shares(&path).shares("process:analysisd"),
     );
 }
 
@@ -932,8 +904,7 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     let responses = facts.responses();
     for (index, response) in responses.iter().enumerate() {
-        let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name)
-        else {
+        let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name) else {
             continue;
         };
         let is_there = |response: &Response| {
@@ -991,9 +962,16 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             checks::TOO_MANY_RESPONSES,
             Subject::File(path.clone()),
             if checked {
-                format!("{}: {} names {count}, and execd's table holds {room}.", not_run(stopped.len()), ar.file.shown)
+                format!(
+                    "{}: {} names {count}, and execd's table holds {room}.",
+                    not_run(stopped.len()),
+                    ar.file.shown
+                )
             } else {
-                format!("execd may crash: {} names {count} responses, and its table holds {room}.", ar.file.shown)
+                format!(
+                    "execd may crash: {} names {count} responses, and its table holds {room}.",
+                    ar.file.shown
+                )
             },
         )
         .cause(if checked {
@@ -1002,8 +980,7 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             "This version writes past the end of its table and may crash. Nothing is logged."
         });
         if let Some(beyond) = beyond {
-            finding =
-                finding.evidence(ar.file.excerpt(beyond.span, "the first one beyond the table"));
+            finding = finding.evidence(ar.file.excerpt(beyond.span, "the first one beyond the table"));
         }
         sink.find(
             finding
@@ -1027,8 +1004,7 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     if facts.role() == Role::Manager {
-        let secure =
-            read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
+        let secure = read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
         let there: Vec<ResponseIndex> = facts
             .responses()
             .iter()
@@ -1038,9 +1014,9 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .collect();
         let local = facts.install.kind.get() == Some(&Kind::Local);
         if !secure && !there.is_empty() && !local {
-            let only_agents = there.iter().any(|&index| {
-                facts.response(index).is_some_and(|response| response.runs == Runs::There)
-            });
+            let only_agents = there
+                .iter()
+                .any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::There));
             let mut finding = Finding::new(
                 checks::NO_SECURE_REMOTE,
                 Subject::File(config.file.shown.clone()),
@@ -1049,9 +1025,7 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .severity(if only_agents { Severity::Error } else { Severity::Warning })
             .cause("remoted makes the queue for responses (queue/alerts/ar) only for a secure connection. Without it analysisd cannot hand a response over, and agents cannot connect either.");
             finding = match read.remotes.first() {
-                Some(remote) => {
-                    finding.evidence(config.file.excerpt(remote.span, "not a secure connection"))
-                }
+                Some(remote) => finding.evidence(config.file.excerpt(remote.span, "not a secure connection")),
                 None => finding.observed(&config.file.shown, "no <remote> block"),
             };
             sink.find(

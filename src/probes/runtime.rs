@@ -3,7 +3,7 @@
 use super::{Probe, quote};
 use crate::engine::Sink;
 use crate::facts::{Daemon, Facts, Response, Runs};
-use crate::findings::{Confidence, Finding, ResponseIndex, Subject, checks};
+use crate::findings::{Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Contract;
 
@@ -52,9 +52,9 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
         .map(|(index, _)| index)
         .collect();
     let needed = facts.role() == Role::Agent
-        || here.iter().any(|&index| {
-            facts.response(index).is_some_and(|response| response.runs == Runs::Here)
-        });
+        || here
+            .iter()
+            .any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::Here));
     if !needed && here.is_empty() {
         return;
     }
@@ -79,7 +79,7 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
     .stops(here)
     .shares("process:execd");
     if !needed {
-        finding = finding.severity(crate::findings::Severity::Warning);
+        finding = finding.severity(Severity::Warning);
     }
     sink.find(finding);
 }
@@ -92,19 +92,23 @@ fn script_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon)
         return;
     }
     for executable in facts.executables() {
-        let (Some(entry), Some(directory)) = (
-            executable.entry.get(),
-            executable.path.parent().map(|directory| facts.resolve(directory)),
-        ) else {
+        let (Some(entry), Some(directory)) =
+            (executable.entry.get(), executable.path.parent().map(|directory| facts.resolve(directory)))
+        else {
             continue;
         };
         let Some(directory) = directory.get() else { continue };
-        if entry.ctime <= process.start.saturating_add(SLACK)
-            || directory.meta.mtime <= process.start.saturating_add(SLACK)
-            || executable.target.get().is_none()
-        {
+        let start = process.start.saturating_add(SLACK);
+        if entry.ctime <= start || directory.meta.mtime <= start || executable.target.get().is_none() {
             continue;
         }
+        // A change inside a file keeps its birth. Where that is not known, the
+        // stock programs' lock directories and a chmod look the same.
+        let severity = match facts.birth(&executable.path).get() {
+            Some(birth) if *birth <= start => continue,
+            Some(_) => Severity::Warning,
+            None => Severity::Advice,
+        };
         let path = executable.shown();
         sink.find(
             Finding::new(
@@ -112,6 +116,7 @@ fn script_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon)
                 Subject::File(path.clone()),
                 format!("{path} may be unknown to the running {}: it came, or was replaced, after the daemon's start.", execd.name),
             )
+            .severity(severity)
             .confidence(Confidence::Possible)
             .cause("execd looks once whether a file is there, when it first reads ar.conf, and remembers the answer until it meets an unknown name or is restarted. Messages for a file it has not seen are dropped without a word.")
             .observed(&path, format!("changed {}", instant(entry.ctime)))
@@ -137,7 +142,9 @@ fn config_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if changed.meta.mtime <= process.start.saturating_add(SLACK) {
         return;
     }
-    // On an agent only two settings of execd stand in this file.
+    // On an agent only two settings of execd stand in this file, and the file is
+    // changed for many other reasons.
+    let severity = if facts.role() == Role::Manager { Severity::Warning } else { Severity::Advice };
     let matters = facts.role() == Role::Manager
         || read.execd.disabled.is_some()
         || read.execd.repeated_offenders.is_some();
@@ -151,6 +158,7 @@ fn config_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Subject::File(path.clone()),
             format!("The running {} does not know the present {}: the file was changed after the daemon's start.", daemon.name, config.file.shown),
         )
+        .severity(severity)
         .confidence(Confidence::Likely)
         .cause("The daemons read their configuration at start only; a reload of the ruleset does not read responses again.")
         .observed(&path, format!("changed {}", instant(changed.meta.mtime)))

@@ -17,11 +17,7 @@ pub(super) const PROBE: Probe = Probe {
 /// `<timeout>` and `<repeated_offenders>`.
 pub(super) const TIMES: Probe = Probe {
     name: "times",
-    checks: &[
-        checks::TIMEOUT_NOT_A_NUMBER,
-        checks::TIMEOUT_NOT_ALLOWED,
-        checks::REPEATED_OFFENDERS_INVALID,
-    ],
+    checks: &[checks::TIMEOUT_NOT_A_NUMBER, checks::TIMEOUT_NOT_ALLOWED, checks::REPEATED_OFFENDERS_INVALID],
     run: times,
 };
 
@@ -82,21 +78,16 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     .evidence(config.file.excerpt(cut, "not read"))
                     .remedy(format!("write <rules_id>{numbers}</rules_id> in {}, ids separated by commas on one line; there are no ranges", config.file.shown))
                     .remedy(restart)
-                    .verify(format!("ar-doctor show | grep -A 8 {}", quote(&name)))
+                    .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
                     .stops([index])
                     .at(cut.start),
             );
-        } else if block.rule_ids.is_empty()
-            && level.is_none()
-            && !has_group
-            && !is_misspelt(read, block)
-        {
+        } else if block.rule_ids.is_empty() && level.is_none() && !has_group && !is_misspelt(read, block) {
             let evidence = match block.level.as_ref().or(block.rules_id.as_ref()) {
                 Some(value) => config.file.excerpt(value.element, "selects nothing"),
-                None => config.file.excerpt(
-                    block.span,
-                    "neither <level> nor <rules_id> nor <rules_group> in this block",
-                ),
+                None => config
+                    .file
+                    .excerpt(block.span, "neither <level> nor <rules_id> nor <rules_group> in this block"),
             };
             sink.find(
                 Finding::new(
@@ -108,7 +99,7 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .evidence(evidence)
                 .remedy(format!("add <rules_id>5710,5763</rules_id> (the ids that are to trigger it) or <level>6</level> to the block in {}", config.file.shown))
                 .remedy(restart)
-                .verify(format!("ar-doctor show | grep -A 8 {}", quote(&name)))
+                .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
                 .stops([index])
                 .at(block.span.start),
             );
@@ -130,7 +121,7 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     .evidence(config.file.excerpt(value.span, format!("rules end at {HIGHEST_RULE_LEVEL}")))
                     .remedy(format!("lower <level> in {}, or select by <rules_id>", config.file.shown))
                     .remedy(restart)
-                    .verify(format!("ar-doctor show | grep -A 8 {}", quote(&name)))
+                    .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
                     .stops([index])
                     .at(value.span.start),
             );
@@ -187,8 +178,7 @@ fn times(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 
 fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &ResponseBlock) {
     let config = facts.config();
-    let (Some(read), Some(value), Some(response)) =
-        (&config.read, &block.timeout, facts.response(index))
+    let (Some(read), Some(value), Some(response)) = (&config.read, &block.timeout, facts.response(index))
     else {
         return;
     };
@@ -219,7 +209,7 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
             .evidence(config.file.excerpt(value.span, format!("read {effect}")))
             .remedy(format!("write the timeout in seconds, digits only, in {}", config.file.shown))
             .remedy("systemctl restart wazuh-manager")
-            .verify(format!("ar-doctor show | grep -A 8 {}", quote(&name)))
+            .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
             .stops([index])
             .at(value.span.start),
         );
@@ -234,12 +224,10 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
             .as_ref()
             .map_or_else(String::new, |name| String::from_utf8_lossy(&name.text).into_owned());
         let evidence = match &command.timeout_allowed_value {
-            Some(allowed) => {
-                config.file.excerpt(allowed.element, "this makes the effect permanent")
+            Some(allowed) => config.file.excerpt(allowed.element, "this makes the effect permanent"),
+            None => {
+                config.file.excerpt(command.span, "no <timeout_allowed>yes</timeout_allowed> in this command")
             }
-            None => config
-                .file
-                .excerpt(command.span, "no <timeout_allowed>yes</timeout_allowed> in this command"),
         };
         sink.find(
             Finding::new(
@@ -259,7 +247,7 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
                 None => format!("add <timeout_allowed>yes</timeout_allowed> to command {command_name} in {}", config.file.shown),
             })
             .remedy("systemctl restart wazuh-manager")
-            .verify(format!("ar-doctor show | grep -A 8 {}", quote(&command_name)))
+            .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&command_name)))
             .stops([index])
             .at(value.span.start),
         );
@@ -268,19 +256,15 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
 
 fn repeated_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
-    let Some((value, taken)) =
-        config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref())
+    let Some((value, taken)) = config.read.as_ref().and_then(|read| read.execd.repeated_offenders.as_ref())
     else {
         return;
     };
     let text = String::from_utf8_lossy(&value.text).into_owned();
     let pieces: Vec<&str> = text.split(',').collect();
     // execd passes over empty values.
-    let pieces: Vec<&str> =
-        pieces.into_iter().map(str::trim).filter(|piece| !piece.is_empty()).collect();
-    let odd = pieces
-        .iter()
-        .find(|piece| piece.len() > 6 || !piece.bytes().all(|byte| byte.is_ascii_digit()));
+    let pieces: Vec<&str> = pieces.into_iter().map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    let odd = pieces.iter().find(|piece| piece.len() > 6 || !piece.bytes().all(|byte| byte.is_ascii_digit()));
     let what = if text.trim().is_empty() {
         "it is empty, so the feature is off".to_owned()
     } else if taken.first().is_none_or(|first| *first == 0) {

@@ -27,10 +27,8 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     let (Some(read), Some(bytes)) = (&config.read, config.file.bytes.get()) else {
-        let dangling = facts
-            .entry(&config.file.path)
-            .get()
-            .is_some_and(|entry| entry.file_type == FileType::Symlink);
+        let dangling =
+            facts.entry(&config.file.path).get().is_some_and(|entry| entry.file_type == FileType::Symlink);
         let (what, seen) = if dangling {
             ("is a link that leads nowhere", "a link, and no file at its end")
         } else {
@@ -86,29 +84,21 @@ fn plain(error: &xml::Error, bytes: &[u8]) -> Plain {
     let message = message.trim_start_matches("XMLERR: ");
     let at = error.culprit;
     let say = |what: &str, label, mend| Plain { what: what.to_owned(), at, label, mend };
-    if let Some(declaration) =
-        declaration(bytes).filter(|span| at.is_some_and(|at| span.contains(at.start)))
+    if let Some(declaration) = declaration(bytes).filter(|span| at.is_some_and(|at| span.contains(at.start)))
     {
         return Plain {
             at: Some(declaration),
-            ..say(
-                "there is an XML declaration",
-                "Wazuh's reader knows no XML declaration",
-                "delete it",
-            )
+            ..say("there is an XML declaration", "Wazuh's reader knows no XML declaration", "delete it")
         };
     }
-    if let Some(name) =
-        message.strip_prefix("Element '").and_then(|rest| rest.strip_suffix("' not closed."))
+    if let Some(name) = message.strip_prefix("Element '").and_then(|rest| rest.strip_suffix("' not closed."))
     {
         return not_closed(error, bytes, name);
     }
     match message {
-        "Comment not closed." => say(
-            "a comment is not closed",
-            "opened here, and no --> behind it",
-            "end the comment with -->",
-        ),
+        "Comment not closed." => {
+            say("a comment is not closed", "opened here, and no --> behind it", "end the comment with -->")
+        }
         "Element not opened." => {
             if let Some((span, label, mend)) = swallowing(bytes) {
                 return Plain {
@@ -124,21 +114,15 @@ fn plain(error: &xml::Error, bytes: &[u8]) -> Plain {
                 "take this end tag out, or find the start tag that is missing",
             )
         }
-        "End of file and some elements were not closed." => say(
-            "an element is not closed",
-            "still open at the end",
-            "add its end tag, or take this tag out",
-        ),
+        "End of file and some elements were not closed." => {
+            say("an element is not closed", "still open at the end", "add its end tag, or take this tag out")
+        }
         "String overflow." => say(
             "a text is longer than 20479 bytes",
             "too long",
             "shorten the text, or the blanks between two elements",
         ),
-        _ => say(
-            "a tag is malformed",
-            "not accepted",
-            "mend the tag; a < inside a text is written \\<",
-        ),
+        _ => say("a tag is malformed", "not accepted", "mend the tag; a < inside a text is written \\<"),
     }
 }
 
@@ -150,8 +134,7 @@ fn declaration(bytes: &[u8]) -> Option<Span> {
 }
 
 fn not_closed(error: &xml::Error, bytes: &[u8], name: &str) -> Plain {
-    let plain =
-        |at, label, mend| Plain { what: format!("<{name}> is not closed"), at, label, mend };
+    let plain = |at, label, mend| Plain { what: format!("<{name}> is not closed"), at, label, mend };
     let Some(culprit) = error.culprit else { return plain(None, "not closed", "add the end tag") };
     let marked = culprit.slice(bytes);
     if marked.starts_with(b"</") {
@@ -187,19 +170,13 @@ fn swallowing(bytes: &[u8]) -> Option<(Span, &'static str, &'static str)> {
     while let Some(open) = memchr::memmem::find(bytes.get(at..)?, b"<!") {
         let start = at + open;
         let inside = bytes.get(start + 2..)?;
-        let end = [&b"-->"[..], b"!>"]
-            .into_iter()
-            .filter_map(|end| memchr::memmem::find(inside, end))
-            .min()?;
+        let end =
+            [&b"-->"[..], b"!>"].into_iter().filter_map(|end| memchr::memmem::find(inside, end)).min()?;
         let comment = inside.get(..end)?;
         let mark = |len| Span { start, end: start + len };
         if comment.starts_with(b"DOCTYPE") || comment.starts_with(b"[CDATA[") {
             let label = "taken for the beginning of a comment, up to the next -->";
-            return Some((
-                mark(9),
-                label,
-                "delete it; Wazuh's reader knows no DOCTYPE and no CDATA",
-            ));
+            return Some((mark(9), label, "delete it; Wazuh's reader knows no DOCTYPE and no CDATA"));
         }
         if memchr::memmem::find(comment, b"<!--").is_some() {
             return Some((
@@ -242,9 +219,7 @@ fn unreadable(facts: &Facts<'_>, error: &xml::Error) -> Finding {
             finding = finding.evidence(config.file.excerpt(noticed, "the reader noticed here"));
         }
     } else {
-        finding = finding
-            .evidence(config.file.excerpt(noticed, "the reader noticed here"))
-            .at(noticed.start);
+        finding = finding.evidence(config.file.excerpt(noticed, "the reader noticed here")).at(noticed.start);
     }
     finding
         .remedy(format!("in {path}, line {line}: {}", plain.mend))
@@ -263,12 +238,8 @@ fn role_word(facts: &Facts<'_>) -> &'static str {
 fn misread(facts: &Facts<'_>, opinion: SecondOpinion) -> Option<Finding> {
     let config = facts.config();
     let base = |title: String| {
-        Finding::new(
-            checks::XML_TOOLS_MISREAD,
-            Subject::File(config.file.path.display().to_string()),
-            title,
-        )
-        .verify(format!("xmllint --noout {}", quote(&config.file.path.display().to_string())))
+        Finding::new(checks::XML_TOOLS_MISREAD, Subject::File(config.file.path.display().to_string()), title)
+            .verify(format!("xmllint --noout {}", quote(&config.file.path.display().to_string())))
     };
     match opinion {
         SecondOpinion::Agrees => None,
@@ -285,9 +256,8 @@ fn misread(facts: &Facts<'_>, opinion: SecondOpinion) -> Option<Finding> {
         SecondOpinion::Misreads(differences) => {
             let mut finding = base(format!("Ordinary XML tools read {} differently from the daemons.", config.file.shown))
                 .cause("Wazuh's reader decodes no entities and keeps only the text behind the last child element. A tool that reads and writes the file back changes what the daemons read.");
-            let telling = differences
-                .iter()
-                .filter(|difference| difference.kind != xml::MisreadingKind::MixedText);
+            let telling =
+                differences.iter().filter(|difference| difference.kind != xml::MisreadingKind::MixedText);
             let mut any = false;
             for difference in telling.take(5) {
                 any = true;
@@ -319,7 +289,9 @@ fn ruleset(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             sink.unknown_for_all(RULESET.checks, &gap);
             continue;
         }
-        let Some((error, evidence)) = file.refused.get().and_then(|refused| refused.as_deref()) else { continue };
+        let Some((error, evidence)) = file.refused.get().and_then(|refused| refused.as_deref()) else {
+            continue;
+        };
         let line = match evidence {
             Evidence::Excerpt { line, .. } => *line,
             Evidence::Observation { .. } => error.line,

@@ -30,14 +30,12 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         } else {
             entry.value.span
         };
-        let any_text =
-            matches!(&entry.kind, WhiteListKind::Pattern(pattern) if pattern.matches_everything());
+        let any_text = matches!(&entry.kind, WhiteListKind::Pattern(pattern) if pattern.matches_everything());
         let (everything, never) = match &entry.kind {
             WhiteListKind::Ip(ip) => (ip.prefix() == Some(0), None),
-            WhiteListKind::Pattern(pattern) => (
-                pattern.matches_every_ipv4(),
-                never(&entry.value.text, pattern.can_match_an_address()),
-            ),
+            WhiteListKind::Pattern(pattern) => {
+                (pattern.matches_every_ipv4(), never(&entry.value.text, pattern.can_match_an_address()))
+            }
             WhiteListKind::Invalid => (false, None),
         };
         if everything {
@@ -54,7 +52,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .evidence(config.file.excerpt(span, "matches every source address"))
                 .remedy(format!("take <white_list>{text}</white_list> out of {}", config.file.shown))
                 .remedy("systemctl restart wazuh-manager")
-                .verify("ar-doctor show")
+                .verify(super::show_command(facts))
                 .stops(stopped.clone())
                 .at(entry.value.span.start),
             );
@@ -77,7 +75,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     )
                 })
                 .remedy("systemctl restart wazuh-manager")
-                .verify("ar-doctor show")
+                .verify(super::show_command(facts))
                 .stops(stopped.clone())
                 .at(entry.value.span.start),
             );
@@ -90,16 +88,13 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn never(text: &[u8], can_match: bool) -> Option<String> {
     let text = String::from_utf8_lossy(text).into_owned();
     let addressy = text.bytes().any(|byte| byte.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || b".:/*! \t\r\n-^$|[]".contains(&byte));
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:/*! \t\r\n-^$|[]".contains(&byte));
     if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         return Some("no source address contains a blank".to_owned());
     }
     if text.contains('/') && text.contains(':') {
         return Some(
-            "an IPv6 network is taken for a text, and no source address contains a slash"
-                .to_owned(),
+            "an IPv6 network is taken for a text, and no source address contains a slash".to_owned(),
         );
     }
     if text.contains('*') && addressy {
@@ -107,8 +102,7 @@ fn never(text: &[u8], can_match: bool) -> Option<String> {
     }
     if addressy && text.contains('-') {
         return Some(
-            "ranges do not exist, and no source address contains a hyphen between digits"
-                .to_owned(),
+            "ranges do not exist, and no source address contains a hyphen between digits".to_owned(),
         );
     }
     if addressy && !can_match {
@@ -126,14 +120,9 @@ mod tests {
         for text in ["2001:db8::/32", "192.0.2.1 ", "192.0.2.*", "10.0.0.1-10.0.0.9", " 10.0.0.1"] {
             assert!(never(text.as_bytes(), true).is_some(), "{text}");
         }
-        for text in [
-            "^localhost.localdomain$",
-            "2001:db8::1",
-            "10.0.",
-            "host-01.example",
-            "^2001:db8:",
-            "a|b",
-        ] {
+        for text in
+            ["^localhost.localdomain$", "2001:db8::1", "10.0.", "host-01.example", "^2001:db8:", "a|b"]
+        {
             assert!(never(text.as_bytes(), true).is_none(), "{text}");
         }
     }

@@ -5,9 +5,7 @@ use serde::Serialize;
 
 use super::json::{ContractName, SCHEMA_VERSION, SeverityName, StageName, Tool};
 use super::page::{Page, Text, Tone};
-use crate::findings::catalogue::{
-    CATALOGUE, Check, Contract, Explanation, Level, Message, Version,
-};
+use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, Level, Message, Version};
 use crate::findings::{Severity, Stage};
 use crate::redact::Redacted;
 
@@ -89,12 +87,8 @@ fn write_check(check: &Check, page: &mut Page) {
     let text = Text::new().toned(Tone::Strong, check.id).own(" ").toned(Tone::Strong, check.slug);
     page.line(&text.own("   ").own(check.severity.name()).own(", stage ").own(check.stage.name()));
     page.paragraph(0, &Text::new().own(check.title));
-    let mut where_made = check
-        .sides
-        .iter()
-        .map(|side| side.name())
-        .map(|side| Text::new().own(side))
-        .collect::<Vec<_>>();
+    let mut where_made =
+        check.sides.iter().map(|side| side.name()).map(|side| Text::new().own(side)).collect::<Vec<_>>();
     if let Some(range) = versions(check.since, check.until) {
         where_made.push(range);
     }
@@ -159,13 +153,7 @@ fn list(page: &mut Page, name: &'static str, items: &'static [&'static str]) {
 }
 
 fn line_of(check: &Check) -> Text {
-    Text::new()
-        .toned(Tone::Strong, check.id)
-        .own(" ")
-        .own(check.slug)
-        .pad(44)
-        .own("  ")
-        .own(check.title)
+    Text::new().toned(Tone::Strong, check.id).own(" ").own(check.slug).pad(44).own("  ").own(check.title)
 }
 
 /// `4.2 to 4.13`; nothing where there is no bound.
@@ -211,9 +199,7 @@ pub fn write_list(page: &mut Page) {
     }
     page.blank();
     page.line(
-        &Text::new()
-            .counted(CATALOGUE.len(), "check")
-            .own(". `ar-doctor explain ID` says more about one."),
+        &Text::new().counted(CATALOGUE.len(), "check").own(". `ar-doctor explain ID` says more about one."),
     );
 }
 

@@ -517,10 +517,11 @@ impl View<'_, '_> {
             role: role(facts),
             wazuh_version: facts.version().map(|version| self.text(version.to_string())),
             contract: facts.contract().into(),
-            agent: facts.install.identity.get().map(|identity| Agent {
-                id: self.text(&identity.id),
-                name: self.text(&identity.name),
-            }),
+            agent: facts
+                .install
+                .identity
+                .get()
+                .map(|identity| Agent { id: self.text(&identity.id), name: self.text(&identity.name) }),
             reader_uid: facts.reader_uid(),
             as_root: facts.reader_uid() == 0,
         }
@@ -556,14 +557,10 @@ impl View<'_, '_> {
 
     fn entry(&self, at: usize, entry: &engine::Entry) -> Vec<FindingEntry> {
         let cause = self.text(entry.finding.fingerprint());
-        let explains =
-            entry.folded.iter().map(|finding| self.text(finding.fingerprint())).collect();
+        let explains = entry.folded.iter().map(|finding| self.text(finding.fingerprint())).collect();
         let mut all = vec![self.finding(&entry.finding, Some(at + 1), explains, None)];
         all.extend(
-            entry
-                .folded
-                .iter()
-                .map(|finding| self.finding(finding, None, Vec::new(), Some(cause.clone()))),
+            entry.folded.iter().map(|finding| self.finding(finding, None, Vec::new(), Some(cause.clone()))),
         );
         all
     }
@@ -592,11 +589,7 @@ impl View<'_, '_> {
             } else {
                 finding.remedy.iter().map(|remedy| self.text(remedy)).collect()
             },
-            verify: self.text(if finding.verify.is_empty() {
-                check.verify
-            } else {
-                &finding.verify
-            }),
+            verify: self.text(if finding.verify.is_empty() { check.verify } else { &finding.verify }),
             explains,
             explained_by,
             responses: self.ids(&finding.responses),
@@ -606,16 +599,14 @@ impl View<'_, '_> {
 
     fn evidence(&self, evidence: &findings::Evidence) -> Evidence {
         match evidence {
-            findings::Evidence::Excerpt { file, line, column, text, mark, label } => {
-                Evidence::Excerpt {
-                    file: self.text(file),
-                    line: *line,
-                    column: *column,
-                    mark: characters(&self.report.redactor.hide(text), mark),
-                    text: self.text(text),
-                    label: self.text(label),
-                }
-            }
+            findings::Evidence::Excerpt { file, line, column, text, mark, label } => Evidence::Excerpt {
+                file: self.text(file),
+                line: *line,
+                column: *column,
+                mark: characters(&self.report.redactor.hide(text), mark),
+                text: self.text(text),
+                label: self.text(label),
+            },
             findings::Evidence::Observation { source, text } => {
                 Evidence::Observation { source: self.text(source), text: self.text(text) }
             }
@@ -640,9 +631,7 @@ pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
     match facts.install.kind.get()? {
         Kind::Agent => Some(RoleName::Agent),
         Kind::Local => Some(RoleName::Local),
-        Kind::Server if facts.role() == Role::Manager && facts.is_worker() => {
-            Some(RoleName::Worker)
-        }
+        Kind::Server if facts.role() == Role::Manager && facts.is_worker() => Some(RoleName::Worker),
         Kind::Server => Some(RoleName::Manager),
     }
 }
@@ -824,8 +813,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let host = TreeHost::open(directory.path()).unwrap();
         let redactor = Redactor::new();
-        let bare =
-            BareConfig { shown: "ossec.conf".into(), bytes: config.into(), role, version: None };
+        let bare = BareConfig { shown: "ossec.conf".into(), bytes: config.into(), role, version: None };
         then(&Facts::bare(&host, &redactor, bare), &redactor);
     }
 
@@ -833,8 +821,7 @@ mod tests {
         let schema = serde_json::to_value(schema::<T>()).unwrap();
         let value: serde_json::Value = serde_json::from_str(&to_text(document).unwrap()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let errors: Vec<String> =
-            validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:#?}");
         value
     }
@@ -857,8 +844,7 @@ mod tests {
                 .verify("ls -l x")
                 .stops([0])
         };
-        let cause =
-            finding(checks::SCRIPT_NOT_EXECUTABLE, "fw60 does not run: password=swordfish1");
+        let cause = finding(checks::SCRIPT_NOT_EXECUTABLE, "fw60 does not run: password=swordfish1");
         let effect = finding(checks::AR_LOG_MISSING, "no line").severity(Severity::Warning);
         Diagnosis {
             responses: Vec::new(),
@@ -866,11 +852,7 @@ mod tests {
             unknown: vec![engine::Unknown {
                 check: checks::EXECD_NOT_RUNNING,
                 responses: vec![0],
-                gap: Gap {
-                    kind: GapKind::Denied,
-                    source: "/proc".into(),
-                    why: "permission denied".into(),
-                },
+                gap: Gap { kind: GapKind::Denied, source: "/proc".into(), why: "permission denied".into() },
             }],
             checks: 92,
             failed_probes: Vec::new(),
@@ -885,8 +867,7 @@ mod tests {
             for diagnosis in [run, everything()] {
                 let timings = Some(crate::report::Timings { open: 0.1, probes: 2.0, total: 2.1 });
                 for timings in [None, timings] {
-                    let report =
-                        Report { facts, diagnosis: &diagnosis, redactor, response: None, timings };
+                    let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings };
                     let value = agrees(&check(&report));
                     assert_eq!(value["schema_version"], 1);
                     assert_eq!(value.get("timings").is_some(), timings.is_some());
@@ -919,16 +900,12 @@ mod tests {
     fn no_secret_leaves_and_marks_are_characters() {
         with_facts(CONFIG, Role::Manager, |facts, redactor| {
             let diagnosis = everything();
-            let report =
-                Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
+            let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
             let text = to_text(&check(&report)).unwrap();
             assert!(!text.contains("hunter2") && !text.contains("swordfish1"), "{text}");
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             let finding = &value["findings"][0];
-            assert_eq!(
-                finding["evidence"][0]["mark"],
-                serde_json::json!({ "start": 25, "end": 26 })
-            );
+            assert_eq!(finding["evidence"][0]["mark"], serde_json::json!({ "start": 25, "end": 26 }));
             assert_eq!(finding["rank"], 1);
             assert_eq!(value["headline"], finding["fingerprint"]);
             let folded = &value["findings"][1];

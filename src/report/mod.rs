@@ -80,11 +80,7 @@ impl Report<'_, '_> {
         let of = |severity| {
             self.diagnosis.entries.iter().filter(|entry| entry.finding.severity == severity).count()
         };
-        Counts {
-            errors: of(Severity::Error),
-            warnings: of(Severity::Warning),
-            advice: of(Severity::Advice),
-        }
+        Counts { errors: of(Severity::Error), warnings: of(Severity::Warning), advice: of(Severity::Advice) }
     }
 
     /// The answer in one word.
@@ -107,10 +103,8 @@ impl Report<'_, '_> {
     pub fn gaps(&self) -> Vec<Gap> {
         let mut seen = BTreeSet::new();
         let of_checks = self.diagnosis.unknown.iter().map(|unknown| unknown.gap.clone());
-        let mut gaps: Vec<Gap> = of_checks
-            .chain(collector_gaps(self.facts))
-            .filter(|gap| seen.insert(gap.clone()))
-            .collect();
+        let mut gaps: Vec<Gap> =
+            of_checks.chain(collector_gaps(self.facts)).filter(|gap| seen.insert(gap.clone())).collect();
         gaps.sort();
         gaps
     }
@@ -124,9 +118,7 @@ impl Report<'_, '_> {
 /// Whether something that belongs to this side was not seen: a check could not
 /// be made, a probe failed, or something that every report reads was not read.
 pub fn is_incomplete(facts: &Facts<'_>, diagnosis: &Diagnosis) -> bool {
-    diagnosis.incomplete()
-        || facts.install.sealed.is_some()
-        || collector_gaps(facts).next().is_some()
+    diagnosis.incomplete() || facts.install.sealed.is_some() || collector_gaps(facts).next().is_some()
 }
 
 fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {

@@ -291,10 +291,7 @@ mod tests {
     }
 
     fn plain(lines: &[Text]) -> Vec<String> {
-        lines
-            .iter()
-            .map(|line| line.spans.iter().map(|(_, text)| text.as_str()).collect())
-            .collect()
+        lines.iter().map(|line| line.spans.iter().map(|(_, text)| text.as_str()).collect()).collect()
     }
 
     #[test]

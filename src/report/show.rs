@@ -13,8 +13,7 @@ use crate::findings::Evidence;
 use crate::redact::{Redacted, Redactor};
 use crate::wazuh::ar_conf::LineProblem;
 use crate::wazuh::ossec_conf::{
-    Configuration, DaemonOutcome, Dispatch, End, LogLevel, Outcome, ResponseBlock, Role, Value,
-    WhiteListKind,
+    Configuration, DaemonOutcome, Dispatch, End, LogLevel, Outcome, ResponseBlock, Role, Value, WhiteListKind,
 };
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
@@ -348,12 +347,7 @@ impl<'a, 'h> View<'a, 'h> {
             wazuh_version: facts.version().map(|version| self.text(version.to_string())),
             contract: facts.contract().into(),
             xml: self.xml(),
-            daemons: self
-                .read
-                .daemons
-                .iter()
-                .map(|daemon| (daemon.daemon, self.daemon(daemon)))
-                .collect(),
+            daemons: self.read.daemons.iter().map(|daemon| (daemon.daemon, self.daemon(daemon))).collect(),
             problems: self
                 .read
                 .problems
@@ -417,11 +411,9 @@ impl<'a, 'h> View<'a, 'h> {
     fn xml(&self) -> Xml {
         match &self.read.xml {
             Ok(_) => Xml { accepted: true, error: None, line: None },
-            Err(error) => Xml {
-                accepted: false,
-                error: Some(self.text(&error.message)),
-                line: Some(error.line),
-            },
+            Err(error) => {
+                Xml { accepted: false, error: Some(self.text(&error.message)), line: Some(error.line) }
+            }
         }
     }
 
@@ -454,8 +446,7 @@ impl<'a, 'h> View<'a, 'h> {
 
     fn commands(&self) -> Vec<Command> {
         let used_by = |index| {
-            let users =
-                self.read.responses.iter().filter(move |block| block.command_block == Some(index));
+            let users = self.read.responses.iter().filter(move |block| block.command_block == Some(index));
             users.map(|block| self.block_id(block)).collect()
         };
         self.read
@@ -488,22 +479,14 @@ impl<'a, 'h> View<'a, 'h> {
                 .map_or_else(|| self.text(&response.id), |place| self.text(&place.file)),
             line: response.place.as_ref().map_or(0, |place| place.line),
             block: None,
-            state: if response.is_here() {
-                ResponseState::InForce
-            } else {
-                ResponseState::OtherSystem
-            },
+            state: if response.is_here() { ResponseState::InForce } else { ResponseState::OtherSystem },
             refused_with: None,
             command: None,
             executable: json::optional(self.redactor, response.executable.as_ref()),
             timeout: response.timeout.unwrap_or(0),
             timeout_written: None,
             location: None,
-            runs_on: if matches!(response.runs, Runs::Here) {
-                RunsOn::ThisAgent
-            } else {
-                RunsOn::Nowhere
-            },
+            runs_on: if matches!(response.runs, Runs::Here) { RunsOn::ThisAgent } else { RunsOn::Nowhere },
             agent_id: None,
             selectors: None,
             queues: None,
@@ -552,11 +535,7 @@ impl<'a, 'h> View<'a, 'h> {
             selectors: Some(Selectors {
                 level: block.level_in_force,
                 rules_id: block.rule_ids.clone(),
-                rules_id_skipped: block
-                    .rule_id_cuts
-                    .iter()
-                    .map(|cut| self.text(cut.slice(config)))
-                    .collect(),
+                rules_id_skipped: block.rule_id_cuts.iter().map(|cut| self.text(cut.slice(config))).collect(),
                 rules_group: self.value(block.rules_group.as_ref()),
             }),
             queues: Some(Queues {
@@ -569,8 +548,7 @@ impl<'a, 'h> View<'a, 'h> {
 
     /// analysisd writes `ar.conf` on managers up to 4.x.
     fn expected(&self) -> Option<&'a [u8]> {
-        let written =
-            self.facts.role() == Role::Manager && self.facts.contract() != Contract::Json5;
+        let written = self.facts.role() == Role::Manager && self.facts.contract() != Contract::Json5;
         written.then_some(self.read.ar_conf.as_slice())
     }
 
@@ -594,8 +572,7 @@ impl<'a, 'h> View<'a, 'h> {
     fn execd(&self) -> Execd {
         let disabled = self.read.execd.disabled.as_ref();
         Execd {
-            enabled: disabled
-                .map_or(Some(true), |(_, disabled)| disabled.ok().map(|disabled| !disabled)),
+            enabled: disabled.map_or(Some(true), |(_, disabled)| disabled.ok().map(|disabled| !disabled)),
             line: disabled.map(|(value, _)| value.line),
             repeated_offenders: self.read.execd.offenders_in_force.clone(),
         }
@@ -641,19 +618,12 @@ impl<'a, 'h> View<'a, 'h> {
     fn write_xml(&self, page: &mut Page, show: &Show) {
         let Err(error) = &self.read.xml else { return };
         Self::heading(page, Text::new().own("XML"));
-        let text =
-            Text::new().own("Wazuh's reader refuses the file: ").and(self.host(&error.message));
+        let text = Text::new().own("Wazuh's reader refuses the file: ").and(self.host(&error.message));
         page.paragraph(2, &text.own(" (line ").number(error.line).own(")").all(Tone::Fail));
         let at = error.culprit.unwrap_or(Span::new(error.offset, error.offset));
         let evidence = self.facts.config().file.excerpt(at, "look here");
         if let Evidence::Excerpt { file, line, column, text, mark, label } = &evidence {
-            super::text::write_excerpt(
-                self.redactor,
-                page,
-                (file, *line, *column),
-                (text, mark),
-                label,
-            );
+            super::text::write_excerpt(self.redactor, page, (file, *line, *column), (text, mark), label);
         }
         let printed = show
             .daemons
@@ -668,9 +638,7 @@ impl<'a, 'h> View<'a, 'h> {
 
     fn write_daemons(&self, page: &mut Page, show: &Show) {
         Self::heading(page, Text::new().own("Daemons"));
-        let column =
-            self.read.daemons.iter().map(|daemon| daemon.daemon.len()).max().unwrap_or_default()
-                + 2;
+        let column = self.read.daemons.iter().map(|daemon| daemon.daemon.len()).max().unwrap_or_default() + 2;
         // In the order they are started.
         for outcome in &self.read.daemons {
             let Some(daemon) = show.daemons.get(outcome.daemon) else { continue };
@@ -688,11 +656,8 @@ impl<'a, 'h> View<'a, 'h> {
                 continue;
             }
             // Below that a message is only seen with debugging on.
-            for (message, _) in daemon
-                .messages
-                .iter()
-                .zip(&outcome.logs)
-                .filter(|(_, log)| log.level > LogLevel::Debug)
+            for (message, _) in
+                daemon.messages.iter().zip(&outcome.logs).filter(|(_, log)| log.level > LogLevel::Debug)
             {
                 page.indented(
                     4,
@@ -721,8 +686,7 @@ impl<'a, 'h> View<'a, 'h> {
     }
 
     fn write_commands(&self, page: &mut Page, show: &Show) {
-        if self.read.xml.is_err() || (self.facts.role() == Role::Agent && show.commands.is_empty())
-        {
+        if self.read.xml.is_err() || (self.facts.role() == Role::Agent && show.commands.is_empty()) {
             return;
         }
         Self::heading(page, Text::new().own("Commands"));
@@ -793,8 +757,7 @@ impl<'a, 'h> View<'a, 'h> {
 
     fn details(response: &Response) -> Text {
         if response.state == ResponseState::NotRead && response.command.is_none() {
-            return Text::new()
-                .own("names no command: only what execd takes from it counts, see below");
+            return Text::new().own("names no command: only what execd takes from it counts, see below");
         }
         let mut parts = Vec::new();
         if let Some(command) = &response.command {
@@ -817,9 +780,7 @@ impl<'a, 'h> View<'a, 'h> {
             RunsOn::Nowhere => Text::new().own("runs nowhere"),
             RunsOn::Manager => Text::new().own("runs on the manager"),
             RunsOn::Sender => Text::new().own("runs on the agent that sent the event"),
-            RunsOn::Agent => {
-                Text::new().own("runs on agent ").number(response.agent_id.unwrap_or(0))
-            }
+            RunsOn::Agent => Text::new().own("runs on agent ").number(response.agent_id.unwrap_or(0)),
             RunsOn::AllAgents => Text::new().own("runs on all agents"),
             RunsOn::ThisAgent => Text::new().own("runs on this agent"),
         };
@@ -836,9 +797,7 @@ impl<'a, 'h> View<'a, 'h> {
                 && response.state == ResponseState::InForce
         }) {
             let queue = if queues.needs_remote { "queue/alerts/ar" } else { "queue/alerts/execq" };
-            parts.push(
-                Text::new().toned(Tone::Fail, "its queue is not opened: ").toned(Tone::Fail, queue),
-            );
+            parts.push(Text::new().toned(Tone::Fail, "its queue is not opened: ").toned(Tone::Fail, queue));
         }
         Text::new().list(parts, ", ")
     }
@@ -849,12 +808,9 @@ impl<'a, 'h> View<'a, 'h> {
             let ids = selectors.rules_id.iter().map(|id| Text::new().number(*id));
             parts.push(Text::new().own("rules ").list(ids, " "));
         }
-        let level =
-            selectors.level.map(|level| Text::new().own("level ").number(level).own(" and above"));
-        let group = selectors
-            .rules_group
-            .as_ref()
-            .map(|group| Text::new().own("groups \"").host(group).own("\""));
+        let level = selectors.level.map(|level| Text::new().own("level ").number(level).own(" and above"));
+        let group =
+            selectors.rules_group.as_ref().map(|group| Text::new().own("groups \"").host(group).own("\""));
         let both = level.is_some() && group.is_some();
         let together: Vec<Text> = level.into_iter().chain(group).collect();
         if !together.is_empty() {
@@ -867,10 +823,8 @@ impl<'a, 'h> View<'a, 'h> {
         if selectors.rules_id_skipped.is_empty() {
             return text;
         }
-        let skipped = selectors
-            .rules_id_skipped
-            .iter()
-            .map(|skipped| Text::new().own("\"").host(skipped).own("\""));
+        let skipped =
+            selectors.rules_id_skipped.iter().map(|skipped| Text::new().own("\"").host(skipped).own("\""));
         text.own(", skips ").list(skipped, " ")
     }
 
@@ -901,8 +855,7 @@ impl<'a, 'h> View<'a, 'h> {
             _ => {}
         }
         if !show.execd.repeated_offenders.is_empty() {
-            let minutes =
-                show.execd.repeated_offenders.iter().map(|minutes| Text::new().number(*minutes));
+            let minutes = show.execd.repeated_offenders.iter().map(|minutes| Text::new().number(*minutes));
             parts.push(Text::new().own("repeated offenders, minutes: ").list(minutes, ", "));
         }
         if !parts.is_empty() {
@@ -923,18 +876,12 @@ impl<'a, 'h> View<'a, 'h> {
         Self::heading(page, Text::new().host(file));
         match actual {
             Some(actual) if actual == expected => {
-                page.indented(
-                    2,
-                    &Text::new().own("as analysisd writes it with this configuration"),
-                );
+                page.indented(2, &Text::new().own("as analysisd writes it with this configuration"));
             }
             Some(actual) => diff(page, self.redactor, file, actual, expected),
             None => {
                 if let Some(why) = show.ar_conf.unread.as_ref().filter(|_| !self.facts.is_bare()) {
-                    page.paragraph(
-                        2,
-                        &Text::new().own("not compared: ").host(file).own(": ").host(why),
-                    );
+                    page.paragraph(2, &Text::new().own("not compared: ").host(file).own(": ").host(why));
                 }
                 page.indented(2, &Text::new().own("analysisd writes:"));
                 for line in lines(expected) {
@@ -947,15 +894,10 @@ impl<'a, 'h> View<'a, 'h> {
 
     /// Lines of the file on disk that execd refuses or bends.
     fn write_lines_of_ar_conf(&self, page: &mut Page, show: &Show) {
-        let Some(read) =
-            self.facts.ar_conf().read.as_ref().filter(|read| !read.problems.is_empty())
-        else {
+        let Some(read) = self.facts.ar_conf().read.as_ref().filter(|read| !read.problems.is_empty()) else {
             return;
         };
-        Self::heading(
-            page,
-            Text::new().own("What execd does not take from ").host(&show.ar_conf.file),
-        );
+        Self::heading(page, Text::new().own("What execd does not take from ").host(&show.ar_conf.file));
         for (line, _, problem) in &read.problems {
             let what = match problem {
                 LineProblem::Malformed1313 => "is skipped with ERROR 1313",
@@ -963,9 +905,7 @@ impl<'a, 'h> View<'a, 'h> {
                     "has a name that is too long: it is cut, and no message can name it"
                 }
                 LineProblem::ExecutableTooLong => "has a path that is too long: it is cut",
-                LineProblem::Traversal => {
-                    "has an executable that leads out of active-response/bin: refused"
-                }
+                LineProblem::Traversal => "has an executable that leads out of active-response/bin: refused",
                 LineProblem::DuplicateName => {
                     "has the name of an earlier line: the first whose file is there is used"
                 }
@@ -1004,8 +944,7 @@ fn diff(page: &mut Page, redactor: &Redactor, file: &Redacted, actual: &[u8], ex
     use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
     let (old, new) = (lines(actual), lines(expected));
     if old.len().max(new.len()) > DIFF_LINES {
-        let text =
-            Text::new().own("differs: ").count(old.len()).own(" lines on disk, ").count(new.len());
+        let text = Text::new().own("differs: ").count(old.len()).own(" lines on disk, ").count(new.len());
         return page.paragraph(2, &text.own(" that analysisd would write"));
     }
     if old == new {
@@ -1017,9 +956,8 @@ fn diff(page: &mut Page, redactor: &Redactor, file: &Redacted, actual: &[u8], ex
         2,
         &Text::new().own("+++ ").host(file).own("  as analysisd would write it").all(Tone::Strong),
     );
-    let marked = |mark: &'static str, tone, line: &[u8]| {
-        Text::new().own(mark).host(&redactor.text(line)).all(tone)
-    };
+    let marked =
+        |mark: &'static str, tone, line: &[u8]| Text::new().own(mark).host(&redactor.text(line)).all(tone);
     for hunk in hunks {
         let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else { continue };
         let before = first.old_range().start..last.old_range().end;
@@ -1055,13 +993,7 @@ mod tests {
     fn diffed(actual: &str, expected: &str) -> String {
         let redactor = Redactor::new();
         let mut page = Page::new(100, false);
-        diff(
-            &mut page,
-            &redactor,
-            &redactor.text("ar.conf"),
-            actual.as_bytes(),
-            expected.as_bytes(),
-        );
+        diff(&mut page, &redactor, &redactor.text("ar.conf"), actual.as_bytes(), expected.as_bytes());
         page.into_text()
     }
 

@@ -7,9 +7,7 @@ use std::ops::Range;
 use super::escape;
 use super::page::{Page, Text, Tone};
 use super::{Report, TOOL, VERSION};
-use crate::engine::{
-    Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict,
-};
+use crate::engine::{Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict};
 use crate::findings::{Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::Redactor;
@@ -91,8 +89,7 @@ impl Writer<'_, '_> {
                 Role::Agent => " as an agent reads it",
             };
             let file = facts.config().file.shown.as_str();
-            let file =
-                if file == "-" { Text::new().own("standard input") } else { self.host(file) };
+            let file = if file == "-" { Text::new().own("standard input") } else { self.host(file) };
             parts.push(file.own(role));
         } else {
             parts.push(self.who());
@@ -124,9 +121,7 @@ impl Writer<'_, '_> {
     fn who(&self) -> Text {
         let facts = self.report.facts;
         if let Some(identity) = facts.install.identity.get() {
-            return Text::new()
-                .own("agent ")
-                .and(self.host(format!("{} {}", identity.id, identity.name)));
+            return Text::new().own("agent ").and(self.host(format!("{} {}", identity.id, identity.name)));
         }
         let role = match facts.install.kind.get() {
             Some(Kind::Agent) => "agent",
@@ -143,11 +138,7 @@ impl Writer<'_, '_> {
 
     /// The finding the report begins with.
     fn first(&self) -> Option<&Entry> {
-        self.report
-            .diagnosis
-            .entries
-            .first()
-            .filter(|entry| entry.finding.severity > Severity::Advice)
+        self.report.diagnosis.entries.first().filter(|entry| entry.finding.severity > Severity::Advice)
     }
 
     fn headline(&self) -> Text {
@@ -159,9 +150,7 @@ impl Writer<'_, '_> {
         }
         if facts.install.sealed.is_some() {
             let home = self.host(facts.install.home.display().to_string());
-            return home
-                .own(" may not be entered: nothing below it could be examined.")
-                .all(Tone::Warn);
+            return home.own(" may not be entered: nothing below it could be examined.").all(Tone::Warn);
         }
         let checks = Text::new().counted(diagnosis.checks, "check");
         let responses = diagnosis.responses.len();
@@ -187,10 +176,7 @@ impl Writer<'_, '_> {
             };
         }
         if responses == 0 && self.report.response.is_none() && self.responses_are_known() {
-            return Text::new()
-                .own("No active response is configured, so none runs: ")
-                .and(checks)
-                .own(".");
+            return Text::new().own("No active response is configured, so none runs: ").and(checks).own(".");
         }
         let text = Text::new().toned(Tone::Good, "No fault found");
         let text = if self.report.is_incomplete() && !facts.is_bare() {
@@ -202,8 +188,7 @@ impl Writer<'_, '_> {
             return text.own(" in the file: ").and(checks).own(".");
         }
         let text = text.own(": ").counted(responses, "response");
-        let idle =
-            diagnosis.responses.iter().filter(|result| result.verdict == Verdict::NotMeant).count();
+        let idle = diagnosis.responses.iter().filter(|result| result.verdict == Verdict::NotMeant).count();
         let text = match idle {
             0 => text,
             all if all == responses => text.own(" (not in force here)"),
@@ -240,8 +225,7 @@ impl Writer<'_, '_> {
 
     fn run_as_root(&self) -> Text {
         if self.report.facts.reader_uid() == 0 {
-            Text::new()
-                .own("Even root was refused: a security module or a container stands before it.")
+            Text::new().own("Even root was refused: a security module or a container stands before it.")
         } else {
             Text::new().own("Run it as root: sudo ar-doctor check")
         }
@@ -291,10 +275,8 @@ impl Writer<'_, '_> {
             .collect();
         let name_column = names.iter().map(Text::columns).max().unwrap_or_default().max(16) + 2;
         page.blank();
-        let heads = Stage::ALL
-            .iter()
-            .zip(&widths)
-            .map(|(stage, width)| centered(stage.name(), Tone::Dim, *width));
+        let heads =
+            Stage::ALL.iter().zip(&widths).map(|(stage, width)| centered(stage.name(), Tone::Dim, *width));
         page.indented(2, &Text::new().pad(name_column).list(heads, " "));
         for (result, name) in rows_shown.iter().zip(names) {
             let cells = result.stages.iter().zip(&widths).map(|(stage, width)| {
@@ -306,10 +288,7 @@ impl Writer<'_, '_> {
         let hidden = self.report.diagnosis.responses.len() - rows_shown.len();
         let all = self.report.response.is_none() || rows.len() > rows_shown.len();
         if hidden > 0 && all {
-            page.indented(
-                2,
-                &Text::new().own("... and ").count(hidden).own(" more (-v)").all(Tone::Dim),
-            );
+            page.indented(2, &Text::new().own("... and ").count(hidden).own(" more (-v)").all(Tone::Dim));
         }
         if self.options.verbose {
             self.reasons(page, rows);
@@ -323,9 +302,7 @@ impl Writer<'_, '_> {
             let mut by_reason: Vec<(&Reason, State, Vec<Stage>)> = Vec::new();
             for stage in &result.stages {
                 let Some(reason) = &stage.reason else { continue };
-                match by_reason
-                    .iter_mut()
-                    .find(|(known, state, _)| *known == reason && *state == stage.state)
+                match by_reason.iter_mut().find(|(known, state, _)| *known == reason && *state == stage.state)
                 {
                     Some((_, _, stages)) => stages.push(stage.stage),
                     None => by_reason.push((reason, stage.state, vec![stage.stage])),
@@ -347,19 +324,14 @@ impl Writer<'_, '_> {
     }
 
     fn name(&self, index: ResponseIndex) -> Text {
-        self.report
-            .facts
-            .response(index)
-            .map_or_else(Text::new, |response| self.host(&response.name))
+        self.report.facts.response(index).map_or_else(Text::new, |response| self.host(&response.name))
     }
 
     // ---- entries ----
 
     fn entries(&self) -> Vec<&Entry> {
         let entries = self.report.diagnosis.entries.iter();
-        entries
-            .filter(|entry| self.options.verbose || entry.finding.severity > Severity::Advice)
-            .collect()
+        entries.filter(|entry| self.options.verbose || entry.finding.severity > Severity::Advice).collect()
     }
 
     fn entry(&self, page: &mut Page, at: usize, entry: &Entry) {
@@ -431,13 +403,7 @@ impl Writer<'_, '_> {
     fn evidence(&self, page: &mut Page, evidence: &Evidence) {
         match evidence {
             Evidence::Excerpt { file, line, column, text, mark, label } => {
-                write_excerpt(
-                    self.report.redactor,
-                    page,
-                    (file, *line, *column),
-                    (text, mark),
-                    label,
-                );
+                write_excerpt(self.report.redactor, page, (file, *line, *column), (text, mark), label);
             }
             Evidence::Observation { source, text } => {
                 page.paragraph(
@@ -458,8 +424,7 @@ impl Writer<'_, '_> {
         match folded {
             [] => {}
             [only] => {
-                let text =
-                    Text::new().own("also seen because of this: ").and(self.host(&only.title));
+                let text = Text::new().own("also seen because of this: ").and(self.host(&only.title));
                 page.paragraph(4, &text);
             }
             several => {
@@ -483,8 +448,7 @@ impl Writer<'_, '_> {
         let check = finding.check.check();
         let said = at == 0
             && self.first().is_some()
-            && self.host(&finding.cause).wrapped(page.width().saturating_sub(6)).len()
-                <= HEADLINE_CAUSE;
+            && self.host(&finding.cause).wrapped(page.width().saturating_sub(6)).len() <= HEADLINE_CAUSE;
         let text = if said || finding.cause.is_empty() {
             self.host(first_sentences(check.why, page.width()))
         } else {
@@ -505,10 +469,8 @@ impl Writer<'_, '_> {
         for remedy in &finding.remedy {
             // A command stays on its line, however long, so that it can be pasted.
             for line in remedy.lines() {
-                let text = Text::new()
-                    .toned(Tone::Dim, label)
-                    .pad(BESIDE)
-                    .and(self.host(line).all(Tone::Command));
+                let text =
+                    Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
                 page.indented(4, &text);
                 label = "";
             }
@@ -521,10 +483,8 @@ impl Writer<'_, '_> {
         }
         for (at, line) in finding.verify.lines().enumerate() {
             let label = if at == 0 { "verify" } else { "" };
-            let text = Text::new()
-                .toned(Tone::Dim, label)
-                .pad(BESIDE)
-                .and(self.host(line).all(Tone::Command));
+            let text =
+                Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
             page.indented(4, &text);
         }
     }
@@ -562,8 +522,7 @@ impl Writer<'_, '_> {
     fn footer(&self, page: &mut Page) {
         let stages = self.stages_not_seen();
         let rows = self.shown_rows();
-        let starred =
-            rows.iter().flat_map(|result| &result.stages).any(|stage| cell(stage).0 == "ok*");
+        let starred = rows.iter().flat_map(|result| &result.stages).any(|stage| cell(stage).0 == "ok*");
         if !stages.is_empty() {
             page.paragraph(1, &Text::new().own("? not seen from here: ").and(stages));
         }
@@ -621,12 +580,10 @@ impl Writer<'_, '_> {
     fn stages_not_seen(&self) -> Text {
         let rows = self.shown_rows();
         let all = &self.report.diagnosis.responses;
-        let results: Vec<&ResponseResult> =
-            if rows.is_empty() { all.iter().collect() } else { rows };
+        let results: Vec<&ResponseResult> = if rows.is_empty() { all.iter().collect() } else { rows };
         let mut by_reason: Vec<(&Reason, Vec<Stage>)> = Vec::new();
         for stage in results.iter().flat_map(|result| &result.stages) {
-            let Some(reason) = stage.reason.as_ref().filter(|_| stage.state == State::Unknown)
-            else {
+            let Some(reason) = stage.reason.as_ref().filter(|_| stage.state == State::Unknown) else {
                 continue;
             };
             let reason = match reason {
@@ -645,8 +602,8 @@ impl Writer<'_, '_> {
         let texts = by_reason.into_iter().map(|(reason, mut stages)| {
             stages.sort_unstable();
             let is = if stages.len() > 1 { " are " } else { " is " };
-            let stages = Text::new()
-                .list(stages.into_iter().map(|stage| Text::new().own(stage.name())), ", ");
+            let stages =
+                Text::new().list(stages.into_iter().map(|stage| Text::new().own(stage.name())), ", ");
             match reason {
                 Reason::NotThisSide(elsewhere) => {
                     let text = stages.own(is).own(elsewhere.words());
@@ -679,9 +636,7 @@ impl Writer<'_, '_> {
         };
         let text = text.counted(self.report.diagnosis.checks, "check");
         match self.report.timings {
-            Some(timings) => {
-                text.own(" in ").and(self.host(format!("{:.1} ms", timings.total))).own(".")
-            }
+            Some(timings) => text.own(" in ").and(self.host(format!("{:.1} ms", timings.total))).own("."),
             None => text.own("."),
         }
     }
@@ -691,27 +646,19 @@ impl Writer<'_, '_> {
         let counts = self.report.counts();
         let mut parts = vec![match counts.advice {
             0 => Text::new().own("0 errors, 0 warnings."),
-            advice => Text::new()
-                .own("0 errors, 0 warnings, ")
-                .count(advice)
-                .own(" advice (-v shows them)."),
+            advice => Text::new().own("0 errors, 0 warnings, ").count(advice).own(" advice (-v shows them)."),
         }];
         let stages = self.stages_not_seen();
         if !stages.is_empty() {
             parts.push(Text::new().own("? not seen from here: ").and(stages).own("."));
         }
-        let sources: BTreeSet<String> =
-            self.report.gaps().into_iter().map(|gap| gap.source).collect();
+        let sources: BTreeSet<String> = self.report.gaps().into_iter().map(|gap| gap.source).collect();
         if !sources.is_empty() {
             let more = sources.len().saturating_sub(SHORT_LIST);
             let text = Text::new()
                 .own("? not collected: ")
                 .list(sources.iter().take(SHORT_LIST).map(|source| self.host(source)), ", ");
-            parts.push(if more > 0 {
-                text.own(" and ").count(more).own(" more.")
-            } else {
-                text.own(".")
-            });
+            parts.push(if more > 0 { text.own(" and ").count(more).own(" more.") } else { text.own(".") });
         }
         if let Some(timings) = self.report.timings {
             parts.push(self.host(format!("{:.1} ms.", timings.total)));
@@ -846,16 +793,14 @@ impl Excerpt {
 fn window(bytes: &[u8], mark: &Range<usize>, is_cut: bool, room: usize) -> (Text, usize, usize) {
     const CUT: &str = "...";
     let cells = escape::cells(bytes, mark);
-    let is_marked =
-        |cell: &escape::Cell| cell.bytes.start < mark.end && cell.bytes.end > mark.start;
+    let is_marked = |cell: &escape::Cell| cell.bytes.start < mark.end && cell.bytes.end > mark.start;
     let first = cells.iter().position(|cell| cell.bytes.end > mark.start).unwrap_or(cells.len());
     let total: usize = cells.iter().map(|cell| cell.width).sum();
     // Keep what is left of the mark where it fits, else just enough to see where it is.
     let mut begin = 0;
     if total > room {
         let left: usize = cells[..first].iter().map(|cell| cell.width).sum();
-        let marked: usize =
-            cells[first..].iter().filter(|cell| is_marked(cell)).map(|cell| cell.width).sum();
+        let marked: usize = cells[first..].iter().filter(|cell| is_marked(cell)).map(|cell| cell.width).sum();
         let mut surplus = (left + marked.min(room / 2) + 2 * CUT.len()).saturating_sub(room);
         while surplus > 0 && begin < first {
             surplus = surplus.saturating_sub(cells[begin].width);
@@ -917,20 +862,15 @@ mod tests {
             version: Some(Version::new(4, 14, 2)),
         };
         let facts = Facts::bare(&host, &redactor, bare);
-        let report =
-            Report { facts: &facts, diagnosis, redactor: &redactor, response: None, timings: None };
+        let report = Report { facts: &facts, diagnosis, redactor: &redactor, response: None, timings: None };
         let mut page = Page::new(100, false);
         write(&report, options, &mut page);
         page.into_text().replace(VERSION, "VERSION")
     }
 
     fn healthy() -> Diagnosis {
-        let stage = |stage| StageResult {
-            stage,
-            state: State::Pass,
-            basis: Some(Basis::Static),
-            reason: None,
-        };
+        let stage =
+            |stage| StageResult { stage, state: State::Pass, basis: Some(Basis::Static), reason: None };
         let mut stages: Vec<StageResult> = Stage::ALL.into_iter().map(stage).collect();
         stages[9].state = State::Unknown;
         stages[9].reason = Some(Reason::NotThisSide(Elsewhere::Agents));
@@ -968,11 +908,9 @@ mod tests {
         .remedy("sed -i 's/\\r$//' fw.sh\nsecond line")
         .verify("ar-doctor check")
         .stops([0]);
-        let effect =
-            Finding::new(checks::AR_LOG_MISSING, Subject::File("/y".into()), "No line in the log.")
-                .severity(Severity::Warning);
-        diagnosis.entries =
-            vec![Entry { key: Key::of(&cause), finding: cause, folded: vec![effect] }];
+        let effect = Finding::new(checks::AR_LOG_MISSING, Subject::File("/y".into()), "No line in the log.")
+            .severity(Severity::Warning);
+        diagnosis.entries = vec![Entry { key: Key::of(&cause), finding: cause, folded: vec![effect] }];
         diagnosis
     }
 
@@ -991,9 +929,7 @@ mod tests {
         // The catalogue's own words are not this test's business.
         let is_why = |line: &&str| {
             line.starts_with("    why")
-                || line.starts_with("            ")
-                    && !line.contains("second")
-                    && !line.contains("config")
+                || line.starts_with("            ") && !line.contains("second") && !line.contains("config")
         };
         let text: Vec<&str> = text.lines().filter(|line| !is_why(line)).collect();
         insta::assert_snapshot!(text.join("\n"), @r#"
@@ -1028,11 +964,7 @@ mod tests {
         diagnosis.unknown.push(Unknown {
             check: checks::EXECD_NOT_RUNNING,
             responses: vec![0],
-            gap: Gap {
-                kind: GapKind::Denied,
-                source: "/proc/7/exe".into(),
-                why: "permission denied".into(),
-            },
+            gap: Gap { kind: GapKind::Denied, source: "/proc/7/exe".into(), why: "permission denied".into() },
         });
         let text = report(&diagnosis, Options::default());
         assert!(

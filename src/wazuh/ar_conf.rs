@@ -9,9 +9,7 @@ use std::ops::ControlFlow;
 
 use memchr::{memchr, memmem};
 
-use super::behavior::{
-    AR_TABLE_CHECKED, NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING,
-};
+use super::behavior::{AR_TABLE_CHECKED, NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING};
 use super::version::Version;
 use super::xml::Span;
 
@@ -329,15 +327,12 @@ impl Reader {
             name: name.to_vec(),
             name_span: Span { start: at, end: at + name_end },
             executable: executable.to_vec(),
-            executable_span: Span {
-                start: executable_start,
-                end: executable_start + executable.len(),
-            },
+            executable_span: Span { start: executable_start, end: executable_start + executable.len() },
             path,
             timeout: atoi(timeout),
-            builtin: builtin(self.version).iter().any(|line| {
-                line.name.as_bytes() == name && line.executable.as_bytes() == executable
-            }),
+            builtin: builtin(self.version)
+                .iter()
+                .any(|line| line.name.as_bytes() == name && line.executable.as_bytes() == executable),
         });
         ControlFlow::Continue(())
     }
@@ -392,10 +387,8 @@ pub fn atoi(text: &[u8]) -> i32 {
 
 /// C's `strtol` in base ten: the number and how many bytes it took.
 pub(super) fn strtol(text: &[u8]) -> (i64, usize) {
-    let blanks = text
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'))
-        .count();
+    let blanks =
+        text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).count();
     let mut at = blanks;
     let negative = match text.get(at) {
         Some(b'-') => {
@@ -425,11 +418,7 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<(u64, LineProblem)> {
-        read(text.as_bytes(), None)
-            .problems
-            .iter()
-            .map(|&(line, _, problem)| (line, problem))
-            .collect()
+        read(text.as_bytes(), None).problems.iter().map(|&(line, _, problem)| (line, problem)).collect()
     }
 
     fn stock() -> String {
@@ -498,16 +487,9 @@ mod tests {
         let file = |length: usize| format!("a - {} - 0\n", "x".repeat(length));
         assert_eq!(problems(&file(MAX_EXECUTABLE)), []);
         assert_eq!(problems(&file(MAX_EXECUTABLE + 1)), [(1, LineProblem::ExecutableTooLong)]);
-        assert_eq!(
-            read(file(300).as_bytes(), None).lines[0].path.as_ref().map(Vec::len),
-            Some(255)
-        );
+        assert_eq!(read(file(300).as_bytes(), None).lines[0].path.as_ref().map(Vec::len), Some(255));
         for path in ["..", "../x", "a/..", "a/../b", "/.."] {
-            assert_eq!(
-                problems(&format!("a - {path} - 0")),
-                [(1, LineProblem::Traversal)],
-                "{path}"
-            );
+            assert_eq!(problems(&format!("a - {path} - 0")), [(1, LineProblem::Traversal)], "{path}");
         }
         for path in ["...", "a..b", ".", "a/.b", "/usr/bin/x"] {
             assert_eq!(problems(&format!("a - {path} - 0")), [], "{path}");
@@ -525,10 +507,7 @@ mod tests {
         let text = format!("{}{lines}z - x - 9\n", stock());
         let conf = read(text.as_bytes(), None);
         assert_eq!(conf.slots, MAX_COMMANDS);
-        assert_eq!(
-            problems(&text),
-            [(69, LineProblem::BeyondTable), (70, LineProblem::BeyondTable)]
-        );
+        assert_eq!(problems(&text), [(69, LineProblem::BeyondTable), (70, LineProblem::BeyondTable)]);
         let table = conf.table(|_| true);
         // The six stock lines take two slots only because most of their files are absent.
         assert_eq!(table.overflow.map(|index| conf.lines[index].line), Some(65));
@@ -544,10 +523,7 @@ mod tests {
         assert_eq!(table.slots.len(), 2);
         let used = table.resolve(b"a").unwrap();
         // The timeout stays that of the first line.
-        assert_eq!(
-            (used.path.as_deref(), used.timeout),
-            (Some(&b"active-response/bin/here"[..]), 1)
-        );
+        assert_eq!((used.path.as_deref(), used.timeout), (Some(&b"active-response/bin/here"[..]), 1));
         assert_eq!(conf.problems.len(), 3);
         assert!(conf.problems.iter().all(|problem| problem.2 == LineProblem::DuplicateName));
     }

@@ -79,8 +79,7 @@ pub fn program(head: &[u8]) -> Program {
 
 fn script(head: &[u8]) -> Program {
     let looked_at = &head[..head.len().min(HEAD_BYTES)];
-    let end =
-        looked_at.iter().position(|&byte| byte == b'\n' || byte == 0).unwrap_or(looked_at.len());
+    let end = looked_at.iter().position(|&byte| byte == b'\n' || byte == 0).unwrap_or(looked_at.len());
     let blank = |byte: u8| byte == b' ' || byte == b'\t';
     let mut end = end;
     while end > 2 && blank(head[end - 1]) {
@@ -119,10 +118,7 @@ pub fn named_interpreter(head: &[u8]) -> Option<String> {
         return Some(own);
     }
     let argument = String::from_utf8_lossy(shebang.argument.as_deref()?).into_owned();
-    argument
-        .split_whitespace()
-        .find(|word| !word.starts_with('-') && !word.contains('='))
-        .map(str::to_owned)
+    argument.split_whitespace().find(|word| !word.starts_with('-') && !word.contains('=')).map(str::to_owned)
 }
 
 /// `PATH` that systemd gives a service whose unit sets none (systemd.exec(5)).
@@ -143,10 +139,7 @@ pub fn looks_like(text: &[u8]) -> Option<&'static str> {
         if word == "use" && line.trim_end().ends_with(';') || line.starts_with("my $") {
             return Some("perl");
         }
-        if line.contains("[[ ")
-            || line.contains("<<<")
-            || word == "declare"
-            || line.starts_with("function ")
+        if line.contains("[[ ") || line.contains("<<<") || word == "declare" || line.starts_with("function ")
         {
             return Some("bash");
         }
@@ -168,10 +161,7 @@ mod tests {
     #[test]
     fn the_first_line_is_split_as_the_kernel_does() {
         assert_eq!(interpreter(b"#!/bin/sh\nx"), (b"/bin/sh".to_vec(), None));
-        assert_eq!(
-            interpreter(b"#! /bin/sh -e \t\nx"),
-            (b"/bin/sh".to_vec(), Some(b"-e".to_vec()))
-        );
+        assert_eq!(interpreter(b"#! /bin/sh -e \t\nx"), (b"/bin/sh".to_vec(), Some(b"-e".to_vec())));
         assert_eq!(interpreter(b"#!/bin/bash\r\n"), (b"/bin/bash\r".to_vec(), None));
         assert_eq!(
             interpreter(b"#!/usr/bin/env python3 -u\n"),

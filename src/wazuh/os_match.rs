@@ -61,8 +61,7 @@ impl OsMatch {
             Some(rest) => (true, rest),
             None => (false, raw),
         };
-        let alternatives =
-            body.split(|&byte| byte == b'|').map(Alternative::compile).collect::<Vec<_>>();
+        let alternatives = body.split(|&byte| byte == b'|').map(Alternative::compile).collect::<Vec<_>>();
         Ok(Self { raw: raw.to_vec(), negated, alternatives })
     }
 
@@ -81,10 +80,7 @@ impl OsMatch {
     pub fn matches_every_ipv4(&self) -> bool {
         self.matches_everything()
             || !self.negated
-                && self
-                    .alternatives
-                    .iter()
-                    .any(|one| one.anchor == Anchor::None && one.literal == b".")
+                && self.alternatives.iter().any(|one| one.anchor == Anchor::None && one.literal == b".")
             || self.negated && !self.can_match_unnegated()
     }
 
@@ -331,9 +327,9 @@ fn quad(text: &[u8]) -> Option<u32> {
     for group in text.split(|&byte| byte == b'.') {
         let octet = match group {
             [one] if one.is_ascii_digit() => u32::from(one - b'0'),
-            [b'1'..=b'9', ..] if group.len() <= 3 => group.iter().try_fold(0, |sum, byte| {
-                byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
-            })?,
+            [b'1'..=b'9', ..] if group.len() <= 3 => group
+                .iter()
+                .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))?,
             _ => return None,
         };
         if octet > 255 {
@@ -354,8 +350,7 @@ fn ipv6(text: &[u8]) -> Option<IpKind> {
     let prefix = halves.next();
     if let Some(prefix) = prefix {
         let number = prefix.iter().try_fold(0_u32, |sum, byte| {
-            byte.is_ascii_digit()
-                .then(|| sum.saturating_mul(10).saturating_add(u32::from(byte - b'0')))
+            byte.is_ascii_digit().then(|| sum.saturating_mul(10).saturating_add(u32::from(byte - b'0')))
         })?;
         let fits = match prefix.len() {
             1 | 2 => true,
@@ -495,10 +490,7 @@ mod tests {
     #[test]
     fn white_list_ranges() {
         let entry = white_list_ip(b"192.0.2.77/24").unwrap();
-        assert_eq!(
-            (entry.address, entry.mask, entry.prefix()),
-            (0xc000_0200, 0xffff_ff00, Some(24))
-        );
+        assert_eq!((entry.address, entry.mask, entry.prefix()), (0xc000_0200, 0xffff_ff00, Some(24)));
         assert!(entry.contains(0xc000_02ff) && !entry.contains(0xc000_0300));
         let entry = white_list_ip(b"!10.0.0.1").unwrap();
         assert!(entry.negated && entry.contains(0x0a00_0001));
@@ -506,14 +498,9 @@ mod tests {
         assert_eq!(entry.prefix(), None);
         assert!(entry.contains(0x0a63_0007));
         assert_eq!(white_list_ip(b"0.0.0.0/0").unwrap().mask, 0);
-        for text in [
-            "010.0.0.1",
-            "10.0.0.01",
-            "192.0.2.256",
-            "1.2.3.4/33",
-            "1.2.3.4/08",
-            "1.2.3.4/255.255.0.00",
-        ] {
+        for text in
+            ["010.0.0.1", "10.0.0.01", "192.0.2.256", "1.2.3.4/33", "1.2.3.4/08", "1.2.3.4/255.255.0.00"]
+        {
             assert_eq!(white_list_ip(text.as_bytes()), None, "{text}");
         }
     }

@@ -685,9 +685,10 @@ impl Configuration {
     pub fn daemon(&self, name: &str) -> Option<&DaemonOutcome> {
         self.daemons.iter().find(|outcome| {
             outcome.daemon == name
-                || outcome.daemon.strip_prefix("ossec-").is_some_and(|rest| {
-                    name.strip_prefix("wazuh-").is_some_and(|wanted| wanted == rest)
-                })
+                || outcome
+                    .daemon
+                    .strip_prefix("ossec-")
+                    .is_some_and(|rest| name.strip_prefix("wazuh-").is_some_and(|wanted| wanted == rest))
         })
     }
 
@@ -709,12 +710,7 @@ pub fn read(bytes: &[u8], role: Role, version: Option<Version>) -> Configuration
 }
 
 /// Reads `ossec.conf` of an installation on any platform.
-pub fn read_on(
-    bytes: &[u8],
-    role: Role,
-    version: Option<Version>,
-    platform: Platform,
-) -> Configuration {
+pub fn read_on(bytes: &[u8], role: Role, version: Option<Version>, platform: Platform) -> Configuration {
     top::read(bytes, role, version, platform)
 }
 

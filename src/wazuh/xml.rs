@@ -116,17 +116,13 @@ pub struct Element {
 impl Element {
     /// Children of exactly this name, as the `strcmp` chains in Wazuh's readers see them.
     pub fn children_named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Self> {
-        self.children
-            .iter()
-            .filter(move |child| child.name == name.as_bytes())
+        self.children.iter().filter(move |child| child.name == name.as_bytes())
     }
 
     /// The value `w_get_attr_val_by_name` returns: the first of that name
     /// (`src/os_xml/os_xml.c`, 4.14).
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.name == name.as_bytes())
+        self.attributes.iter().find(|attribute| attribute.name == name.as_bytes())
     }
 }
 
@@ -184,12 +180,7 @@ pub struct Error {
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} (line {})",
-            String::from_utf8_lossy(&self.message),
-            self.line
-        )
+        write!(f, "{} (line {})", String::from_utf8_lossy(&self.message), self.line)
     }
 }
 
@@ -281,10 +272,7 @@ impl Runs {
     /// The text as a C string, and where it stands.
     fn collect<'b>(&self, bytes: &'b [u8], empty_at: usize) -> (Cow<'b, [u8]>, Span) {
         let mut text: Cow<'b, [u8]> = Cow::Borrowed(&[]);
-        let mut span = Span {
-            start: empty_at,
-            end: empty_at,
-        };
+        let mut span = Span { start: empty_at, end: empty_at };
         for run in &self.runs {
             let whole = run.slice(bytes);
             let kept = until_nul(whole);
@@ -372,11 +360,7 @@ impl<'a> Reader<'a> {
         Self {
             bytes,
             pos: 0,
-            lines: Lines {
-                bytes,
-                line: 1,
-                upto: 0,
-            },
+            lines: Lines { bytes, line: 1, upto: 0 },
             frames: Vec::new(),
             spine: Vec::new(),
             runs: Runs::default(),
@@ -447,10 +431,7 @@ impl<'a> Reader<'a> {
     }
 
     fn fail_eof(&mut self, culprit: Option<Span>) -> Error {
-        self.fail(
-            &[b"End of file and some elements were not closed."],
-            culprit,
-        )
+        self.fail(&[b"End of file and some elements were not closed."], culprit)
     }
 
     /// From `start` to the end of its line, but not beyond `>`: what a person would take
@@ -463,10 +444,7 @@ impl<'a> Reader<'a> {
             Some(at) => at,
             None => rest.len(),
         };
-        Span {
-            start,
-            end: start + end,
-        }
+        Span { start, end: start + end }
     }
 
     /// Between root elements: anything but a tag is skipped.  Returns the offset of the
@@ -529,24 +507,14 @@ impl<'a> Reader<'a> {
             };
             if let Some(more) = done {
                 self.pos += more;
-                let span = Span {
-                    start,
-                    end: self.pos,
-                };
+                let span = Span { start, end: self.pos };
                 self.comments.push(Comment { span, line });
                 return Ok(());
             }
         }
         let opening: &[u8] = b"<!--";
-        let width = if self.bytes.get(start..start + 4) == Some(opening) {
-            4
-        } else {
-            2
-        };
-        let culprit = Span {
-            start,
-            end: start + width,
-        };
+        let width = if self.bytes.get(start..start + 4) == Some(opening) { 4 } else { 2 };
+        let culprit = Span { start, end: start + width };
         Err(self.fail(&[b"Comment not closed."], Some(culprit)))
     }
 
@@ -560,11 +528,7 @@ impl<'a> Reader<'a> {
         // In a start tag the first byte was looked at together with the `<`.
         let mut looked_ahead = self.pos == tag + 1;
         loop {
-            let next = if looked_ahead {
-                self.next_put_back()
-            } else {
-                self.next()
-            };
+            let next = if looked_ahead { self.next_put_back() } else { self.next() };
             looked_ahead = false;
             let Some(byte) = next else {
                 let culprit = self.tag_from(tag);
@@ -604,34 +568,18 @@ impl<'a> Reader<'a> {
         let line = self.lines.at(self.pos);
         let variable = is_variable(&name);
         let key = self.slots.len();
-        self.slots.push(Slot {
-            kind: if variable {
-                Kind::Variable
-            } else {
-                Kind::Element
-            },
-            depth: depth as u16,
-        });
+        self.slots
+            .push(Slot { kind: if variable { Kind::Variable } else { Kind::Element }, depth: depth as u16 });
         if variable {
-            self.invisible.push(Invisible {
-                span: name_span,
-                line,
-                attribute: false,
-            });
+            self.invisible.push(Invisible { span: name_span, line, attribute: false });
         }
         let tag_end = if end == b'>' {
-            TagEnd {
-                closed: false,
-                attributes: Vec::new(),
-            }
+            TagEnd { closed: false, attributes: Vec::new() }
         } else {
             self.attributes(tag, name.is_empty())?
         };
         let self_closed = slash || tag_end.closed;
-        let mut start_tag = Span {
-            start: tag,
-            end: self.pos,
-        };
+        let mut start_tag = Span { start: tag, end: self.pos };
         if tag_end.closed && self.peek() == Some(b'>') {
             // OS_XML leaves this one for the parent's text.
             start_tag.end += 1;
@@ -639,10 +587,7 @@ impl<'a> Reader<'a> {
         let owner = if variable {
             Owner::Variable(name)
         } else {
-            let empty = Span {
-                start: start_tag.end,
-                end: start_tag.end,
-            };
+            let empty = Span { start: start_tag.end, end: start_tag.end };
             let element = Element {
                 name,
                 content: Vec::new(),
@@ -666,11 +611,7 @@ impl<'a> Reader<'a> {
 
     /// What follows a complete tag.
     fn after_tag(&self) -> Phase {
-        if self.frames.is_empty() {
-            Phase::Outside
-        } else {
-            Phase::Text
-        }
+        if self.frames.is_empty() { Phase::Outside } else { Phase::Text }
     }
 
     /// Adds a new element behind all others and returns its place on the spine.
@@ -680,11 +621,7 @@ impl<'a> Reader<'a> {
             Some(limb) => limb.depth + 1 == depth,
             None => depth == 0,
         };
-        self.spine.push(Limb {
-            element,
-            depth,
-            attached,
-        });
+        self.spine.push(Limb { element, depth, attached });
         self.spine.len() - 1
     }
 
@@ -782,10 +719,7 @@ impl<'a> Reader<'a> {
             return Ok(Phase::Outside);
         };
         let matches = match &frame.owner {
-            Owner::Visible(place) => self
-                .spine
-                .get(*place)
-                .is_some_and(|limb| limb.element.name == *closing),
+            Owner::Visible(place) => self.spine.get(*place).is_some_and(|limb| limb.element.name == *closing),
             Owner::Variable(name) => *name == *closing,
         };
         if !matches {
@@ -805,27 +739,14 @@ impl<'a> Reader<'a> {
     /// out, the inner one was forgotten; if not, the end tag itself is wrong.
     fn wrong_end(&mut self, tag: usize, closing: &[u8], frame: Frame) -> Error {
         let name_of = |frame: &Frame| match &frame.owner {
-            Owner::Visible(place) => self
-                .spine
-                .get(*place)
-                .map(|limb| limb.element.name.clone())
-                .unwrap_or_default(),
+            Owner::Visible(place) => {
+                self.spine.get(*place).map(|limb| limb.element.name.clone()).unwrap_or_default()
+            }
             Owner::Variable(name) => name.clone(),
         };
         let name = name_of(&frame);
-        let further_out = self
-            .frames
-            .iter()
-            .rev()
-            .any(|outer| name_of(outer) == closing);
-        let culprit = if further_out {
-            frame.start_tag
-        } else {
-            Span {
-                start: tag,
-                end: self.pos,
-            }
-        };
+        let further_out = self.frames.iter().rev().any(|outer| name_of(outer) == closing);
+        let culprit = if further_out { frame.start_tag } else { Span { start: tag, end: self.pos } };
         self.frames.push(frame);
         self.fail(&[b"Element '", &name, b"' not closed."], Some(culprit))
     }
@@ -842,10 +763,7 @@ impl<'a> Reader<'a> {
         let mut nesting = 0;
         let closed = loop {
             if nesting > MAX_ATTRIBUTE_DEPTH {
-                let culprit = Span {
-                    start: tag,
-                    end: self.pos,
-                };
+                let culprit = Span { start: tag, end: self.pos };
                 return Err(self.fail(&[b"Too many attributes."], Some(culprit)));
             }
             let Some((name_start, raw_name)) = self.attribute_name(tag, nameless)? else {
@@ -854,54 +772,28 @@ impl<'a> Reader<'a> {
             let name = until_nul(raw_name);
             // With a nameless element it is the `<` that should not be there.
             let blame = if nameless { tag } else { name_start };
-            let twice = found
-                .get(comparable..)
-                .unwrap_or_default()
-                .iter()
-                .any(|attribute| attribute.name == name);
+            let twice =
+                found.get(comparable..).unwrap_or_default().iter().any(|attribute| attribute.name == name);
             if twice {
-                let culprit = Span {
-                    start: name_start,
-                    end: self.pos,
-                };
-                return Err(self.fail(
-                    &[b"Attribute '", name, b"' already defined."],
-                    Some(culprit),
-                ));
+                let culprit = Span { start: name_start, end: self.pos };
+                return Err(self.fail(&[b"Attribute '", name, b"' already defined."], Some(culprit)));
             }
             let quote = self.opening_quote(name, blame)?;
             let raw_value = self.attribute_value(name, quote, blame)?;
             let value = until_nul(raw_value);
             let variable = is_variable(name);
             let line = self.lines.at(self.pos);
-            let span = Span {
-                start: name_start,
-                end: self.pos,
-            };
-            self.slots.push(Slot {
-                kind: if variable {
-                    Kind::Variable
-                } else {
-                    Kind::Attribute
-                },
-                depth,
-            });
+            let span = Span { start: name_start, end: self.pos };
+            self.slots.push(Slot { kind: if variable { Kind::Variable } else { Kind::Attribute }, depth });
             let value_end = self.pos - 1;
             found.push(Attribute {
                 name: name.to_vec(),
                 value: value.to_vec(),
                 span,
-                value_span: Span {
-                    start: value_end - raw_value.len(),
-                    end: value_end,
-                },
+                value_span: Span { start: value_end - raw_value.len(), end: value_end },
             });
             if variable {
-                self.invisible.push(Invisible {
-                    span,
-                    line,
-                    attribute: true,
-                });
+                self.invisible.push(Invisible { span, line, attribute: true });
                 visible = visible.or(Some(found.len() - 1));
                 comparable = found.len();
             }
@@ -910,12 +802,8 @@ impl<'a> Reader<'a> {
                 Some(b'>') => break false,
                 Some(b'/') => break true,
                 _ => {
-                    let culprit = Span {
-                        start: blame,
-                        end: self.pos,
-                    };
-                    let parts: [&[u8]; 5] =
-                        [b"Bad attribute closing for '", name, b"'='", value, b"'."];
+                    let culprit = Span { start: blame, end: self.pos };
+                    let parts: [&[u8]; 5] = [b"Bad attribute closing for '", name, b"'='", value, b"'."];
                     return Err(self.fail(&parts, Some(culprit)));
                 }
             }
@@ -923,19 +811,12 @@ impl<'a> Reader<'a> {
         if let Some(visible) = visible {
             found.truncate(visible);
         }
-        Ok(TagEnd {
-            closed,
-            attributes: found,
-        })
+        Ok(TagEnd { closed, attributes: found })
     }
 
     /// Reads up to and over the `=` of an attribute, or, where none follows, over the
     /// `>` or `/` that ends the tag.
-    fn attribute_name(
-        &mut self,
-        tag: usize,
-        nameless: bool,
-    ) -> Result<Option<(usize, &'a [u8])>, Error> {
+    fn attribute_name(&mut self, tag: usize, nameless: bool) -> Result<Option<(usize, &'a [u8])>, Error> {
         while self.peek().is_some_and(is_space) {
             self.pos += 1;
         }
@@ -976,10 +857,7 @@ impl<'a> Reader<'a> {
         match quote {
             Some(quote @ (b'"' | b'\'')) => Ok(quote),
             _ => {
-                let culprit = Span {
-                    start: blame,
-                    end: self.pos,
-                };
+                let culprit = Span { start: blame, end: self.pos };
                 let parts: [&[u8]; 3] = [b"Attribute '", name, b"' not followed by a \" or '."];
                 Err(self.fail(&parts, Some(culprit)))
             }
@@ -1002,10 +880,7 @@ impl<'a> Reader<'a> {
             }
             Some(b'>') => {
                 self.pos += end + 1;
-                let culprit = Span {
-                    start: blame,
-                    end: self.pos,
-                };
+                let culprit = Span { start: blame, end: self.pos };
                 let parts: [&[u8]; 3] = [b"Attribute '", name, b"' not closed."];
                 Err(self.fail(&parts, Some(culprit)))
             }
@@ -1025,19 +900,14 @@ impl<'a> Reader<'a> {
         let name = until_nul(name);
         let shown = name.get(..20).unwrap_or(name);
         let culprit = self.tag_from(blame);
-        self.fail(
-            &[b"Overflow attempt at attribute '", shown, b"'."],
-            Some(culprit),
-        )
+        self.fail(&[b"Overflow attempt at attribute '", shown, b"'."], Some(culprit))
     }
 }
 
 impl Document {
     /// All elements in file order, with their index in OS_XML's flat list.
     fn preorder(&self) -> Preorder<'_> {
-        Preorder {
-            stack: vec![self.roots.iter()],
-        }
+        Preorder { stack: vec![self.roots.iter()] }
     }
 
     /// The element whose content `OS_GetOneContentforElement` returns for this path
@@ -1182,10 +1052,7 @@ impl LineIndex {
     pub fn new(bytes: &[u8]) -> Self {
         let mut starts = vec![0];
         starts.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
-        Self {
-            starts,
-            length: bytes.len(),
-        }
+        Self { starts, length: bytes.len() }
     }
 
     /// Line and column of an offset, both counted from 1, the column in bytes.  An
@@ -1200,21 +1067,13 @@ impl LineIndex {
     /// The bytes of a line (counted from 1) without its newline; empty and at the end
     /// of the file when there is no such line.
     pub fn line_span(&self, line: u64) -> Span {
-        let index = usize::try_from(line)
-            .ok()
-            .and_then(|line| line.checked_sub(1));
-        let nowhere = Span {
-            start: self.length,
-            end: self.length,
-        };
+        let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        let nowhere = Span { start: self.length, end: self.length };
         let Some(index) = index else { return nowhere };
         let Some(&start) = self.starts.get(index) else {
             return nowhere;
         };
-        let end = self
-            .starts
-            .get(index + 1)
-            .map_or(self.length, |next| next - 1);
+        let end = self.starts.get(index + 1).map_or(self.length, |next| next - 1);
         Span { start, end }
     }
 
@@ -1305,11 +1164,7 @@ pub fn second_opinion_wrapped(bytes: &[u8], doc: &Document) -> SecondOpinion {
 
 fn not_utf8(bytes: &[u8], error: &std::str::Utf8Error) -> SecondOpinion {
     let (line, column) = LineIndex::new(bytes).line_col(error.valid_up_to());
-    SecondOpinion::Refuses {
-        message: "the file is not valid UTF-8".to_owned(),
-        line,
-        column,
-    }
+    SecondOpinion::Refuses { message: "the file is not valid UTF-8".to_owned(), line, column }
 }
 
 /// Moves an offset in the text given to roxmltree to the file.
@@ -1318,10 +1173,7 @@ fn moved(offset: usize, shift: isize) -> usize {
 }
 
 fn compare(text: &str, shift: isize, bytes: &[u8], doc: &Document) -> SecondOpinion {
-    let options = roxmltree::ParsingOptions {
-        allow_dtd: true,
-        ..Default::default()
-    };
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
     let tree = match roxmltree::Document::parse_with_options(text, options) {
         Ok(tree) => tree,
         Err(error) => {
@@ -1334,21 +1186,14 @@ fn compare(text: &str, shift: isize, bytes: &[u8], doc: &Document) -> SecondOpin
             if line > index.lines() {
                 (line, column) = index.line_col(bytes.len());
             }
-            return SecondOpinion::Refuses {
-                message: error.to_string(),
-                line,
-                column,
-            };
+            return SecondOpinion::Refuses { message: error.to_string(), line, column };
         }
     };
     let mut out = Vec::new();
     let top: Vec<_> = if shift == 0 {
         vec![tree.root_element()]
     } else {
-        tree.root_element()
-            .children()
-            .filter(|node| node.is_element())
-            .collect()
+        tree.root_element().children().filter(|node| node.is_element()).collect()
     };
     let mut work: Vec<(&Element, roxmltree::Node<'_, '_>)> = Vec::new();
     align(&doc.roots, top, text, shift, &mut work, &mut out);
@@ -1365,16 +1210,10 @@ fn compare(text: &str, shift: isize, bytes: &[u8], doc: &Document) -> SecondOpin
         }
         compare_attributes(element, &node, text, shift, &mut out);
         let children: Vec<_> = node.children().filter(|child| child.is_element()).collect();
-        let ordinary: String = node
-            .children()
-            .filter(|child| child.is_text())
-            .filter_map(|child| child.text())
-            .collect();
+        let ordinary: String =
+            node.children().filter(|child| child.is_text()).filter_map(|child| child.text()).collect();
         let leaf = element.children.is_empty() && children.is_empty();
-        let (own, other) = (
-            element.content.trim_ascii(),
-            ordinary.as_bytes().trim_ascii(),
-        );
+        let (own, other) = (element.content.trim_ascii(), ordinary.as_bytes().trim_ascii());
         let difference = if leaf {
             (element.content != ordinary.as_bytes()).then_some(MisreadingKind::Text)
         } else {
@@ -1390,14 +1229,7 @@ fn compare(text: &str, shift: isize, bytes: &[u8], doc: &Document) -> SecondOpin
                 ordinary: ordinary.into_bytes(),
             });
         }
-        align(
-            &element.children,
-            children,
-            text,
-            shift,
-            &mut work,
-            &mut out,
-        );
+        align(&element.children, children, text, shift, &mut work, &mut out);
     }
     if out.is_empty() {
         SecondOpinion::Agrees
@@ -1423,20 +1255,10 @@ fn align<'a, 'd, 'i>(
             (None, None) => return,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(element), Some(node)) => {
-                element.span.start.cmp(&moved(node.range().start, shift))
-            }
+            (Some(element), Some(node)) => element.span.start.cmp(&moved(node.range().start, shift)),
         };
-        let element = if order != Ordering::Greater {
-            left.next()
-        } else {
-            None
-        };
-        let node = if order != Ordering::Less {
-            right.next()
-        } else {
-            None
-        };
+        let element = if order != Ordering::Greater { left.next() } else { None };
+        let node = if order != Ordering::Less { right.next() } else { None };
         match (element, node) {
             (Some(element), Some(node)) => work.push((element, node)),
             (Some(element), None) => out.push(Misreading {
@@ -1450,10 +1272,7 @@ fn align<'a, 'd, 'i>(
                 let range = node.range();
                 out.push(Misreading {
                     kind: MisreadingKind::OnlyOrdinary,
-                    span: Span {
-                        start: moved(range.start, shift),
-                        end: moved(range.end, shift),
-                    },
+                    span: Span { start: moved(range.start, shift), end: moved(range.end, shift) },
                     element: qualified_name(text, &node).as_bytes().to_vec(),
                     wazuh: Vec::new(),
                     ordinary: node.text().unwrap_or_default().as_bytes().to_vec(),
@@ -1468,9 +1287,7 @@ fn align<'a, 'd, 'i>(
 fn qualified_name<'t>(text: &'t str, node: &roxmltree::Node<'_, '_>) -> &'t str {
     let tag = text.get(node.range()).unwrap_or_default();
     let tag = tag.strip_prefix('<').unwrap_or(tag);
-    let end = tag
-        .find([' ', '\t', '\r', '\n', '/', '>'])
-        .unwrap_or(tag.len());
+    let end = tag.find([' ', '\t', '\r', '\n', '/', '>']).unwrap_or(tag.len());
     tag.get(..end).unwrap_or_default()
 }
 
@@ -1485,9 +1302,8 @@ fn compare_attributes(
     for attribute in &element.attributes {
         // Both read the same bytes, so an attribute is the same one if it begins at the
         // same place; namespace declarations are no attributes to roxmltree.
-        let partner = ordinary
-            .iter()
-            .position(|other| moved(other.range().start, shift) == attribute.span.start);
+        let partner =
+            ordinary.iter().position(|other| moved(other.range().start, shift) == attribute.span.start);
         let value = match partner {
             Some(at) => ordinary.swap_remove(at).value().as_bytes().to_vec(),
             None if attribute.name.starts_with(b"xmlns") => continue,
@@ -1507,10 +1323,7 @@ fn compare_attributes(
         let range = other.range();
         out.push(Misreading {
             kind: MisreadingKind::Attribute,
-            span: Span {
-                start: moved(range.start, shift),
-                end: moved(range.end, shift),
-            },
+            span: Span { start: moved(range.start, shift), end: moved(range.end, shift) },
             element: qualified_name(text, node).as_bytes().to_vec(),
             wazuh: Vec::new(),
             ordinary: other.value().as_bytes().to_vec(),
@@ -1723,23 +1536,12 @@ mod tests {
         assert!(parse(&in_element(&child)).is_ok());
         // An unfinished text of just this length is still an early end of file.
         let unfinished = [b"<a>", &x(MAX_TEXT)[..]].concat();
-        assert_eq!(
-            reading(&unfinished),
-            "1: XMLERR: End of file and some elements were not closed."
-        );
+        assert_eq!(reading(&unfinished), "1: XMLERR: End of file and some elements were not closed.");
         assert_eq!(reading(&[b"<", &x(MAX_TEXT)[..], b">"].concat()), overflow);
-        assert_eq!(
-            reading(&[b"<a></", &x(MAX_TEXT)[..], b">"].concat()),
-            overflow
-        );
+        assert_eq!(reading(&[b"<a></", &x(MAX_TEXT)[..], b">"].concat()), overflow);
         // Outside the roots and in comments nothing is counted.
         assert!(parse(&[&x(3 * MAX_TEXT)[..], b"<a/>"].concat()).is_ok());
-        assert!(
-            parse(&in_element(
-                &[b"<!--", &x(3 * MAX_TEXT)[..], b"-->"].concat()
-            ))
-            .is_ok()
-        );
+        assert!(parse(&in_element(&[b"<!--", &x(3 * MAX_TEXT)[..], b"-->"].concat())).is_ok());
         assert_eq!(
             reading(&[b"<a ", &x(MAX_TEXT)[..], b"='1'/>"].concat()),
             "1: XMLERR: Overflow attempt at attribute 'xxxxxxxxxxxxxxxxxxxx'."
@@ -1780,10 +1582,7 @@ mod tests {
         let copy = deepest.clone();
         assert!(copy == deepest);
         assert!(format!("{copy:?}").len() > MAX_NESTING);
-        assert_eq!(
-            reading(&nested(MAX_NESTING + 1)),
-            "1025: XMLERR: Max recursion level reached"
-        );
+        assert_eq!(reading(&nested(MAX_NESTING + 1)), "1025: XMLERR: Max recursion level reached");
     }
 
     #[test]
@@ -1791,49 +1590,24 @@ mod tests {
         const PATH: &[&str] = &["ossec_config", "active-response", "disabled"];
         let find = |text: &str| {
             let doc = parse(text.as_bytes()).unwrap();
-            doc.one_content(PATH)
-                .map(|e| String::from_utf8_lossy(&e.content).into_owned())
+            doc.one_content(PATH).map(|e| String::from_utf8_lossy(&e.content).into_owned())
         };
         let ar = |inside: &str| format!("<active-response>{inside}</active-response>");
         let root = |inside: &str| format!("<ossec_config>{inside}</ossec_config>");
         let yes = "<disabled>yes</disabled>";
         assert_eq!(find(&root(&ar(yes))).as_deref(), Some("yes"));
-        assert_eq!(
-            find(&root(&ar(&format!("{yes}<disabled>no</disabled>")))).as_deref(),
-            Some("yes")
-        );
+        assert_eq!(find(&root(&ar(&format!("{yes}<disabled>no</disabled>")))).as_deref(), Some("yes"));
         // Only the first block of a root is entered.
         assert_eq!(find(&root(&(ar("<x/>") + &ar(yes)))), None);
-        assert_eq!(
-            find(&(root(&ar("<x/>")) + &root(&ar(yes)))).as_deref(),
-            Some("yes")
-        );
+        assert_eq!(find(&(root(&ar("<x/>")) + &root(&ar(yes)))).as_deref(), Some("yes"));
         // An attribute on the way makes the reader lose its place, a `var` does not.
-        assert_eq!(
-            find(&format!("<ossec_config a='1'>{}</ossec_config>", ar(yes))),
-            None
-        );
-        assert_eq!(
-            find(&root(&format!(
-                "<active-response a='1'>{yes}</active-response>"
-            ))),
-            None
-        );
-        assert_eq!(
-            find(&root(&format!("<var>1</var>{}", ar(yes)))).as_deref(),
-            Some("yes")
-        );
+        assert_eq!(find(&format!("<ossec_config a='1'>{}</ossec_config>", ar(yes))), None);
+        assert_eq!(find(&root(&format!("<active-response a='1'>{yes}</active-response>"))), None);
+        assert_eq!(find(&root(&format!("<var>1</var>{}", ar(yes)))).as_deref(), Some("yes"));
         // One on the element itself does not.
+        assert_eq!(find(&root(&ar("<disabled a='1'>no</disabled>"))).as_deref(), Some("no"));
         assert_eq!(
-            find(&root(&ar("<disabled a='1'>no</disabled>"))).as_deref(),
-            Some("no")
-        );
-        assert_eq!(
-            find(&format!(
-                "<ossec_config><x a='1'/>{}</ossec_config>",
-                ar(yes)
-            ))
-            .as_deref(),
+            find(&format!("<ossec_config><x a='1'/>{}</ossec_config>", ar(yes))).as_deref(),
             Some("yes")
         );
         assert_eq!(parse(b"<a/>").unwrap().one_content(&[]), None);
@@ -1918,12 +1692,7 @@ mod tests {
         match second_opinion_wrapped(text, &parse(text).unwrap()) {
             SecondOpinion::Misreads(list) => list
                 .into_iter()
-                .map(|m| {
-                    (
-                        m.kind,
-                        String::from_utf8_lossy(m.span.slice(text)).into_owned(),
-                    )
-                })
+                .map(|m| (m.kind, String::from_utf8_lossy(m.span.slice(text)).into_owned()))
                 .collect(),
             other => panic!("{other:?}"),
         }
@@ -1932,19 +1701,11 @@ mod tests {
     #[test]
     fn second_opinions() {
         let opinion = |text: &[u8]| second_opinion(text, &parse(text).unwrap());
-        assert_eq!(
-            opinion(b"<r>\n <a>1</a><!-- x --> <b c='2'/>\n</r>\n"),
-            SecondOpinion::Agrees
-        );
-        let SecondOpinion::Misreads(list) = opinion(b"<r><a>&lt;x</a></r>") else {
-            panic!()
-        };
+        assert_eq!(opinion(b"<r>\n <a>1</a><!-- x --> <b c='2'/>\n</r>\n"), SecondOpinion::Agrees);
+        let SecondOpinion::Misreads(list) = opinion(b"<r><a>&lt;x</a></r>") else { panic!() };
         assert_eq!(list.len(), 1);
         assert_eq!(list[0].kind, MisreadingKind::Text);
-        assert_eq!(
-            (&list[0].wazuh[..], &list[0].ordinary[..]),
-            (&b"&lt;x"[..], &b"<x"[..])
-        );
+        assert_eq!((&list[0].wazuh[..], &list[0].ordinary[..]), (&b"&lt;x"[..], &b"<x"[..]));
         assert_eq!(list[0].span, Span::new(3, 15));
         let refused = |text: &[u8]| match opinion(text) {
             SecondOpinion::Refuses { line, column, .. } => (line, column),
@@ -1955,41 +1716,19 @@ mod tests {
         assert_eq!(refused(b"<a>\n\xff</a>"), (2, 1));
         let wrapped = |text: &[u8]| second_opinion_wrapped(text, &parse(text).unwrap());
         assert_eq!(wrapped(b"<a/>\n<b>1</b>"), SecondOpinion::Agrees);
-        assert_eq!(
-            wrapped(b"\xef\xbb\xbf<a/>\n<b>1</b>"),
-            SecondOpinion::Agrees
-        );
-        assert!(matches!(
-            wrapped(b"<a>&</a>"),
-            SecondOpinion::Refuses {
-                line: 1,
-                column: 4..=6,
-                ..
-            }
-        ));
+        assert_eq!(wrapped(b"\xef\xbb\xbf<a/>\n<b>1</b>"), SecondOpinion::Agrees);
+        assert!(matches!(wrapped(b"<a>&</a>"), SecondOpinion::Refuses { line: 1, column: 4..=6, .. }));
         assert_eq!(
             kinds(b"<r><a/><var><x>1</x></var></r>"),
             [
-                (
-                    MisreadingKind::OnlyOrdinary,
-                    "<var><x>1</x></var>".to_owned()
-                ),
+                (MisreadingKind::OnlyOrdinary, "<var><x>1</x></var>".to_owned()),
                 (MisreadingKind::OnlyWazuh, "<x>1</x>".to_owned()),
             ]
         );
-        assert_eq!(
-            kinds(b"<r x='&lt;'/>"),
-            [(MisreadingKind::Attribute, "x='&lt;'".to_owned())]
-        );
+        assert_eq!(kinds(b"<r x='&lt;'/>"), [(MisreadingKind::Attribute, "x='&lt;'".to_owned())]);
         assert_eq!(wrapped(b"<r><a b='1'/> </r>"), SecondOpinion::Agrees);
-        assert_eq!(
-            kinds(b"<r><a>60<b/></a></r>"),
-            [(MisreadingKind::MixedText, "<a>60<b/></a>".to_owned())]
-        );
-        assert_eq!(
-            kinds(b"<a>1\r\n</a>"),
-            [(MisreadingKind::Text, "<a>1\r\n</a>".to_owned())]
-        );
+        assert_eq!(kinds(b"<r><a>60<b/></a></r>"), [(MisreadingKind::MixedText, "<a>60<b/></a>".to_owned())]);
+        assert_eq!(kinds(b"<a>1\r\n</a>"), [(MisreadingKind::Text, "<a>1\r\n</a>".to_owned())]);
     }
 
     /// Simple XML that both kinds of reader understand alike.
@@ -2000,10 +1739,7 @@ mod tests {
             .prop_map(|(name, value, text)| format!("<{name} key=\"{value}\">{text}</{name}>"));
         let tree = leaf.prop_recursive(5, 40, 5, move |inner| {
             (name, prop::collection::vec(inner, 1..5)).prop_map(|(name, children)| {
-                format!(
-                    "<{name}>\n  {}\n<!-- note --></{name}>",
-                    children.join("\n  ")
-                )
+                format!("<{name}>\n  {}\n<!-- note --></{name}>", children.join("\n  "))
             })
         });
         tree.prop_map(|text| format!("{text}\n"))

@@ -64,10 +64,7 @@ fn outcome(diagnosis: Diagnosis) -> Outcome {
     let mut lines = Vec::new();
     for entry in &diagnosis.entries {
         let line = |finding: &ar_doctor::findings::Finding| {
-            format!(
-                "{} {} ({}) {}",
-                finding.severity, finding.check, finding.confidence, finding.title
-            )
+            format!("{} {} ({}) {}", finding.severity, finding.check, finding.confidence, finding.title)
         };
         lines.push(line(&entry.finding));
         lines.extend(entry.folded.iter().map(|folded| format!("    {}", line(folded))));
@@ -96,23 +93,18 @@ fn outcome(diagnosis: Diagnosis) -> Outcome {
 ///
 /// In words, with the lines of the report.
 pub fn judge(case: &Case, outcome: &Outcome) -> Result<(), String> {
-    let said =
-        |why: &str| Err(format!("{}\n  {}\n  -> {why}", case.name(), outcome.lines.join("\n  ")));
+    let said = |why: &str| Err(format!("{}\n  {}\n  -> {why}", case.name(), outcome.lines.join("\n  ")));
     match case.shows {
         Shows::Fault => match outcome.entries.split_first() {
             None => said("nothing was found"),
             Some(((first, _), _)) if *first != case.check => said("another check leads"),
-            Some((_, others))
-                if others.iter().any(|(_, severity)| *severity == Severity::Error) =>
-            {
+            Some((_, others)) if others.iter().any(|(_, severity)| *severity == Severity::Error) => {
                 said("another error stands beside it")
             }
             Some(_) => Ok(()),
         },
         Shows::NearMiss if outcome.all.contains(&case.check) => said("its check was found"),
-        Shows::NearMiss if outcome.diagnosis.worst() > Some(Severity::Advice) => {
-            said("it is not silent")
-        }
+        Shows::NearMiss if outcome.diagnosis.worst() > Some(Severity::Advice) => said("it is not silent"),
         Shows::NearMiss => Ok(()),
     }
 }

@@ -95,8 +95,7 @@ impl CaptureHost {
         if node.is_dir() {
             return Err(EditError::IsDirectory(place));
         }
-        let content =
-            self.content(&place, node, u64::MAX).ok().filter(|content| !content.truncated);
+        let content = self.content(&place, node, u64::MAX).ok().filter(|content| !content.truncated);
         let mut all = content.ok_or_else(|| EditError::NoContent(place.clone()))?.bytes;
         all.extend_from_slice(bytes.as_ref());
         self.write(place, all)
@@ -219,9 +218,7 @@ impl CaptureHost {
         for path in moved {
             let content = match self.nodes.get(&path) {
                 // It lies in the capture's directory under its old name.
-                Some(node) if node.stored == Stored::File => {
-                    self.content(&path, node, u64::MAX).ok()
-                }
+                Some(node) if node.stored == Stored::File => self.content(&path, node, u64::MAX).ok(),
                 _ => None,
             };
             if let Some(mut node) = self.nodes.remove(&path) {
@@ -268,6 +265,15 @@ impl CaptureHost {
     /// When nothing is there.
     pub fn set_owner(&mut self, path: impl AsRef<Path>, uid: u32, gid: u32) -> Edit<'_> {
         self.change(path.as_ref(), |node| (node.meta.uid, node.meta.gid) = (uid, gid))
+    }
+
+    /// Sets the time of birth, through links.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there.
+    pub fn set_birth(&mut self, path: impl AsRef<Path>, birth: i64) -> Edit<'_> {
+        self.change(path.as_ref(), |node| node.birth = Some(birth))
     }
 
     /// Sets modification and change time, through links.

@@ -101,6 +101,9 @@ pub struct FileEntry {
     /// Change time; else `mtime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ctime: Option<Time>,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth: Option<Time>,
     /// Target of a symbolic link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -441,8 +444,7 @@ impl<'de> Deserialize<'de> for Mode {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
-                let is_octal =
-                    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+                let is_octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
                 let mode = if is_octal { u32::from_str_radix(text, 8).ok() } else { None };
                 mode.filter(|mode| *mode <= 0o7777).map(Mode).ok_or_else(|| {
                     E::custom(format!("{text:?} is no mode in octal digits, such as \"0660\""))
@@ -486,9 +488,7 @@ impl<'de> Deserialize<'de> for Owner {
             }
 
             fn visit_u64<E: de::Error>(self, id: u64) -> Result<Owner, E> {
-                u32::try_from(id)
-                    .map(Owner::Id)
-                    .map_err(|_| E::custom(format!("{id} is no uid or gid")))
+                u32::try_from(id).map(Owner::Id).map_err(|_| E::custom(format!("{id} is no uid or gid")))
             }
         }
         input.deserialize_any(Read)
@@ -577,11 +577,7 @@ impl HostFile {
         // First, because a newer format may have fields that are unknown here.
         let version: Version = from_json(bytes, path)?;
         if version.format > FORMAT {
-            return Err(OpenError::TooNew {
-                path: path.to_owned(),
-                found: version.format,
-                known: FORMAT,
-            });
+            return Err(OpenError::TooNew { path: path.to_owned(), found: version.format, known: FORMAT });
         }
         if version.format == 0 {
             return Err(OpenError::Invalid {
@@ -608,17 +604,13 @@ impl HostFile {
                 format!("  {key}: {open}\n    {}\n  {close}", items.join(",\n    "))
             };
             lines.push(match value {
-                serde_json::Value::Object(items)
-                    if items.values().any(serde_json::Value::is_object) =>
-                {
-                    let items = items.iter().map(|(name, item)| {
-                        Ok(format!("{}: {item}", serde_json::to_string(name)?))
-                    });
+                serde_json::Value::Object(items) if items.values().any(serde_json::Value::is_object) => {
+                    let items = items
+                        .iter()
+                        .map(|(name, item)| Ok(format!("{}: {item}", serde_json::to_string(name)?)));
                     spread('{', items.collect::<serde_json::Result<_>>()?, '}')
                 }
-                serde_json::Value::Array(items)
-                    if items.iter().any(serde_json::Value::is_object) =>
-                {
+                serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
                     spread('[', items.iter().map(ToString::to_string).collect(), ']')
                 }
                 value => format!("  {key}: {value}"),

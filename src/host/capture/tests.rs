@@ -177,10 +177,7 @@ fn contradictions_are_named_with_their_line() {
     for (files, reason) in [
         (r#"{"/a": {}, "/a": {}}"#, "comes twice"),
         (r#"{"/a": {}, "/a/": {}}"#, "twice"),
-        (
-            r#"{"/bin": {"link": "usr/bin"}, "/bin/sh": {}}"#,
-            "under the path they have without links",
-        ),
+        (r#"{"/bin": {"link": "usr/bin"}, "/bin/sh": {}}"#, "under the path they have without links"),
         (r#"{"/a": {"owner": "wazuh"}}"#, "not among \"users\""),
         (r#"{"/a": {"mode": 432}}"#, "string of octal digits"),
         (r#"{"/a": {"mode": "0888"}}"#, "octal"),
@@ -206,13 +203,8 @@ fn contradictions_are_named_with_their_line() {
     assert!(of("{\n \"format\": 1,\n}").starts_with("host.json:3:1: trailing comma"));
     assert!(of("{}").contains("missing field `format`"));
     assert!(of("").contains("EOF"));
-    assert!(
-        of("{\"format\": 1, \"absent\": [\"/a\"], \"files\": {\"/a/b\": {}}}")
-            .contains("called absent")
-    );
-    assert!(
-        of("{\"format\": 1, \"processes\": [{\"pid\": 1}, {\"pid\": 1}]}").contains("listed twice")
-    );
+    assert!(of("{\"format\": 1, \"absent\": [\"/a\"], \"files\": {\"/a/b\": {}}}").contains("called absent"));
+    assert!(of("{\"format\": 1, \"processes\": [{\"pid\": 1}, {\"pid\": 1}]}").contains("listed twice"));
 }
 
 #[test]
@@ -286,15 +278,7 @@ fn edits() {
     assert_eq!(resolved.path, path("/usr/bin/dash"));
     assert_eq!(
         resolved.meta,
-        Meta {
-            file_type: FileType::Regular,
-            mode: 0o4755,
-            uid: 5,
-            gid: 6,
-            size: 2,
-            mtime: 70,
-            ctime: 80
-        }
+        Meta { file_type: FileType::Regular, mode: 0o4755, uid: 5, gid: 6, size: 2, mtime: 70, ctime: 80 }
     );
     assert_eq!(host.read(path("/bin/sh"), 9).get().unwrap().bytes, b"yz");
     assert_eq!(host.list(path("/run")).get().unwrap(), &["fifo", "socket"]);
@@ -401,10 +385,7 @@ fn a_tree_built_from_a_capture_answers_alike() {
         .unwrap();
     let target = tempfile::tempdir().unwrap();
     let missing = host.materialise(target.path()).unwrap();
-    assert_eq!(
-        missing,
-        ["/var/ossec/bin/blob: made of zeros: the capture does not hold its content"]
-    );
+    assert_eq!(missing, ["/var/ossec/bin/blob: made of zeros: the capture does not hold its content"]);
     let tree = TreeHost::open(target.path()).unwrap();
     for name in host.nodes.keys() {
         let (here, there) = (host.entry(name), tree.entry(name));
@@ -416,9 +397,7 @@ fn a_tree_built_from_a_capture_answers_alike() {
             "{name:?}"
         );
         assert_eq!(host.link_target(name), tree.link_target(name));
-        if !matches!(host.read(name, 100).value, Value::NotCollected(_))
-            && name != path("/usr/bin/bash")
-        {
+        if !matches!(host.read(name, 100).value, Value::NotCollected(_)) && name != path("/usr/bin/bash") {
             assert_eq!(host.read(name, 100), tree.read(name, 100), "{name:?}");
         }
         let (here, there) = (host.resolve(name), tree.resolve(name));

@@ -99,8 +99,7 @@ fn inside(text: &[u8], base: usize, first_line: u64, found: &mut Vec<CommentedBl
             continue;
         };
         at = start + length;
-        let Some(element) =
-            xml::parse(block).ok().and_then(|document| document.roots.into_iter().next())
+        let Some(element) = xml::parse(block).ok().and_then(|document| document.roots.into_iter().next())
         else {
             continue;
         };

@@ -9,9 +9,7 @@ use super::super::version::Version;
 use super::super::xml::{self, Span};
 use super::sections::Before;
 use super::top::{Ctx, Entry, Fault, Item, Platform, Stop, file_name, reader};
-use super::{
-    Configuration, DaemonLog, DaemonOutcome, End, LogLevel, Outcome, Problem, ProblemKind, Role,
-};
+use super::{Configuration, DaemonLog, DaemonOutcome, End, LogLevel, Outcome, Problem, ProblemKind, Role};
 
 /// What a daemon says last when its configuration is refused.
 #[derive(Clone, Copy)]
@@ -48,14 +46,9 @@ const fn daemon(
 const EXECD: Daemon = daemon("wazuh-execd", "ossec-execd", &[], Farewell::Error);
 const LOGCOLLECTOR: Daemon =
     daemon("wazuh-logcollector", "ossec-logcollector", &[reader::LOCALFILE], Farewell::Error);
-const SYSCHECKD: Daemon = daemon(
-    "wazuh-syscheckd",
-    "ossec-syscheckd",
-    &[reader::SYSCHECK, reader::ROOTCHECK],
-    Farewell::Silent,
-);
-const MODULESD: Daemon =
-    daemon("wazuh-modulesd", "wazuh-modulesd", &[reader::MODULES], Farewell::Silent);
+const SYSCHECKD: Daemon =
+    daemon("wazuh-syscheckd", "ossec-syscheckd", &[reader::SYSCHECK, reader::ROOTCHECK], Farewell::Silent);
+const MODULESD: Daemon = daemon("wazuh-modulesd", "wazuh-modulesd", &[reader::MODULES], Farewell::Silent);
 
 const MANAGER: &[Daemon] = &[
     daemon(
@@ -73,12 +66,7 @@ const MANAGER: &[Daemon] = &[
     LOGCOLLECTOR,
     SYSCHECKD,
     MODULESD,
-    daemon(
-        "wazuh-monitord",
-        "ossec-monitord",
-        &[reader::OTHER, reader::GLOBAL],
-        Farewell::Critical,
-    ),
+    daemon("wazuh-monitord", "ossec-monitord", &[reader::OTHER, reader::GLOBAL], Farewell::Critical),
     daemon(
         "wazuh-db",
         "wazuh-db",
@@ -147,11 +135,9 @@ fn quiet_exit(version: Option<Version>) -> LogLevel {
 /// (`src/shared/debug_op.c os_logging_config`, 4.14).
 pub(super) fn unreadable(conf: &mut Configuration, error: &xml::Error, version: Option<Version>) {
     let level = quiet_exit(version);
-    let text =
-        format!("(1226): Error reading XML file '{}':  (line 0).", file_name(conf.role, version))
-            .into_bytes();
-    let names =
-        daemons(conf.role, version).iter().map(|daemon| daemon.name(version)).collect::<Vec<_>>();
+    let text = format!("(1226): Error reading XML file '{}':  (line 0).", file_name(conf.role, version))
+        .into_bytes();
+    let names = daemons(conf.role, version).iter().map(|daemon| daemon.name(version)).collect::<Vec<_>>();
     let log = DaemonLog { level, number: Some(1226), text: text.clone() };
     let at = Span { start: error.offset, end: error.offset };
     conf.problems.push(Problem {
@@ -215,8 +201,7 @@ impl Run<'_, '_> {
         let count = self.conf.responses.iter().filter(|block| active(block.outcome)).count();
         let total = 2 + count;
         // The first block for which there is no room.
-        let first =
-            self.conf.responses.iter().filter(|block| active(block.outcome)).nth(MAX_COMMANDS - 2);
+        let first = self.conf.responses.iter().filter(|block| active(block.outcome)).nth(MAX_COMMANDS - 2);
         if let Some(first) = first.map(|block| (block.span, block.line)) {
             self.ctx.fault(
                 &mut items,
@@ -276,8 +261,7 @@ impl Run<'_, '_> {
             met.push((item.problem, item.stop, false));
         }
         for entry in self.entries.iter().filter(|_| reads) {
-            let by =
-                entry.by.iter().filter(|(who, _)| who & mask != 0).flat_map(|(_, items)| items);
+            let by = entry.by.iter().filter(|(who, _)| who & mask != 0).flat_map(|(_, items)| items);
             for item in entry.always.iter().chain(by) {
                 met.push((item.problem, item.stop, survives));
             }
@@ -353,11 +337,7 @@ impl Run<'_, '_> {
 
     /// Both of its modules warn and are switched off.
     fn syscheckd(&self, course: &mut Course) -> End {
-        let level = if SYSCHECK_WARNS.holds(self.ctx.version) {
-            LogLevel::Warning
-        } else {
-            LogLevel::Error
-        };
+        let level = if SYSCHECK_WARNS.holds(self.ctx.version) { LogLevel::Warning } else { LogLevel::Error };
         let mut end = End::Accepted;
         for (pass, module) in [(reader::SYSCHECK, "syscheck"), (reader::ROOTCHECK, "rootcheck")] {
             match self.pass(course, pass) {
@@ -369,10 +349,8 @@ impl Run<'_, '_> {
                     course.logs.push(DaemonLog {
                         level,
                         number: Some(1207),
-                        text: format!(
-                            "(1207): {module} remote configuration in '{file}' is corrupted."
-                        )
-                        .into_bytes(),
+                        text: format!("(1207): {module} remote configuration in '{file}' is corrupted.")
+                            .into_bytes(),
                     });
                     end = End::Degraded;
                 }
@@ -433,12 +411,10 @@ impl Run<'_, '_> {
     /// Puts the problems into file order and follows the indices.
     fn settle(mut self) {
         let problems = std::mem::take(&mut self.ctx.problems);
-        let met =
-            |problem: &Problem| !problem.logged_by.is_empty() || !problem.fatal_for.is_empty();
+        let met = |problem: &Problem| !problem.logged_by.is_empty() || !problem.fatal_for.is_empty();
         // A section that no daemon of this build reads can hold anything.
-        let mut order = (0..problems.len())
-            .filter(|&index| problems.get(index).is_some_and(met))
-            .collect::<Vec<_>>();
+        let mut order =
+            (0..problems.len()).filter(|&index| problems.get(index).is_some_and(met)).collect::<Vec<_>>();
         // What is about the file as a whole comes last.
         order.sort_by_key(|&index| {
             problems.get(index).map(|problem| (problem.span.end == 0, problem.span.start))
@@ -474,8 +450,7 @@ impl Course {
     /// Says what there is to say, up to what ends it.
     fn say(&mut self, items: &[Item]) -> std::ops::ControlFlow<Stop> {
         for item in items {
-            if !item.log.text.is_empty() && (item.stop != Stop::Crash || item.log.number.is_none())
-            {
+            if !item.log.text.is_empty() && (item.stop != Stop::Crash || item.log.number.is_none()) {
                 self.logs.push(item.log.clone());
             }
             if item.stop != Stop::Go {

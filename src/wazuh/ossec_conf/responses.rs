@@ -9,8 +9,8 @@ use super::super::behavior::{AGENT_ID_ZERO_WARNS, COMMAND_SECTION_REMOVED, EMPTY
 use super::super::xml::{Element, Span};
 use super::top::{Ctx, Entry, Fault, Item, Stop, is_number, reader, value_place, yes_no};
 use super::{
-    ArFlag, CommandBlock, Configuration, Dispatch, Location, LogLevel, Outcome, ProblemKind,
-    ResponseBlock, Role, Value,
+    ArFlag, CommandBlock, Configuration, Dispatch, Location, LogLevel, Outcome, ProblemKind, ResponseBlock,
+    Role, Value,
 };
 
 /// Bytes of a response's name that are kept (`OS_FLSIZE` less the end mark).
@@ -105,9 +105,8 @@ pub(super) fn command(
                 kind,
                 number: Some(1280),
                 level: LogLevel::Error,
-                text:
-                    b"(1280): Missing command options. You must specify a 'name' and 'executable'."
-                        .to_vec(),
+                text: b"(1280): Missing command options. You must specify a 'name' and 'executable'."
+                    .to_vec(),
                 span: element.name_span,
                 line: element.line,
                 stop: Stop::Fatal,
@@ -138,17 +137,14 @@ pub(super) fn response(
 ) {
     let mut items = Vec::new();
     let silent = unread(ctx);
-    let (mut block, unknown) =
-        children(ctx, &mut items, conf.responses.len() + 1, root, element, silent);
+    let (mut block, unknown) = children(ctx, &mut items, conf.responses.len() + 1, root, element, silent);
     block.outcome = if silent {
         Outcome::NotRead
     } else {
         judge(ctx, conf, state, &mut items, &mut block, element, unknown)
     };
     block.problems = problems(&items);
-    if let Some(index) =
-        items.iter().find(|item| item.stop == Stop::Fatal).and_then(|item| item.problem)
-    {
+    if let Some(index) = items.iter().find(|item| item.stop == Stop::Fatal).and_then(|item| item.problem) {
         block.outcome = Outcome::Refused(index);
     }
     if let Outcome::Active | Outcome::CrashesWhenFired = block.outcome {
@@ -267,11 +263,7 @@ fn children(
             other => {
                 if !silent {
                     unknown = true;
-                    ctx.unknown(
-                        items,
-                        ProblemKind::UnknownElement { section: "active-response" },
-                        child,
-                    );
+                    ctx.unknown(items, ProblemKind::UnknownElement { section: "active-response" }, child);
                 }
                 if other == b"ca_verification" {
                     // Where an agent has it, it says nothing about a misspelling.
@@ -317,9 +309,8 @@ fn judge(
         let empty = if command.is_none() { &block.command } else { &block.location };
         let misspelled = unknown && empty.is_none();
         if !misspelled {
-            let (span, line) = empty
-                .as_ref()
-                .map_or((element.name_span, element.line), |value| (value.element, value.line));
+            let (span, line) =
+                empty.as_ref().map_or((element.name_span, element.line), |value| (value.element, value.line));
             ctx.fault(
                 items,
                 Fault {
@@ -330,8 +321,7 @@ fn judge(
                     },
                     number: Some(1281),
                     level: LogLevel::Error,
-                    text: b"(1281): Missing options in the active response configuration. "
-                        .to_vec(),
+                    text: b"(1281): Missing options in the active response configuration. ".to_vec(),
                     span,
                     line,
                     stop: Stop::Fatal,
@@ -359,12 +349,7 @@ enum Place {
     Crashes,
 }
 
-fn place(
-    ctx: &mut Ctx<'_>,
-    items: &mut Vec<Item>,
-    block: &mut ResponseBlock,
-    location: &Value,
-) -> Place {
+fn place(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, block: &mut ResponseBlock, location: &Value) -> Place {
     let text = location.text.to_ascii_lowercase();
     let names = |word: &str| memchr::memmem::find(&text, word.as_bytes()).is_some();
     let mut crashes = false;
@@ -398,8 +383,7 @@ fn place(
                 if id == 0 {
                     if AGENT_ID_ZERO_WARNS.holds(ctx.version) {
                         if items.iter().all(|item| item.stop == Stop::Go) {
-                            let span =
-                                if value.text.is_empty() { value.element } else { value.span };
+                            let span = if value.text.is_empty() { value.element } else { value.span };
                             ctx.fault(
                                 items,
                                 Fault {
@@ -430,12 +414,8 @@ fn place(
                 kind: ProblemKind::InvalidLocation,
                 number: Some(1302),
                 level: LogLevel::Error,
-                text: [
-                    b"(1302): Invalid active response location: '",
-                    location.text.as_slice(),
-                    b"'.",
-                ]
-                .concat(),
+                text: [b"(1302): Invalid active response location: '", location.text.as_slice(), b"'."]
+                    .concat(),
                 span,
                 line: location.line,
                 stop: Stop::Fatal,
@@ -453,10 +433,8 @@ fn name_it(
     block: &mut ResponseBlock,
     command: &Value,
 ) {
-    let Some((index, defined)) = state
-        .defined
-        .get(&command.text)
-        .and_then(|&index| Some((index, conf.commands.get(index)?)))
+    let Some((index, defined)) =
+        state.defined.get(&command.text).and_then(|&index| Some((index, conf.commands.get(index)?)))
     else {
         let span = if command.text.is_empty() { command.element } else { command.span };
         let problem = ctx.fault(
@@ -465,12 +443,8 @@ fn name_it(
                 kind: ProblemKind::UndefinedCommand,
                 number: Some(1303),
                 level: LogLevel::Error,
-                text: [
-                    b"(1303): Invalid command '",
-                    command.text.as_slice(),
-                    b"' in the active response.",
-                ]
-                .concat(),
+                text: [b"(1303): Invalid command '", command.text.as_slice(), b"' in the active response."]
+                    .concat(),
                 span,
                 line: command.line,
                 stop: Stop::Fatal,
@@ -487,22 +461,16 @@ fn name_it(
     if block.raw_timeout != 0 && !defined.timeout_allowed {
         block.timeout_in_force = 0;
         if items.iter().all(|item| item.stop == Stop::Go) {
-            let (span, line) = block
-                .timeout
-                .as_ref()
-                .map_or((command.span, command.line), |value| (value.span, value.line));
+            let (span, line) =
+                block.timeout.as_ref().map_or((command.span, command.line), |value| (value.span, value.line));
             ctx.fault(
                 items,
                 Fault {
                     kind: ProblemKind::TimeoutNotAllowed,
                     number: Some(1305),
                     level: LogLevel::Info,
-                    text: [
-                        b"(1305): Timeout not allowed for command: '",
-                        command.text.as_slice(),
-                        b"'.",
-                    ]
-                    .concat(),
+                    text: [b"(1305): Timeout not allowed for command: '", command.text.as_slice(), b"'."]
+                        .concat(),
                     span,
                     line,
                     stop: Stop::Go,

@@ -5,9 +5,7 @@ use super::super::behavior::{
     CA_IN_AGENT_UPGRADE, CLIENT_BLOCKS_ADD_UP, CLIENT_LOCAL_IP_IGNORED, COMMAND_SECTION_REMOVED,
     JSON_CONTRACT, LINK_LOCAL_CHECKED, REMOTED_NEEDS_CONNECTION,
 };
-use super::super::os_match::{
-    IpKind, MAX_PATTERN, OsMatch, looks_like_ip, valid_ip, white_list_ip,
-};
+use super::super::os_match::{IpKind, MAX_PATTERN, OsMatch, looks_like_ip, valid_ip, white_list_ip};
 use super::super::version::Version;
 use super::super::xml::{Document, Element, Span};
 use super::top::{
@@ -15,8 +13,8 @@ use super::top::{
     value_place, yes_no,
 };
 use super::{
-    Cluster, Configuration, Connection, DaemonLog, ExecdReading, LocalFile, LogLevel, ProblemKind,
-    Remote, Role, RulesetEntry, RulesetKind, Server, Value, WhiteListEntry, WhiteListKind,
+    Cluster, Configuration, Connection, DaemonLog, ExecdReading, LocalFile, LogLevel, ProblemKind, Remote,
+    Role, RulesetEntry, RulesetKind, Server, Value, WhiteListEntry, WhiteListKind,
 };
 
 /// What is remembered from section to section.
@@ -31,12 +29,7 @@ pub(super) struct GlobalState {
 }
 
 /// One section of 4.x that has passed the list of names.
-pub(super) fn section(
-    ctx: &mut Ctx<'_>,
-    conf: &mut Configuration,
-    entry: &mut Entry,
-    element: &Element,
-) {
+pub(super) fn section(ctx: &mut Ctx<'_>, conf: &mut Configuration, entry: &mut Entry, element: &Element) {
     match element.name.as_slice() {
         b"global" => {
             let items = global(ctx, conf, element, Side::Daemon);
@@ -134,9 +127,7 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
             }
             b"logall" => switch(ctx, &mut items, "logall", child),
             b"logall_json" => switch(ctx, &mut items, "logall_json", child),
-            b"update_check" if since(ctx, 4, 8, 0) => {
-                switch(ctx, &mut items, "update_check", child)
-            }
+            b"update_check" if since(ctx, 4, 8, 0) => switch(ctx, &mut items, "update_check", child),
             b"prelude_log_level" => number(ctx, &mut items, "prelude_log_level", child),
             b"integrity_checking" => number(ctx, &mut items, "integrity_checking", child),
             b"rootkit_detection" => number(ctx, &mut items, "rootkit_detection", child),
@@ -166,13 +157,7 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
             b"email_to" => {
                 if !looks_like_mail(text) {
                     let text = [b"Invalid Email address: ", text, b"."].concat();
-                    ctx.fatal(
-                        &mut items,
-                        ProblemKind::BadValue { element: "email_to" },
-                        None,
-                        text,
-                        child,
-                    );
+                    ctx.fatal(&mut items, ProblemKind::BadValue { element: "email_to" }, None, text, child);
                 }
             }
             b"email_maxperhour" => {
@@ -190,16 +175,12 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
                 if daemon {
                     match scaled(text, &[(b"s", 1), (b"m", 60), (b"h", 3_600), (b"d", 86_400)]) {
                         Some((value, factor)) => {
-                            #[expect(
-                                clippy::cast_possible_truncation,
-                                reason = "sscanf %d keeps 32 bits"
-                            )]
+                            #[expect(clippy::cast_possible_truncation, reason = "sscanf %d keeps 32 bits")]
                             let value = (value as i32).wrapping_mul(factor);
                             if value < 0 {
                                 ctx.bad_value(&mut items, "rotate_interval", child);
                             } else {
-                                ctx.global.rotate_interval =
-                                    Some((value, value_place(child), child.line));
+                                ctx.global.rotate_interval = Some((value, value_place(child), child.line));
                             }
                         }
                         None => {
@@ -210,14 +191,10 @@ fn global(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element, side: 
             }
             b"max_output_size" => {
                 if daemon {
-                    match scaled(
-                        text,
-                        &[(b"bB", 1), (b"kK", 1 << 10), (b"mM", 1 << 20), (b"gG", 1 << 30)],
-                    ) {
+                    match scaled(text, &[(b"bB", 1), (b"kK", 1 << 10), (b"mM", 1 << 20), (b"gG", 1 << 30)]) {
                         Some((value, factor)) => {
                             let value = value.wrapping_mul(i64::from(factor));
-                            ctx.global.max_output_size =
-                                Some((value, value_place(child), child.line));
+                            ctx.global.max_output_size = Some((value, value_place(child), child.line));
                         }
                         None => {
                             ctx.bad_value(&mut items, "max_output_size", child);
@@ -334,10 +311,9 @@ fn scaled(text: &[u8], units: &[(&[u8], i32)]) -> Option<(i64, i32)> {
     }
     match text.get(taken) {
         None => Some((value, 1)),
-        Some(letter) => units
-            .iter()
-            .find(|(letters, _)| letters.contains(letter))
-            .map(|(_, factor)| (value, *factor)),
+        Some(letter) => {
+            units.iter().find(|(letters, _)| letters.contains(letter)).map(|(_, factor)| (value, *factor))
+        }
     }
 }
 
@@ -366,21 +342,17 @@ fn global_syscheck(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
             b"alert_new_files" => switch(ctx, &mut items, "alert_new_files", child),
             b"auto_ignore" => {
                 switch(ctx, &mut items, "auto_ignore", child);
-                let value_at = |at: usize| {
-                    child.attributes.get(at).map(|attribute| attribute.value.as_slice())
-                };
+                let value_at =
+                    |at: usize| child.attributes.get(at).map(|attribute| attribute.value.as_slice());
                 for attribute in &child.attributes {
                     // The frequency is always taken from the first attribute, the time
                     // frame from the second.
                     let (name, checked, taken, range): (_, _, _, std::ops::RangeInclusive<i32>) =
                         match attribute.name.as_slice() {
                             b"frequency" => ("frequency", value_at(0), value_at(0), 1..=99),
-                            b"timeframe" => (
-                                "timeframe",
-                                Some(attribute.value.as_slice()),
-                                value_at(1),
-                                0..=43_200,
-                            ),
+                            b"timeframe" => {
+                                ("timeframe", Some(attribute.value.as_slice()), value_at(1), 0..=43_200)
+                            }
                             other => {
                                 let text = [
                                     b"(1233): Invalid attribute '",
@@ -505,13 +477,7 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
             b"node_type" => {
                 let kind = ProblemKind::BadValue { element: "node_type" };
                 if text.is_empty() {
-                    ctx.fatal(
-                        &mut items,
-                        kind,
-                        None,
-                        b"Node type is empty in configuration".to_vec(),
-                        child,
-                    );
+                    ctx.fatal(&mut items, kind, None, b"Node type is empty in configuration".to_vec(), child);
                 } else if !matches!(text, b"worker" | b"client" | b"master") {
                     let text = [
                         b"Detected a not allowed node type '",
@@ -530,13 +496,7 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
                         b"'. Valid values are 'yes' and 'no'.",
                     ]
                     .concat();
-                    ctx.fatal(
-                        &mut items,
-                        ProblemKind::BadValue { element: "disabled" },
-                        None,
-                        text,
-                        child,
-                    );
+                    ctx.fatal(&mut items, ProblemKind::BadValue { element: "disabled" }, None, text, child);
                 }
             }
             b"hidden" => switch(ctx, &mut items, "hidden", child),
@@ -546,12 +506,7 @@ fn cluster(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
                 let kind = ProblemKind::IgnoredValue { element: "interval" };
                 ctx.warning(&mut items, kind, None, text.to_vec(), child);
             }
-            b"key"
-            | b"socket_timeout"
-            | b"connection_timeout"
-            | b"nodes"
-            | b"port"
-            | b"bind_addr" => {}
+            b"key" | b"socket_timeout" | b"connection_timeout" | b"nodes" | b"port" | b"bind_addr" => {}
             b"haproxy_helper" if since(ctx, 4, 9, 0) => haproxy(ctx, &mut items, child, index),
             _ => {
                 ctx.unknown(&mut items, ProblemKind::UnknownElement { section: "cluster" }, child);
@@ -668,8 +623,7 @@ fn client(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
         match child.name.as_slice() {
             b"local_ip" => {
                 if CLIENT_LOCAL_IP_IGNORED.holds(ctx.version) {
-                    let text =
-                        b"The <local_ip> tag has no functionality, so it will have no effect.";
+                    let text = b"The <local_ip> tag has no functionality, so it will have no effect.";
                     let kind = ProblemKind::IgnoredValue { element: "local_ip" };
                     ctx.warning(&mut items, kind, None, text.to_vec(), child);
                 } else if valid_ip(text) != Some(IpKind::Single) {
@@ -726,13 +680,7 @@ fn client(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
             b"force_reconnect_interval" if since(ctx, 4, 3, 0) => {
                 if parse_time(text) < 0 {
                     let kind = ProblemKind::IgnoredValue { element: "force_reconnect_interval" };
-                    ctx.warning(
-                        &mut items,
-                        kind,
-                        Some(1235),
-                        value_error(&child.name, text),
-                        child,
-                    );
+                    ctx.warning(&mut items, kind, Some(1235), value_error(&child.name, text), child);
                 }
             }
             b"disable-active-response" => {
@@ -766,15 +714,8 @@ fn client(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
     items
 }
 
-fn deprecated(
-    ctx: &mut Ctx<'_>,
-    items: &mut Vec<Item>,
-    old: &'static str,
-    new: &str,
-    child: &Element,
-) {
-    let text =
-        format!("The <{old}> tag is deprecated, please use <server><{new}> instead.").into_bytes();
+fn deprecated(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, old: &'static str, new: &str, child: &Element) {
+    let text = format!("The <{old}> tag is deprecated, please use <server><{new}> instead.").into_bytes();
     ctx.warning(items, ProblemKind::IgnoredValue { element: old }, None, text, child);
 }
 
@@ -839,16 +780,9 @@ fn not_negative(
     value
 }
 
-fn positive(
-    ctx: &mut Ctx<'_>,
-    items: &mut Vec<Item>,
-    name: &'static str,
-    child: &Element,
-) -> Option<i32> {
-    let value = Some(&child.content)
-        .filter(|text| is_number(text))
-        .map(|text| atoi(text))
-        .filter(|&value| value > 0);
+fn positive(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, child: &Element) -> Option<i32> {
+    let value =
+        Some(&child.content).filter(|text| is_number(text)).map(|text| atoi(text)).filter(|&value| value > 0);
     if value.is_none() {
         ctx.bad_value(items, name, child);
     }
@@ -918,15 +852,7 @@ fn server(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, element: &Element) -> Option
         );
     }
     let (address, kept) = found?;
-    Some(Server {
-        address,
-        placeholder: is_placeholder(&kept),
-        kept,
-        port,
-        udp,
-        interface,
-        legacy: false,
-    })
+    Some(Server { address, placeholder: is_placeholder(&kept), kept, port, udp, interface, legacy: false })
 }
 
 /// `Read_Client_Enrollment`; without children it is passed over.
@@ -981,11 +907,7 @@ fn anti_tampering(ctx: &mut Ctx<'_>, element: &Element) -> Vec<Item> {
         if child.name == b"package_uninstallation" {
             tag_switch(ctx, &mut items, "package_uninstallation", child);
         } else {
-            ctx.unknown(
-                &mut items,
-                ProblemKind::UnknownElement { section: "anti_tampering" },
-                child,
-            );
+            ctx.unknown(&mut items, ProblemKind::UnknownElement { section: "anti_tampering" }, child);
         }
     }
     items
@@ -1019,15 +941,8 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
                         block.connection = Some(Connection::Secure);
                         secure += 1;
                         if secure > 1 {
-                            let text =
-                                b"(1244): Can't add more than one secure connection.".to_vec();
-                            ctx.fatal(
-                                &mut items,
-                                ProblemKind::DuplicateSecure,
-                                Some(1244),
-                                text,
-                                child,
-                            );
+                            let text = b"(1244): Can't add more than one secure connection.".to_vec();
+                            ctx.fatal(&mut items, ProblemKind::DuplicateSecure, Some(1244), text, child);
                         }
                     }
                     _ => {
@@ -1115,13 +1030,7 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
                         let kind = ProblemKind::IgnoredValue { element: "agents" };
                         ctx.warning(&mut items, kind, Some(1230), text, option);
                     } else if yes_no(&option.content).is_none() {
-                        not_taken(
-                            ctx,
-                            &mut items,
-                            "allow_higher_versions",
-                            &option.content,
-                            option,
-                        );
+                        not_taken(ctx, &mut items, "allow_higher_versions", &option.content, option);
                     }
                 }
             }
@@ -1154,13 +1063,7 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
             }
             if let Some(child) = queue_size {
                 let text = b"Invalid option <queue_size> for Syslog remote connection.".to_vec();
-                ctx.fatal(
-                    &mut items,
-                    ProblemKind::BadValue { element: "queue_size" },
-                    None,
-                    text,
-                    child,
-                );
+                ctx.fatal(&mut items, ProblemKind::BadValue { element: "queue_size" }, None, text, child);
             }
         }
         _ => {}
@@ -1177,15 +1080,8 @@ fn remote(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> Vec
     items
 }
 
-fn not_taken(
-    ctx: &mut Ctx<'_>,
-    items: &mut Vec<Item>,
-    name: &'static str,
-    text: &[u8],
-    child: &Element,
-) {
-    let message =
-        [b"(9001): Ignored invalid value '", text, b"' for '", name.as_bytes(), b"'."].concat();
+fn not_taken(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, text: &[u8], child: &Element) {
+    let message = [b"(9001): Ignored invalid value '", text, b"' for '", name.as_bytes(), b"'."].concat();
     ctx.warning(items, ProblemKind::IgnoredValue { element: name }, Some(9001), message, child);
 }
 
@@ -1215,13 +1111,7 @@ fn protocols(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, child: &Element) -> (bool
     if !tcp && !udp {
         tcp = true;
         let text = b"(9000): Error getting protocol. Default value (TCP) will be used.".to_vec();
-        ctx.warning(
-            items,
-            ProblemKind::IgnoredValue { element: "protocol" },
-            Some(9000),
-            text,
-            child,
-        );
+        ctx.warning(items, ProblemKind::IgnoredValue { element: "protocol" }, Some(9000), text, child);
     }
     (tcp, udp)
 }
@@ -1284,8 +1174,7 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
             (b"filter", _) => filtered = true,
             (_, b"reconnect_time") => {
                 let (value, taken) = strtoul(text);
-                if value != 0 && !matches!(text.get(taken), Some(b'w' | b'd' | b'h' | b'm' | b's'))
-                {
+                if value != 0 && !matches!(text.get(taken), Some(b'w' | b'd' | b'h' | b'm' | b's')) {
                     ctx.bad_value(&mut items, "reconnect_time", child);
                 }
             }
@@ -1299,13 +1188,7 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
                 let unit = matches!(text.get(taken), None | Some(b'w' | b'd' | b'h' | b'm' | b's'));
                 if value == 0 || value == u32::MAX || !unit {
                     let text = b"Invalid age for localfile".to_vec();
-                    ctx.fatal(
-                        &mut items,
-                        ProblemKind::BadValue { element: "age" },
-                        None,
-                        text,
-                        child,
-                    );
+                    ctx.fatal(&mut items, ProblemKind::BadValue { element: "age" }, None, text, child);
                 }
             }
             (b"ignore_binaries", _) => switch(ctx, &mut items, "ignore_binaries", child),
@@ -1313,11 +1196,7 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
             (b"restrict", _) => regex_type(ctx, &mut items, "restrict", child),
             (_, b"label") => label(ctx, &mut items, child),
             _ => {
-                ctx.unknown(
-                    &mut items,
-                    ProblemKind::UnknownElement { section: "localfile" },
-                    child,
-                );
+                ctx.unknown(&mut items, ProblemKind::UnknownElement { section: "localfile" }, child);
             }
         }
     }
@@ -1327,13 +1206,9 @@ fn localfile(ctx: &mut Ctx<'_>, conf: &mut Configuration, element: &Element) -> 
     let nameless = block.location.is_none() && block.command.is_none();
     let missing = match format {
         _ if filtered || misspelled => None,
-        None => {
-            Some((ProblemKind::MissingLogFormat, 1901, "(1901): Missing 'log_format' element."))
-        }
+        None => Some((ProblemKind::MissingLogFormat, 1901, "(1901): Missing 'log_format' element.")),
         Some(b"macos" | b"journald") => None,
-        Some(_) if nameless => {
-            Some((ProblemKind::MissingFile, 1902, "(1902): Missing 'location' element."))
-        }
+        Some(_) if nameless => Some((ProblemKind::MissingFile, 1902, "(1902): Missing 'location' element.")),
         Some(b"multi-line-regex") if !multiline => {
             Some((ProblemKind::MissingRegex, 1968, "(1968): Missing 'multiline_regex' element."))
         }
@@ -1373,14 +1248,9 @@ fn multi_line(text: &[u8]) -> bool {
 
 fn regex_type(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, name: &'static str, child: &Element) {
     if child.attributes.first().is_some_and(|attribute| attribute.name != b"type") {
-        let text = [
-            b"(1975): Syntax error on regex ",
-            name.as_bytes(),
-            b": '",
-            child.content.as_slice(),
-            b"'",
-        ]
-        .concat();
+        let text =
+            [b"(1975): Syntax error on regex ", name.as_bytes(), b": '", child.content.as_slice(), b"'"]
+                .concat();
         ctx.fatal(items, ProblemKind::BadValue { element: name }, Some(1975), text, child);
     }
 }
@@ -1426,10 +1296,8 @@ fn label(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, child: &Element) {
 
 /// `strtoul` in base 0 as far as an unsigned int of it is looked at.
 fn strtoul(text: &[u8]) -> (u32, usize) {
-    let blanks = text
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'))
-        .count();
+    let blanks =
+        text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).count();
     let mut at = blanks;
     let negative = match text.get(at) {
         Some(b'-') => {
@@ -1537,9 +1405,8 @@ fn logging(
     document: &Document,
     root: &str,
 ) {
-    let Some(element) = document
-        .one_content(&[root, "logging", "log_format"])
-        .filter(|element| !element.content.is_empty())
+    let Some(element) =
+        document.one_content(&[root, "logging", "log_format"]).filter(|element| !element.content.is_empty())
     else {
         return;
     };
@@ -1582,9 +1449,8 @@ fn cluster_lookup(document: &Document, root: &str) -> Cluster {
     let block = document.one_content(&[root, "cluster"]);
     // The block itself must have a text of its own, a line break is enough.
     let written = block.is_some_and(|element| !element.content.is_empty());
-    let text = |name: &str| {
-        look(name).map(|element| element.content.as_slice()).filter(|text| !text.is_empty())
-    };
+    let text =
+        |name: &str| look(name).map(|element| element.content.as_slice()).filter(|text| !text.is_empty());
     let worker = matches!(text("node_type"), Some(b"client" | b"worker"));
     let enabled = matches!(text("disabled"), None | Some(b"no"));
     Cluster {
@@ -1658,8 +1524,7 @@ fn offenders(reading: &mut ExecdReading, element: &Element) {
             reading.dropped.push(rest.trim_ascii().to_vec());
         }
     }
-    reading.offenders_in_force =
-        minutes.iter().copied().take_while(|&minutes| minutes != 0).collect();
+    reading.offenders_in_force = minutes.iter().copied().take_while(|&minutes| minutes != 0).collect();
     reading.repeated_offenders = Some((Value::of(element), minutes));
 }
 
@@ -1698,22 +1563,15 @@ fn servers(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before, spoiled
         };
         let text = b"(4105): No valid server IP found.".to_vec();
         let (kind, level) = (ProblemKind::NoServerAddress, LogLevel::Error);
-        ctx.fault(
-            &mut before.agentd,
-            fault(kind, Some(4105), level, text, span, line, Stop::Fatal),
-        );
+        ctx.fault(&mut before.agentd, fault(kind, Some(4105), level, text, span, line, Stop::Fatal));
         return;
     };
     let place = |value: &Value| if value.text.is_empty() { value.element } else { value.span };
     if servers.iter().all(|server| server.placeholder) {
-        let text =
-            [b"(4112): Invalid server address found: '", first.kept.as_slice(), b"'"].concat();
+        let text = [b"(4112): Invalid server address found: '", first.kept.as_slice(), b"'"].concat();
         let (kind, level) = (ProblemKind::PlaceholderAddress, LogLevel::Error);
         let (span, line) = (place(&first.address), first.address.line);
-        ctx.fault(
-            &mut before.agentd,
-            fault(kind, Some(4112), level, text, span, line, Stop::Fatal),
-        );
+        ctx.fault(&mut before.agentd, fault(kind, Some(4112), level, text, span, line, Stop::Fatal));
     } else if LINK_LOCAL_CHECKED.holds(ctx.version) {
         let mut reachable = false;
         for (index, server) in servers.iter().enumerate() {
@@ -1779,10 +1637,7 @@ fn after_global(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before, sp
     {
         let text = "Rotate interval setting must be between 600 seconds and one day.";
         let kind = ProblemKind::BadValue { element: "rotate_interval" };
-        ctx.fault(
-            &mut before.analysisd,
-            fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal),
-        );
+        ctx.fault(&mut before.analysisd, fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal));
     }
     if let Some((value, span, line)) = ctx.global.max_output_size
         && value != 0
@@ -1790,26 +1645,17 @@ fn after_global(ctx: &mut Ctx<'_>, conf: &Configuration, before: &mut Before, sp
     {
         let text = "Maximum output size must be between 1 MiB and 1 TiB.";
         let kind = ProblemKind::BadValue { element: "max_output_size" };
-        ctx.fault(
-            &mut before.analysisd,
-            fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal),
-        );
+        ctx.fault(&mut before.analysisd, fault(kind, None, LogLevel::Error, text, span, line, Stop::Fatal));
     }
     if let (Some((alerts, false)), Some((_, false))) = (&conf.alerts_log, &conf.jsonout_output) {
         let text = "All alert formats are disabled. Mail reporting, Syslog client and Integrator won't work properly.";
         let kind = ProblemKind::IgnoredValue { element: "alerts_log" };
         let (span, line) = (alerts.span, alerts.line);
-        ctx.fault(
-            &mut before.analysisd,
-            fault(kind, None, LogLevel::Warning, text, span, line, Stop::Go),
-        );
+        ctx.fault(&mut before.analysisd, fault(kind, None, LogLevel::Warning, text, span, line, Stop::Go));
     }
     if conf.remotes.is_empty() && !spoiled && REMOTED_NEEDS_CONNECTION.holds(ctx.version) {
         let (kind, span) = (ProblemKind::NoRemote, Span { start: 0, end: 0 });
         let text = "Remoted connection is not configured.";
-        ctx.fault(
-            &mut before.remoted,
-            fault(kind, None, LogLevel::Critical, text, span, 1, Stop::Fatal),
-        );
+        ctx.fault(&mut before.remoted, fault(kind, None, LogLevel::Critical, text, span, 1, Stop::Fatal));
     }
 }

@@ -2,7 +2,8 @@ use super::super::ar_conf;
 use super::*;
 
 /// The tables of the observations, with a configuration of our own around each row.
-const COMMAND: &str = "<command><name>fd</name><executable>fd</executable><timeout_allowed>yes</timeout_allowed></command>";
+const COMMAND: &str =
+    "<command><name>fd</name><executable>fd</executable><timeout_allowed>yes</timeout_allowed></command>";
 
 fn response(inside: &str) -> String {
     format!("<active-response>{inside}</active-response>")
@@ -73,11 +74,9 @@ fn value(element: &str, text: &str) -> String {
 
 const MISSING_COMMAND: &str =
     "ERROR: (1280): Missing command options. You must specify a 'name' and 'executable'.";
-const MISSING_OPTION: &str =
-    "ERROR: (1281): Missing options in the active response configuration. ";
+const MISSING_OPTION: &str = "ERROR: (1281): Missing options in the active response configuration. ";
 const NOT_ALLOWED: &str = "INFO: (1305): Timeout not allowed for command: 'fd'.";
-const NO_AGENT: &str =
-    "WARNING: (1306): Invalid agent ID. Use location=server to run AR on the manager.";
+const NO_AGENT: &str = "WARNING: (1306): Invalid agent ID. Use location=server to run AR on the manager.";
 const UNREADABLE: &str = "ERROR: (1226): Error reading XML file 'etc/ossec.conf':  (line 0).";
 const SIXTY: &str = "fd60 - fd - 60\n";
 const ZERO: &str = "fd0 - fd - 0\n";
@@ -96,13 +95,7 @@ fn observed_command_blocks() {
     for (id, empty) in [("c04", "<name></name>"), ("c04b", "<name/>")] {
         row(id, &root(&format!("<command>{empty}{exe}</command>")), "", true, "");
     }
-    row(
-        "c05",
-        &block(&format!("{name}<executable></executable>")),
-        NOT_ALLOWED,
-        true,
-        "fd0 -  - 0\n",
-    );
+    row("c05", &block(&format!("{name}<executable></executable>")), NOT_ALLOWED, true, "fd0 -  - 0\n");
     for (id, word) in [("c06", "true"), ("c06b", "Yes")] {
         let xml = block(&format!("{name}{exe}<timeout_allowed>{word}</timeout_allowed>"));
         row(id, &xml, &value("timeout_allowed", word), false, "");
@@ -112,13 +105,7 @@ fn observed_command_blocks() {
     let undefined = "ERROR: (1303): Invalid command 'fd' in the active response.";
     row("c08", &block(&format!("<name> fd </name>{exe}{may}")), undefined, false, "");
     row("c08b", &block(&format!("<name>\nfd\n</name>{exe}{may}")), undefined, false, "");
-    row(
-        "c09",
-        &block(&format!("{name}<executable> fd </executable>{may}")),
-        "",
-        true,
-        "fd60 -  fd  - 60\n",
-    );
+    row("c09", &block(&format!("{name}<executable> fd </executable>{may}")), "", true, "fd60 -  fd  - 60\n");
     for (id, path) in [("c10", "../x.sh"), ("c10b", "/usr/bin/true"), ("c10c", "doesnotexist.sh")] {
         let xml = block(&format!("{name}<executable>{path}</executable>"));
         row(id, &xml, NOT_ALLOWED, true, &format!("fd0 - {path} - 0\n"));
@@ -151,8 +138,7 @@ fn observed_response_blocks() {
     for (id, name) in [("a01", "foo"), ("a01b", "rule_id"), ("a01c", "rules_ids")] {
         row(id, &with(&sixty(&format!("<{name}>1</{name}>"))), &invalid(name), false, "");
     }
-    let undefined =
-        |name: &str| format!("ERROR: (1303): Invalid command '{name}' in the active response.");
+    let undefined = |name: &str| format!("ERROR: (1303): Invalid command '{name}' in the active response.");
     row("a02", &root(&format!("{}{COMMAND}", sixty(""))), &undefined("fd"), false, "");
     row("a02b", &format!("{}{}", root(&sixty("")), root(COMMAND)), &undefined("fd"), false, "");
     row("a02c", &format!("{}{}", root(COMMAND), root(&sixty(""))), "", true, SIXTY);
@@ -176,17 +162,10 @@ fn observed_response_blocks() {
         "",
     );
     row("a15b", &with(&response("<disabled>yes</disabled>")), "", true, "");
-    let agents_own =
-        "<disabled>no</disabled><ca_store>x</ca_store><ca_verification>yes</ca_verification>";
+    let agents_own = "<disabled>no</disabled><ca_store>x</ca_store><ca_verification>yes</ca_verification>";
     row("a15c", &with(&response(agents_own)), &invalid("ca_verification"), false, "");
     row("a15d", &with(&response("<repeated_offenders>1,5</repeated_offenders>")), "", true, "");
-    row(
-        "a15e",
-        &with(&response("<disabled>true</disabled>")),
-        &value("disabled", "true"),
-        false,
-        "",
-    );
+    row("a15e", &with(&response("<disabled>true</disabled>")), &value("disabled", "true"), false, "");
     let two = format!("{}{}", sixty("<disabled>yes</disabled>"), local("<timeout>120</timeout>"));
     row("a15f", &with(&two), "", true, "fd120 - fd - 120\n");
     for (id, block, name) in [
@@ -216,9 +195,7 @@ fn observed_locations() {
     let place = |word: &str, more: &str| {
         root(&format!(
             "{COMMAND}{}",
-            response(&format!(
-                "<command>fd</command><location>{word}</location><timeout>60</timeout>{more}"
-            ))
+            response(&format!("<command>fd</command><location>{word}</location><timeout>60</timeout>{more}"))
         ))
     };
     let own = true;
@@ -253,22 +230,13 @@ fn observed_locations() {
     for word in ["defined-agent", "defined-agents"] {
         row(word, &place(word, ""), "ERROR: (1304): No agent defined for response.", false, "");
     }
-    for (id, number) in [
-        ("001", 1),
-        ("1", 1),
-        ("001,002", 1),
-        ("3web", 3),
-        ("-1", -1),
-        ("99999999999", 1_215_752_191),
-    ] {
+    for (id, number) in
+        [("001", 1), ("1", 1), ("001,002", 1), ("3web", 3), ("-1", -1), ("99999999999", 1_215_752_191)]
+    {
         let xml = place("defined-agent", &format!("<agent_id>{id}</agent_id>"));
         row(id, &xml, "", true, SIXTY);
         let block = manager(&xml).responses.remove(0);
-        assert_eq!(
-            block.dispatch,
-            Dispatch::Agent { id: number, own_events_on_manager: false },
-            "{id}"
-        );
+        assert_eq!(block.dispatch, Dispatch::Agent { id: number, own_events_on_manager: false }, "{id}");
     }
     for id in ["000", "0", "abc", ""] {
         let xml = place("defined-agent", &format!("<agent_id>{id}</agent_id>"));
@@ -342,8 +310,7 @@ fn observed_numbers() {
         row(text, &xml, "", true, ZERO);
         let block = manager(&xml).responses.remove(0);
         assert_eq!(block.rule_ids, ids, "{text}");
-        let cuts =
-            block.rule_id_cuts.iter().map(|span| &xml[span.start..span.end]).collect::<Vec<_>>();
+        let cuts = block.rule_id_cuts.iter().map(|span| &xml[span.start..span.end]).collect::<Vec<_>>();
         assert_eq!(cuts, cut, "{text}");
     }
     for text in ["sshd", "sshd,", "a|b", "", "(", "sshd, "] {
@@ -396,10 +363,7 @@ fn observed_xml() {
     ] {
         row(id, &xml, UNREADABLE, false, "");
         let conf = manager(&xml);
-        assert!(
-            conf.daemons.iter().all(|outcome| !outcome.starts && outcome.logs.len() == 1),
-            "{id}"
-        );
+        assert!(conf.daemons.iter().all(|outcome| !outcome.starts && outcome.logs.len() == 1), "{id}");
         assert_eq!(conf.problems[0].kind, ProblemKind::UnreadableXml, "{id}");
     }
     for (id, xml) in [
@@ -501,10 +465,7 @@ fn every_fault_is_listed_but_only_the_first_is_logged() {
 
 #[test]
 fn a_missing_option_is_not_reported_beside_its_misspelling() {
-    let xml = root(&format!(
-        "{COMMAND}{}",
-        response("<command>fd</command><locations>local</locations>")
-    ));
+    let xml = root(&format!("{COMMAND}{}", response("<command>fd</command><locations>local</locations>")));
     let conf = manager(&xml);
     assert_eq!(conf.problems.iter().filter(|problem| problem.number == Some(1281)).count(), 0);
     assert_eq!(conf.problems[0].kind, ProblemKind::UnknownElement { section: "active-response" });
@@ -512,16 +473,10 @@ fn a_missing_option_is_not_reported_beside_its_misspelling() {
 
 #[test]
 fn a_disabled_block_takes_the_queues_of_those_before_it() {
-    let place = |word: &str, more: &str| {
-        response(&format!("<command>fd</command><location>{word}</location>{more}"))
-    };
+    let place =
+        |word: &str, more: &str| response(&format!("<command>fd</command><location>{word}</location>{more}"));
     let off = "<disabled>yes</disabled>";
-    let xml = root(&format!(
-        "{COMMAND}{}{}{}",
-        place("local", ""),
-        place("local", off),
-        place("server", "")
-    ));
+    let xml = root(&format!("{COMMAND}{}{}{}", place("local", ""), place("local", off), place("server", "")));
     let conf = manager(&xml);
     assert_eq!(conf.ar_flag, ArFlag { local: true, remote: false });
     assert_eq!(conf.responses[0].queues, ArFlag { local: true, remote: false });
@@ -555,18 +510,14 @@ fn execd_reads_for_itself() {
     }
     assert_eq!(
         logs(&first("<disabled>x</disabled>"), "wazuh-execd"),
-        [
-            value("disabled", "x"),
-            "ERROR: (1202): Configuration error at 'etc/ossec.conf'.".to_owned()
-        ]
+        [value("disabled", "x"), "ERROR: (1202): Configuration error at 'etc/ossec.conf'.".to_owned()]
     );
     assert_eq!(
         logs(&first("<disabled>yes</disabled>"), "wazuh-execd"),
         ["INFO: (1350): Active response disabled."]
     );
     // Only the first block of a root.
-    let second =
-        format!("{}{}", response("<ca_store>x</ca_store>"), response("<disabled>yes</disabled>"));
+    let second = format!("{}{}", response("<ca_store>x</ca_store>"), response("<disabled>yes</disabled>"));
     assert_eq!(agent(&root(&second)).execd.disabled, None);
     let other = format!(
         "{}{}",
@@ -589,19 +540,12 @@ fn execd_reads_for_itself() {
         let (_, read) = conf.execd.repeated_offenders.unwrap();
         assert_eq!(read, minutes, "{text}");
         assert_eq!(conf.execd.offenders_in_force, in_force, "{text}");
-        assert_eq!(
-            conf.execd.dropped.iter().map(|text| utf8(text)).collect::<Vec<_>>(),
-            dropped,
-            "{text}"
-        );
+        assert_eq!(conf.execd.dropped.iter().map(|text| utf8(text)).collect::<Vec<_>>(), dropped, "{text}");
     }
     let conf = first("<repeated_offenders>5,10</repeated_offenders>");
     assert_eq!(
         logs(&conf, "wazuh-execd"),
-        [
-            "INFO: Adding offenders timeout: 5 (for #1)",
-            "INFO: Adding offenders timeout: 10 (for #2)"
-        ]
+        ["INFO: Adding offenders timeout: 5 (for #1)", "INFO: Adding offenders timeout: 10 (for #2)"]
     );
 }
 
@@ -640,17 +584,9 @@ fn the_logger_comes_first() {
 
 #[test]
 fn sections_without_children() {
-    for name in [
-        "global",
-        "alerts",
-        "remote",
-        "localfile",
-        "ruleset",
-        "command",
-        "cluster",
-        "client",
-        "labels",
-    ] {
+    for name in
+        ["global", "alerts", "remote", "localfile", "ruleset", "command", "cluster", "client", "labels"]
+    {
         let conf = manager(&root(&format!("<{name}></{name}>")));
         assert_eq!(conf.problems[0].kind, ProblemKind::EmptySection, "{name}");
         assert_eq!(logs(&conf, "wazuh-logcollector")[0], invalid(name));
@@ -660,10 +596,7 @@ fn sections_without_children() {
     }
     for name in ["logging", "syscheck", "rootcheck", "auth", "sca", "client_buffer", "indexer"] {
         let conf = manager(&root(&format!("<{name}></{name}>")));
-        assert!(
-            conf.problems.iter().all(|problem| problem.kind == ProblemKind::NoRemote),
-            "{name}"
-        );
+        assert!(conf.problems.iter().all(|problem| problem.kind == ProblemKind::NoRemote), "{name}");
     }
 }
 
@@ -681,10 +614,7 @@ fn names_follow_version_and_platform() {
     let github = "<github><a>1</a></github>";
     assert_eq!(kinds(github, Role::Manager, None, linux), []);
     assert_eq!(kinds(github, Role::Manager, old, linux), [ProblemKind::UnknownSection]);
-    assert_eq!(
-        kinds(github, Role::Agent, None, Platform::OtherUnix),
-        [ProblemKind::UnknownSection]
-    );
+    assert_eq!(kinds(github, Role::Agent, None, Platform::OtherUnix), [ProblemKind::UnknownSection]);
     let reports = "<reports><a>1</a></reports>";
     assert_eq!(kinds(reports, Role::Agent, None, linux), []);
     assert_eq!(kinds(reports, Role::Agent, None, Platform::Windows), [ProblemKind::UnknownSection]);
@@ -715,11 +645,9 @@ fn older_versions_read_empty_texts() {
     assert_eq!(before.responses[0].name.as_deref(), Some(&b"0"[..]));
     let now = manager(&xml);
     assert_eq!(now.problems[0].kind, ProblemKind::MissingCommand);
-    let expect = root(
-        "<command><name>a</name><executable>b</executable><expect>srcip, User</expect></command>",
-    );
-    let command =
-        read(expect.as_bytes(), Role::Manager, Some(Version::new(4, 1, 5))).commands.remove(0);
+    let expect =
+        root("<command><name>a</name><executable>b</executable><expect>srcip, User</expect></command>");
+    let command = read(expect.as_bytes(), Role::Manager, Some(Version::new(4, 1, 5))).commands.remove(0);
     let wanted = Expected { user: true, srcip: true, filename: false };
     assert_eq!(command.expected(Some(Version::new(4, 1, 5))), wanted);
     assert_eq!(command.expected(None), Expected::default());
@@ -727,16 +655,12 @@ fn older_versions_read_empty_texts() {
 
 #[test]
 fn agents() {
-    let server =
-        |address: &str| format!("<client><server><address>{address}</address></server></client>");
+    let server = |address: &str| format!("<client><server><address>{address}</address></server></client>");
     let with = |xml: &str| agent(&root(xml));
     let said = |xml: &str| logs(&with(xml), "wazuh-agentd");
     let no_client = "ERROR: (1215): No client configured. Exiting.".to_owned();
     assert_eq!(said(&server("10.0.0.1")), Vec::<String>::new());
-    assert_eq!(
-        said(""),
-        ["ERROR: (4105): No valid server IP found.".to_owned(), no_client.clone()]
-    );
+    assert_eq!(said(""), ["ERROR: (4105): No valid server IP found.".to_owned(), no_client.clone()]);
     for placeholder in ["MANAGER_IP", "0.0.0.0", ""] {
         let text = format!("ERROR: (4112): Invalid server address found: '{placeholder}'");
         assert_eq!(said(&server(placeholder)), [text, no_client.clone()], "{placeholder}");
@@ -757,23 +681,14 @@ fn agents() {
     assert!(conf.ar_conf.is_empty() && conf.ar_flag.is_empty());
     // An empty one stops them all the same.
     let conf = with(&format!("{}<active-response/>", server("h")));
-    assert_eq!(
-        conf.problems[0].fatal_for,
-        ["wazuh-agentd", "wazuh-logcollector", "wazuh-modulesd"]
-    );
-    let ca =
-        with(&format!("{}{}", server("h"), response("<ca_verification>maybe</ca_verification>")));
-    assert_eq!(
-        logs(&ca, "wazuh-modulesd"),
-        ["ERROR: Invalid content for tag <ca_verification>: 'maybe'"]
-    );
+    assert_eq!(conf.problems[0].fatal_for, ["wazuh-agentd", "wazuh-logcollector", "wazuh-modulesd"]);
+    let ca = with(&format!("{}{}", server("h"), response("<ca_verification>maybe</ca_verification>")));
+    assert_eq!(logs(&ca, "wazuh-modulesd"), ["ERROR: Invalid content for tag <ca_verification>: 'maybe'"]);
     let off = with("<client><disable-active-response>yes</disable-active-response></client>");
     assert!(off.client.disable_active_response.unwrap().1);
     // A manager's section in an agent's file is nobody's business.
-    let conf = with(&format!(
-        "{}<global><white_list>010.0.0.1</white_list><foo>1</foo></global>",
-        server("h")
-    ));
+    let conf =
+        with(&format!("{}<global><white_list>010.0.0.1</white_list><foo>1</foo></global>", server("h")));
     assert_eq!(conf.problems, []);
 }
 
@@ -784,21 +699,14 @@ fn managers_remotes() {
     let secure = "<remote><connection>secure</connection></remote>";
     assert_eq!(said(secure), Vec::<String>::new());
     assert_eq!(said(""), ["CRITICAL: Remoted connection is not configured."]);
-    assert_eq!(
-        said(&secure.repeat(2))[0],
-        "ERROR: (1244): Can't add more than one secure connection."
-    );
+    assert_eq!(said(&secure.repeat(2))[0], "ERROR: (1244): Can't add more than one secure connection.");
     assert_eq!(
         said("<remote><port>1514</port></remote>")[0],
         "ERROR: (1201): No remote connection configured."
     );
     assert_eq!(with(secure).remotes[0].port, 1514);
-    let syslog =
-        with("<remote><connection>syslog</connection><protocol>tcp,udp</protocol></remote>");
-    assert_eq!(
-        (syslog.remotes[0].port, syslog.remotes[0].tcp, syslog.remotes[0].udp),
-        (514, true, false)
-    );
+    let syslog = with("<remote><connection>syslog</connection><protocol>tcp,udp</protocol></remote>");
+    assert_eq!((syslog.remotes[0].port, syslog.remotes[0].tcp, syslog.remotes[0].udp), (514, true, false));
     // The reader does not step over an empty <agents>.
     let hang = with("<remote><connection>secure</connection><agents></agents></remote>");
     assert_eq!(hang.daemon("wazuh-remoted").unwrap().end, End::Hangs);
@@ -831,10 +739,7 @@ fn localfiles_rules_and_cluster() {
          <ruleset><rule_dir>a</rule_dir><rule_dir pattern=\"x\">b</rule_dir><list>c</list></ruleset>\
          <cluster>\n<node_type>worker</node_type><disabled>no</disabled>\n</cluster>",
     ));
-    assert_eq!(
-        conf.localfiles.iter().map(|file| file.accepted).collect::<Vec<_>>(),
-        [true, false, false]
-    );
+    assert_eq!(conf.localfiles.iter().map(|file| file.accepted).collect::<Vec<_>>(), [true, false, false]);
     let kinds = conf.problems.iter().map(|problem| problem.kind).collect::<Vec<_>>();
     assert!(kinds.contains(&ProblemKind::MissingLogFormat));
     assert!(kinds.contains(&ProblemKind::EndlessLoop { element: "label" }));
@@ -854,9 +759,7 @@ fn blocks_in_comments() {
     let found = manager(xml).commented_blocks;
     let seen = found
         .iter()
-        .map(|block| {
-            (block.kind, block.line, block.command_name.as_deref().map(utf8), block.complete)
-        })
+        .map(|block| (block.kind, block.line, block.command_name.as_deref().map(utf8), block.complete))
         .collect::<Vec<_>>();
     assert_eq!(
         seen,
@@ -908,15 +811,13 @@ fn a_command_that_comes_too_late_is_found() {
 #[test]
 fn much_is_read_in_little_time() {
     let blocks =
-        format!("{COMMAND}{}", local("<rules_id>1 2,x</rules_id><level>x</level><foo>1</foo>"))
-            .repeat(5_000);
+        format!("{COMMAND}{}", local("<rules_id>1 2,x</rules_id><level>x</level><foo>1</foo>")).repeat(5_000);
     let remotes = "<remote><connection>syslog</connection></remote>".repeat(5_000);
     let comments = "<!-- <active-response> <command> <active-response> -->".repeat(5_000);
     let conf = manager(&root(&format!("{blocks}{remotes}{comments}")));
     assert_eq!(conf.responses.len(), 5_000);
     assert_eq!(conf.problems.len(), 10_000);
-    let fat =
-        format!("<command><name>a</name><executable>{}</executable></command>", "x".repeat(20_000));
+    let fat = format!("<command><name>a</name><executable>{}</executable></command>", "x".repeat(20_000));
     let uses = response("<command>a</command><location>all</location>").repeat(5_000);
     let conf = manager(&root(&format!("{fat}{uses}")));
     assert!(conf.ar_conf.len() <= responses::MAX_AR_CONF + 1_000);

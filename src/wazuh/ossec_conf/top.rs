@@ -7,8 +7,8 @@ use super::super::behavior::{AR_CONF_REMOVED, COMMAND_SECTION_REMOVED};
 use super::super::version::Version;
 use super::super::xml::{self, Document, Element, Span};
 use super::{
-    ArFlag, ClientSection, Cluster, Configuration, DaemonLog, ExecdReading, LogLevel, Logging,
-    Problem, ProblemKind, Role, commented, daemons, responses, sections,
+    ArFlag, ClientSection, Cluster, Configuration, DaemonLog, ExecdReading, LogLevel, Logging, Problem,
+    ProblemKind, Role, commented, daemons, responses, sections,
 };
 
 /// The system Wazuh runs on, as far as it changes which sections exist.
@@ -105,9 +105,7 @@ impl Ctx<'_> {
         let Fault { kind, number, level, text, span, line, stop } = fault;
         let key = (span.start, span.end, text.clone());
         let index = match self.seen.get(&key) {
-            Some(&index) if self.problems.get(index).is_some_and(|known| known.kind == kind) => {
-                index
-            }
+            Some(&index) if self.problems.get(index).is_some_and(|known| known.kind == kind) => index,
             _ => {
                 self.problems.push(Problem {
                     kind,
@@ -136,14 +134,7 @@ impl Ctx<'_> {
         element: &'static str,
         written: &Element,
     ) -> usize {
-        self.bad_text(
-            items,
-            element,
-            &written.name,
-            &written.content,
-            value_place(written),
-            written.line,
-        )
+        self.bad_text(items, element, &written.name, &written.content, value_place(written), written.line)
     }
 
     /// The same for a text that is not the whole value of an element.
@@ -171,12 +162,7 @@ impl Ctx<'_> {
     }
 
     /// An element nobody knows: 1230.
-    pub(super) fn unknown(
-        &mut self,
-        items: &mut Vec<Item>,
-        kind: ProblemKind,
-        written: &Element,
-    ) -> usize {
+    pub(super) fn unknown(&mut self, items: &mut Vec<Item>, kind: ProblemKind, written: &Element) -> usize {
         self.fault(
             items,
             Fault {
@@ -240,11 +226,7 @@ impl Ctx<'_> {
 
 /// Where to point at for an element's value: the value, or the element when that is empty.
 pub(super) fn value_place(element: &Element) -> Span {
-    if element.content_span.start < element.content_span.end {
-        element.content_span
-    } else {
-        element.span
-    }
+    if element.content_span.start < element.content_span.end { element.content_span } else { element.span }
 }
 
 /// `(1230)`
@@ -426,12 +408,7 @@ pub(super) fn file_name(role: Role, version: Option<Version>) -> &'static str {
     }
 }
 
-pub(super) fn read(
-    bytes: &[u8],
-    role: Role,
-    version: Option<Version>,
-    platform: Platform,
-) -> Configuration {
+pub(super) fn read(bytes: &[u8], role: Role, version: Option<Version>, platform: Platform) -> Configuration {
     let xml = xml::parse(bytes);
     let mut conf = Configuration {
         // Replaced at the end; until then the tree is borrowed.
@@ -510,12 +487,7 @@ pub(super) fn read(
     conf
 }
 
-fn walk(
-    ctx: &mut Ctx<'_>,
-    conf: &mut Configuration,
-    document: &Document,
-    platform: Platform,
-) -> Vec<Entry> {
+fn walk(ctx: &mut Ctx<'_>, conf: &mut Configuration, document: &Document, platform: Platform) -> Vec<Entry> {
     let wanted = root_name(ctx.role, ctx.version);
     let five = COMMAND_SECTION_REMOVED.holds(ctx.version);
     let names = if five { SECTIONS_5 } else { SECTIONS_4 };
@@ -523,9 +495,7 @@ fn walk(
         .iter()
         .filter(|section| {
             !section.not_on.contains(&platform)
-                && section
-                    .since
-                    .is_none_or(|since| ctx.version.is_none_or(|version| version.at_least(since)))
+                && section.since.is_none_or(|since| ctx.version.is_none_or(|version| version.at_least(since)))
         })
         .map(|section| (section.name.as_bytes(), section))
         .collect();
@@ -549,17 +519,12 @@ fn walk(
                 }
                 Some(section) => {
                     if section.manager_only && ctx.role == Role::Agent {
-                        let text = [
-                            section.name.as_bytes(),
-                            b" configuration is only set in the manager.",
-                        ]
-                        .concat();
+                        let text =
+                            [section.name.as_bytes(), b" configuration is only set in the manager."].concat();
                         ignored(ctx, &mut entry, text, child);
                     }
                     match section.name {
-                        "command" => {
-                            responses::command(ctx, conf, &mut state, &mut entry, child, root)
-                        }
+                        "command" => responses::command(ctx, conf, &mut state, &mut entry, child, root),
                         "active-response" => {
                             responses::response(ctx, conf, &mut state, &mut entry, child, root);
                         }

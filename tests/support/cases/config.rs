@@ -3,9 +3,7 @@
 use ar_doctor::findings::checks;
 use ar_doctor::host::capture::{CaptureHost, EditError};
 
-use super::{
-    AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config,
-};
+use super::{AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config};
 
 const MANAGER_4_9: &str = "manager-4.9-rhel";
 const MANAGER_4_2: &str = "manager-4.2-debian";
@@ -22,10 +20,8 @@ fn crlf(host: &mut CaptureHost) -> Result<(), EditError> {
 
 /// Puts everything from the first response to the last into one comment.
 fn only_block_in_comment(host: &mut CaptureHost) -> Result<(), EditError> {
-    let old = text(host, CONF).replace(
-        "<!-- Brute force over ssh: the host that was attacked blocks the source. -->",
-        "",
-    );
+    let old = text(host, CONF)
+        .replace("<!-- Brute force over ssh: the host that was attacked blocks the source. -->", "");
     let old = old.replace("<!-- The person on call hears of it from the manager. -->", "");
     let old = old.replacen("<active-response>", "<!-- <active-response>", 1);
     let end = old.rfind("</active-response>").map_or(0, |at| at + "</active-response>".len());
@@ -66,12 +62,9 @@ pub const CASES: &[Case] = &[
     fault(checks::CONFIG_XML_ERROR, "a closing tag in another case", MANAGER, |host| {
         config(host, "</rules_id>", "</Rules_id>")
     }),
-    fault(
-        checks::CONFIG_XML_ERROR,
-        "a comment that ends in a dash of another kind",
-        MANAGER,
-        |host| config(host, "from the manager. -->", "from the manager. \u{2014}>"),
-    ),
+    fault(checks::CONFIG_XML_ERROR, "a comment that ends in a dash of another kind", MANAGER, |host| {
+        config(host, "from the manager. -->", "from the manager. \u{2014}>")
+    }),
     fault(checks::CONFIG_XML_ERROR, "a comment that is not closed", MANAGER, |host| {
         config(host, "of the example site. -->", "of the example site.")
     }),
@@ -105,18 +98,11 @@ pub const CASES: &[Case] = &[
     near(checks::CONFIG_XML_ERROR, "a blank in an opening tag", MANAGER, |host| {
         config(host, "<rules_id>", "<rules_id >")
     }),
-    near(
-        checks::CONFIG_XML_ERROR,
-        "text around the root, a byte order mark before it",
-        MANAGER,
-        |host| {
-            config(host, "<!-- Manager", "\u{feff}Manager <!-- Manager")?;
-            config(host, "</ossec_config>", "</ossec_config>\nend")
-        },
-    ),
-    near(checks::CONFIG_XML_ERROR, "Windows line ends between the elements", MANAGER, |host| {
-        crlf(host)
+    near(checks::CONFIG_XML_ERROR, "text around the root, a byte order mark before it", MANAGER, |host| {
+        config(host, "<!-- Manager", "\u{feff}Manager <!-- Manager")?;
+        config(host, "</ossec_config>", "</ossec_config>\nend")
     }),
+    near(checks::CONFIG_XML_ERROR, "Windows line ends between the elements", MANAGER, crlf),
     near(checks::CONFIG_XML_ERROR, "attributes in single quotes", MANAGER, |host| {
         config(host, "<global>", "<global note='x'>")
     }),
@@ -173,11 +159,7 @@ pub const CASES: &[Case] = &[
         config(host, "<notify_time>", "<timeout>5</timeout>\n    <notify_time>")
     }),
     fault(checks::CONFIG_UNKNOWN_ELEMENT, "disable for disabled", MANAGER, |host| {
-        config(
-            host,
-            "<location>local</location>",
-            "<location>local</location><disable>no</disable>",
-        )
+        config(host, "<location>local</location>", "<location>local</location><disable>no</disable>")
     }),
     near(checks::CONFIG_UNKNOWN_ELEMENT, "an agent's block holds anything", AGENT, |host| {
         config(host, "<disabled>no</disabled>", "<disabled>no</disabled>\n    <foo>1</foo>")
@@ -205,11 +187,7 @@ pub const CASES: &[Case] = &[
         config(host, "</ossec_config>", "</agent_config>")
     }),
     fault(checks::CONFIG_WRONG_ROOT, "a second root of another kind", MANAGER, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "</ossec_config>\n<agent_config>\n  <logging/>\n</agent_config>",
-        )
+        config(host, "</ossec_config>", "</ossec_config>\n<agent_config>\n  <logging/>\n</agent_config>")
     }),
     fault(checks::CONFIG_WRONG_ROOT, "a block behind the end of the root", MANAGER, |host| {
         config(
@@ -219,11 +197,7 @@ pub const CASES: &[Case] = &[
         )
     }),
     fault(checks::CONFIG_WRONG_ROOT, "a second root of another kind", AGENT_4_9, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "</ossec_config>\n<agent_config>\n  <logging/>\n</agent_config>",
-        )
+        config(host, "</ossec_config>", "</ossec_config>\n<agent_config>\n  <logging/>\n</agent_config>")
     }),
     near(checks::CONFIG_WRONG_ROOT, "two roots of the right kind", MANAGER, |host| {
         config(
@@ -235,18 +209,13 @@ pub const CASES: &[Case] = &[
     near(checks::CONFIG_WRONG_ROOT, "the stray root is in a comment", AGENT, |host| {
         config(host, "</ossec_config>", "</ossec_config>\n<!-- <agent_config></agent_config> -->")
     }),
-    fault(
-        checks::CONFIG_EMPTY_BLOCK,
-        "<active-response> with the text of the template",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    active-response options here\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
+    fault(checks::CONFIG_EMPTY_BLOCK, "<active-response> with the text of the template", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    active-response options here\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
     fault(checks::CONFIG_EMPTY_BLOCK, "<active-response/>", MANAGER, |host| {
         config(host, "</ossec_config>", "  <active-response/>\n</ossec_config>")
     }),
@@ -263,32 +232,16 @@ pub const CASES: &[Case] = &[
         config(host, "</ossec_config>", "  <command></command>\n</ossec_config>")
     }),
     fault(checks::CONFIG_EMPTY_BLOCK, "<global> with nothing but a comment", MANAGER, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "  <global>\n    <!-- later -->\n  </global>\n</ossec_config>",
-        )
+        config(host, "</ossec_config>", "  <global>\n    <!-- later -->\n  </global>\n</ossec_config>")
     }),
     fault(checks::CONFIG_EMPTY_BLOCK, "<alerts> with nothing but a comment", MANAGER, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "  <alerts>\n    <!-- later -->\n  </alerts>\n</ossec_config>",
-        )
+        config(host, "</ossec_config>", "  <alerts>\n    <!-- later -->\n  </alerts>\n</ossec_config>")
     }),
     fault(checks::CONFIG_EMPTY_BLOCK, "<remote> with nothing but a comment", MANAGER, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "  <remote>\n    <!-- later -->\n  </remote>\n</ossec_config>",
-        )
+        config(host, "</ossec_config>", "  <remote>\n    <!-- later -->\n  </remote>\n</ossec_config>")
     }),
     fault(checks::CONFIG_EMPTY_BLOCK, "<localfile> with nothing but a comment", MANAGER, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "  <localfile>\n    <!-- later -->\n  </localfile>\n</ossec_config>",
-        )
+        config(host, "</ossec_config>", "  <localfile>\n    <!-- later -->\n  </localfile>\n</ossec_config>")
     }),
     fault(checks::CONFIG_EMPTY_BLOCK, "<localfile/>", AGENT, |host| {
         config(host, "</ossec_config>", "  <localfile/>\n</ossec_config>")
@@ -307,32 +260,16 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::CONFIG_EMPTY_BLOCK, "an empty block in a comment", AGENT, |host| {
-        config(
-            host,
-            "</ossec_config>",
-            "  <!-- <active-response></active-response> -->\n</ossec_config>",
-        )
+        config(host, "</ossec_config>", "  <!-- <active-response></active-response> -->\n</ossec_config>")
     }),
     fault(checks::CONFIG_BAD_VALUE, "timeout_allowed true", MANAGER, |host| {
-        config(
-            host,
-            "<timeout_allowed>yes</timeout_allowed>",
-            "<timeout_allowed>true</timeout_allowed>",
-        )
+        config(host, "<timeout_allowed>yes</timeout_allowed>", "<timeout_allowed>true</timeout_allowed>")
     }),
     fault(checks::CONFIG_BAD_VALUE, "timeout_allowed Yes", MANAGER_4_9, |host| {
-        config(
-            host,
-            "<timeout_allowed>yes</timeout_allowed>",
-            "<timeout_allowed>Yes</timeout_allowed>",
-        )
+        config(host, "<timeout_allowed>yes</timeout_allowed>", "<timeout_allowed>Yes</timeout_allowed>")
     }),
     fault(checks::CONFIG_BAD_VALUE, "timeout_allowed with blanks", MANAGER, |host| {
-        config(
-            host,
-            "<timeout_allowed>yes</timeout_allowed>",
-            "<timeout_allowed> yes </timeout_allowed>",
-        )
+        config(host, "<timeout_allowed>yes</timeout_allowed>", "<timeout_allowed> yes </timeout_allowed>")
     }),
     fault(checks::CONFIG_BAD_VALUE, "a command's name that begins with !", MANAGER, |host| {
         config(host, "<name>firewall-drop</name>", "<name>!firewall-drop</name>")?;
@@ -342,24 +279,11 @@ pub const CASES: &[Case] = &[
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.0.0.256</white_list>")
     }),
     fault(checks::CONFIG_BAD_VALUE, "a white list entry with leading zeros", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>192.168.001.001</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>192.168.001.001</white_list>")
     }),
-    fault(
-        checks::CONFIG_BAD_VALUE,
-        "a white list entry with a prefix that is none",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "<white_list>10.20.0.0/16</white_list>",
-                "<white_list>10.0.0.0/33</white_list>",
-            )
-        },
-    ),
+    fault(checks::CONFIG_BAD_VALUE, "a white list entry with a prefix that is none", MANAGER, |host| {
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.0.0.0/33</white_list>")
+    }),
     fault(checks::CONFIG_BAD_VALUE, "alerts_log true", MANAGER, |host| {
         config(host, "<alerts_log>yes", "<alerts_log>true")
     }),
@@ -433,12 +357,9 @@ pub const CASES: &[Case] = &[
     fault(checks::CONFIG_MISSING_OPTION, "a response with an empty location", MANAGER, |host| {
         config(host, "<location>local</location>", "<location></location>")
     }),
-    fault(
-        checks::CONFIG_MISSING_OPTION,
-        "a response with an empty location",
-        MANAGER_4_9,
-        |host| config(host, "<location>local</location>", "<location/>"),
-    ),
+    fault(checks::CONFIG_MISSING_OPTION, "a response with an empty location", MANAGER_4_9, |host| {
+        config(host, "<location>local</location>", "<location/>")
+    }),
     fault(checks::CONFIG_MISSING_OPTION, "a response with an empty command", MANAGER, |host| {
         config(host, "<command>firewall-drop</command>", "<command/>")
     }),
@@ -456,18 +377,13 @@ pub const CASES: &[Case] = &[
             "  <localfile>\n    <location>/var/log/x</location>\n  </localfile>\n</ossec_config>",
         )
     }),
-    near(
-        checks::CONFIG_MISSING_OPTION,
-        "a block that only carries repeated_offenders",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "</ossec_config>",
-                "  <active-response>\n    <repeated_offenders>30,60</repeated_offenders>\n  </active-response>\n</ossec_config>",
-            )
-        },
-    ),
+    near(checks::CONFIG_MISSING_OPTION, "a block that only carries repeated_offenders", MANAGER, |host| {
+        config(
+            host,
+            "</ossec_config>",
+            "  <active-response>\n    <repeated_offenders>30,60</repeated_offenders>\n  </active-response>\n</ossec_config>",
+        )
+    }),
     near(checks::CONFIG_MISSING_OPTION, "two executables, the last counts", MANAGER, |host| {
         config(
             host,
@@ -478,13 +394,9 @@ pub const CASES: &[Case] = &[
     near(checks::CONFIG_MISSING_OPTION, "an incomplete block in an agent's file", AGENT, |host| {
         config(host, "<disabled>no</disabled>", "<disabled>no</disabled>\n    <timeout>5</timeout>")
     }),
-    fault(checks::CONFIG_MISSING, "ossec.conf is gone", MANAGER, |host| {
-        host.remove(CONF).map(drop)
-    }),
+    fault(checks::CONFIG_MISSING, "ossec.conf is gone", MANAGER, |host| host.remove(CONF).map(drop)),
     fault(checks::CONFIG_MISSING, "ossec.conf is gone", AGENT, |host| host.remove(CONF).map(drop)),
-    fault(checks::CONFIG_MISSING, "ossec.conf is gone", AGENT_4_2, |host| {
-        host.remove(CONF).map(drop)
-    }),
+    fault(checks::CONFIG_MISSING, "ossec.conf is gone", AGENT_4_2, |host| host.remove(CONF).map(drop)),
     fault(checks::CONFIG_MISSING, "ossec.conf is a link to nowhere", AGENT, |host| {
         host.remove(CONF)?;
         host.symlink(CONF, "/var/ossec/etc/gone.conf").map(drop)
@@ -515,18 +427,12 @@ pub const CASES: &[Case] = &[
     near(checks::XML_TOOLS_MISREAD, "letters beyond ASCII", MANAGER, |host| {
         config(host, "Brute force", "Force brute répétée")
     }),
-    fault(
-        checks::RULESET_XML_ERROR,
-        "a rule file with a tag that is not closed",
-        MANAGER,
-        |host| replace(host, "/var/ossec/etc/rules/local_rules.xml", "</group>", ""),
-    ),
-    fault(
-        checks::RULESET_XML_ERROR,
-        "a rule file with a tag that is not closed",
-        MANAGER_4_2,
-        |host| replace(host, "/var/ossec/etc/rules/local_rules.xml", "</group>", ""),
-    ),
+    fault(checks::RULESET_XML_ERROR, "a rule file with a tag that is not closed", MANAGER, |host| {
+        replace(host, "/var/ossec/etc/rules/local_rules.xml", "</group>", "")
+    }),
+    fault(checks::RULESET_XML_ERROR, "a rule file with a tag that is not closed", MANAGER_4_2, |host| {
+        replace(host, "/var/ossec/etc/rules/local_rules.xml", "</group>", "")
+    }),
     fault(checks::RULESET_XML_ERROR, "a decoder file with a prolog", MANAGER, |host| {
         host.write(
             "/var/ossec/etc/decoders/local_decoder.xml",
@@ -545,24 +451,15 @@ pub const CASES: &[Case] = &[
             "<rule_dir>etc/rules</rule_dir>\n    <rule_exclude>etc/rules/old.xml</rule_exclude>",
         )
     }),
-    fault(
-        checks::COMMAND_UNDEFINED,
-        "a response names a command that is nowhere",
-        MANAGER,
-        |host| config(host, "<command>firewall-drop</command>", "<command>quarantine</command>"),
-    ),
-    fault(
-        checks::COMMAND_UNDEFINED,
-        "a response names a command that is nowhere",
-        MANAGER_4_9,
-        |host| config(host, "<command>firewall-drop</command>", "<command>quarantine</command>"),
-    ),
-    fault(
-        checks::COMMAND_UNDEFINED,
-        "a response names a command that is nowhere",
-        MANAGER_4_2,
-        |host| config(host, "<command>firewall-drop</command>", "<command>quarantine</command>"),
-    ),
+    fault(checks::COMMAND_UNDEFINED, "a response names a command that is nowhere", MANAGER, |host| {
+        config(host, "<command>firewall-drop</command>", "<command>quarantine</command>")
+    }),
+    fault(checks::COMMAND_UNDEFINED, "a response names a command that is nowhere", MANAGER_4_9, |host| {
+        config(host, "<command>firewall-drop</command>", "<command>quarantine</command>")
+    }),
+    fault(checks::COMMAND_UNDEFINED, "a response names a command that is nowhere", MANAGER_4_2, |host| {
+        config(host, "<command>firewall-drop</command>", "<command>quarantine</command>")
+    }),
     fault(checks::COMMAND_UNDEFINED, "the command stands in a comment", MANAGER, |host| {
         config(
             host,
@@ -577,18 +474,13 @@ pub const CASES: &[Case] = &[
             "</ossec_config>\n<ossec_config>\n  <!-- Brute force over ssh",
         )
     }),
-    near(
-        checks::COMMAND_UNDEFINED,
-        "a disabled block names a command that is nowhere",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <disabled>yes</disabled><command>quarantine</command><location>local</location>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
+    near(checks::COMMAND_UNDEFINED, "a disabled block names a command that is nowhere", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <disabled>yes</disabled><command>quarantine</command><location>local</location>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
     fault(checks::COMMAND_AFTER_USE, "the command stands behind the block", MANAGER, |host| {
         config(
             host,
@@ -661,29 +553,21 @@ pub const CASES: &[Case] = &[
     fault(checks::COMMAND_NEAR_MISS, "the executable's name for the command's", MANAGER, |host| {
         config(host, "<command>notify-oncall<", "<command>notify-oncall.sh<")
     }),
-    fault(
-        checks::COMMAND_NEAR_MISS,
-        "the executable's name for the command's",
-        MANAGER_4_9,
-        |host| config(host, "<command>netsh<", "<command>netsh.exe<"),
-    ),
-    near(
-        checks::COMMAND_NEAR_MISS,
-        "two commands with names that differ in one letter",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <command>\n    <name>firewall-drop2</name>\n    <executable>firewall-drop</executable>\n    <timeout_allowed>yes</timeout_allowed>\n  </command>\n  <!-- Brute force over ssh",
-            )?;
-            config(
-                host,
-                "</ossec_config>",
-                "  <active-response>\n    <command>firewall-drop2</command><location>local</location><level>12</level>\n  </active-response>\n</ossec_config>",
-            )
-        },
-    ),
+    fault(checks::COMMAND_NEAR_MISS, "the executable's name for the command's", MANAGER_4_9, |host| {
+        config(host, "<command>netsh<", "<command>netsh.exe<")
+    }),
+    near(checks::COMMAND_NEAR_MISS, "two commands with names that differ in one letter", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <command>\n    <name>firewall-drop2</name>\n    <executable>firewall-drop</executable>\n    <timeout_allowed>yes</timeout_allowed>\n  </command>\n  <!-- Brute force over ssh",
+        )?;
+        config(
+            host,
+            "</ossec_config>",
+            "  <active-response>\n    <command>firewall-drop2</command><location>local</location><level>12</level>\n  </active-response>\n</ossec_config>",
+        )
+    }),
     fault(
         checks::COMMAND_DUPLICATE_NAME,
         "two commands of one name with different executables",
@@ -774,12 +658,7 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::AR_NAME_CLASH, "the same line twice", AGENT, |host| {
-        replace(
-            host,
-            AR_CONF,
-            "edge-block900 -",
-            "edge-block900 - edge-block.sh - 900\nedge-block900 -",
-        )
+        replace(host, AR_CONF, "edge-block900 -", "edge-block900 - edge-block.sh - 900\nedge-block900 -")
     }),
     fault(checks::COMMAND_UNUSED, "a custom command that no block names", MANAGER, |host| {
         config(
@@ -802,18 +681,13 @@ pub const CASES: &[Case] = &[
             "  <command>\n    <name>route-null</name>\n    <executable>route-null</executable>\n    <timeout_allowed>yes</timeout_allowed>\n  </command>\n  <!-- Brute force over ssh",
         )
     }),
-    near(
-        checks::COMMAND_UNUSED,
-        "a custom command whose only block is switched off",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <command>\n    <name>ssh-drop</name>\n    <executable>firewall-drop</executable>\n    <timeout_allowed>yes</timeout_allowed>\n  </command>\n  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <command>ssh-drop</command><location>local</location><level>12</level><disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
+    near(checks::COMMAND_UNUSED, "a custom command whose only block is switched off", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <command>\n    <name>ssh-drop</name>\n    <executable>firewall-drop</executable>\n    <timeout_allowed>yes</timeout_allowed>\n  </command>\n  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <command>ssh-drop</command><location>local</location><level>12</level><disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
     fault(checks::BLOCK_IN_COMMENT, "the only block stands in a comment", MANAGER, |host| {
         only_block_in_comment(host)
     }),
@@ -870,32 +744,22 @@ pub const CASES: &[Case] = &[
             "  <active-response>\n    <disabled>yes</disabled>\n  </active-response>\n</agent_config>",
         )
     }),
-    fault(
-        checks::AGENT_CONF_IGNORED,
-        "a response in the group's file an agent got",
-        AGENT,
-        |host| {
-            replace(
-                host,
-                "/var/ossec/etc/shared/agent.conf",
-                "</agent_config>",
-                "  <active-response>\n    <command>firewall-drop</command><location>local</location><level>12</level>\n  </active-response>\n</agent_config>",
-            )
-        },
-    ),
-    fault(
-        checks::AGENT_CONF_IGNORED,
-        "a command in the group's file an agent got",
-        AGENT_4_9,
-        |host| {
-            replace(
-                host,
-                "/var/ossec/etc/shared/agent.conf",
-                "</agent_config>",
-                "  <command>\n    <name>quarantine</name>\n    <executable>quarantine.sh</executable>\n  </command>\n</agent_config>",
-            )
-        },
-    ),
+    fault(checks::AGENT_CONF_IGNORED, "a response in the group's file an agent got", AGENT, |host| {
+        replace(
+            host,
+            "/var/ossec/etc/shared/agent.conf",
+            "</agent_config>",
+            "  <active-response>\n    <command>firewall-drop</command><location>local</location><level>12</level>\n  </active-response>\n</agent_config>",
+        )
+    }),
+    fault(checks::AGENT_CONF_IGNORED, "a command in the group's file an agent got", AGENT_4_9, |host| {
+        replace(
+            host,
+            "/var/ossec/etc/shared/agent.conf",
+            "</agent_config>",
+            "  <command>\n    <name>quarantine</name>\n    <executable>quarantine.sh</executable>\n  </command>\n</agent_config>",
+        )
+    }),
     near(checks::AGENT_CONF_IGNORED, "a <localfile> in a group's file", MANAGER, |host| {
         replace(
             host,
@@ -1031,11 +895,7 @@ pub const CASES: &[Case] = &[
         config(host, "<location>local</location>", "<location>local server</location>")
     }),
     fault(checks::LOCATION_COMBINED, "location defined-agent,local", MANAGER, |host| {
-        config(
-            host,
-            "<location>defined-agent</location>",
-            "<location>defined-agent,local</location>",
-        )
+        config(host, "<location>defined-agent</location>", "<location>defined-agent,local</location>")
     }),
     fault(checks::LOCATION_COMBINED, "location local,server", MANAGER_4_2, |host| {
         config(host, "<location>local</location>", "<location>local,server</location>")
@@ -1081,27 +941,18 @@ pub const CASES: &[Case] = &[
     near(checks::AGENT_ID_MISSING, "agent_id beside another location", MANAGER, |host| {
         config(host, "<location>defined-agent</location>", "<location>local</location>")
     }),
-    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 000", MANAGER, |host| {
-        config(host, ">004<", ">000<")
-    }),
-    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 0", MANAGER, |host| {
-        config(host, ">004<", ">0<")
-    }),
+    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 000", MANAGER, |host| config(host, ">004<", ">000<")),
+    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 0", MANAGER, |host| config(host, ">004<", ">0<")),
     fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id web-01", MANAGER, |host| {
         config(host, ">004<", ">web-01<")
     }),
     fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id without a number", MANAGER, |host| {
         config(host, ">004<", "><")
     }),
-    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 000", MANAGER_4_9, |host| {
+    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 000", MANAGER_4_9, |host| config(host, ">004<", ">000<")),
+    fault(checks::AGENT_ID_NOT_AN_AGENT, "agent_id 000, on which analysisd crashes", MANAGER_4_2, |host| {
         config(host, ">004<", ">000<")
     }),
-    fault(
-        checks::AGENT_ID_NOT_AN_AGENT,
-        "agent_id 000, on which analysisd crashes",
-        MANAGER_4_2,
-        |host| config(host, ">004<", ">000<"),
-    ),
     near(checks::AGENT_ID_NOT_AN_AGENT, "agent_id with other leading zeros", MANAGER, |host| {
         config(host, ">004<", ">0004<")
     }),
@@ -1111,18 +962,14 @@ pub const CASES: &[Case] = &[
     near(checks::AGENT_ID_NOT_AN_AGENT, "agent_id with blanks around it", MANAGER, |host| {
         config(host, ">004<", "> 004 <")
     }),
-    fault(checks::AGENT_ID_LIST, "agent_id 004,005", MANAGER, |host| {
-        config(host, ">004<", ">004,005<")
-    }),
+    fault(checks::AGENT_ID_LIST, "agent_id 004,005", MANAGER, |host| config(host, ">004<", ">004,005<")),
     fault(checks::AGENT_ID_LIST, "agent_id 3web", MANAGER, |host| config(host, ">004<", ">3web<")),
     fault(checks::AGENT_ID_LIST, "agent_id 4 5", MANAGER, |host| config(host, ">004<", ">4 5<")),
     fault(checks::AGENT_ID_LIST, "agent_id -1", MANAGER, |host| config(host, ">004<", ">-1<")),
     fault(checks::AGENT_ID_LIST, "agent_id 99999999999", MANAGER, |host| {
         config(host, ">004<", ">99999999999<")
     }),
-    fault(checks::AGENT_ID_LIST, "agent_id 004,005", MANAGER_4_2, |host| {
-        config(host, ">004<", ">004,005<")
-    }),
+    fault(checks::AGENT_ID_LIST, "agent_id 004,005", MANAGER_4_2, |host| config(host, ">004<", ">004,005<")),
     near(checks::AGENT_ID_LIST, "agent_id on a line of its own", MANAGER, |host| {
         config(host, ">004<", ">\n      004\n    <")
     }),
@@ -1149,11 +996,7 @@ pub const CASES: &[Case] = &[
         config(host, "<rules_id>5712, 5763</rules_id>", "<rules_id></rules_id>")
     }),
     near(checks::TRIGGER_MISSING, "level 0 beside a rule", MANAGER, |host| {
-        config(
-            host,
-            "<rules_id>5712, 5763</rules_id>",
-            "<rules_id>5712, 5763</rules_id><level>0</level>",
-        )
+        config(host, "<rules_id>5712, 5763</rules_id>", "<rules_id>5712, 5763</rules_id><level>0</level>")
     }),
     near(checks::TRIGGER_MISSING, "only a group", MANAGER, |host| {
         config(host, "<rules_id>5712, 5763</rules_id>", "<rules_group>sshd</rules_group>")
@@ -1285,11 +1128,7 @@ pub const CASES: &[Case] = &[
         config(host, "<timeout>600</timeout>", "<timeout>\n      600\n    </timeout>")
     }),
     fault(checks::TIMEOUT_NOT_ALLOWED, "timeout_allowed no", MANAGER, |host| {
-        config(
-            host,
-            "<timeout_allowed>yes</timeout_allowed>",
-            "<timeout_allowed>no</timeout_allowed>",
-        )
+        config(host, "<timeout_allowed>yes</timeout_allowed>", "<timeout_allowed>no</timeout_allowed>")
     }),
     fault(checks::TIMEOUT_NOT_ALLOWED, "no timeout_allowed", MANAGER, |host| {
         config(host, "<timeout_allowed>yes</timeout_allowed>", "")
@@ -1297,18 +1136,12 @@ pub const CASES: &[Case] = &[
     fault(checks::TIMEOUT_NOT_ALLOWED, "no timeout_allowed", MANAGER_4_2, |host| {
         config(host, "<timeout_allowed>yes</timeout_allowed>", "")
     }),
-    near(
-        checks::TIMEOUT_NOT_ALLOWED,
-        "timeout 0 for a command that allows none",
-        MANAGER,
-        |host| config(host, "<level>12</level>", "<level>12</level><timeout>0</timeout>"),
-    ),
-    near(
-        checks::TIMEOUT_NOT_ALLOWED,
-        "no timeout for a command that allows one",
-        MANAGER,
-        |host| config(host, "<timeout>600</timeout>", ""),
-    ),
+    near(checks::TIMEOUT_NOT_ALLOWED, "timeout 0 for a command that allows none", MANAGER, |host| {
+        config(host, "<level>12</level>", "<level>12</level><timeout>0</timeout>")
+    }),
+    near(checks::TIMEOUT_NOT_ALLOWED, "no timeout for a command that allows one", MANAGER, |host| {
+        config(host, "<timeout>600</timeout>", "")
+    }),
     fault(
         checks::REPEATED_OFFENDERS_MISPLACED,
         "on a manager whose responses run on agents",
@@ -1335,18 +1168,13 @@ pub const CASES: &[Case] = &[
             )
         },
     ),
-    near(
-        checks::REPEATED_OFFENDERS_MISPLACED,
-        "on a manager that runs a response itself",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "<location>server</location>",
-                "<location>server</location><repeated_offenders>30,60,120</repeated_offenders>",
-            )
-        },
-    ),
+    near(checks::REPEATED_OFFENDERS_MISPLACED, "on a manager that runs a response itself", MANAGER, |host| {
+        config(
+            host,
+            "<location>server</location>",
+            "<location>server</location><repeated_offenders>30,60,120</repeated_offenders>",
+        )
+    }),
     near(checks::REPEATED_OFFENDERS_MISPLACED, "on an agent", AGENT, |host| {
         config(
             host,
@@ -1438,18 +1266,13 @@ pub const CASES: &[Case] = &[
             "<repeated_offenders>30,60,120,240,480</repeated_offenders>",
         )
     }),
-    near(
-        checks::REPEATED_OFFENDERS_INVALID,
-        "an empty value, which is passed over",
-        AGENT,
-        |host| {
-            config(
-                host,
-                "<repeated_offenders>30,60,120</repeated_offenders>",
-                "<repeated_offenders>30,,60</repeated_offenders>",
-            )
-        },
-    ),
+    near(checks::REPEATED_OFFENDERS_INVALID, "an empty value, which is passed over", AGENT, |host| {
+        config(
+            host,
+            "<repeated_offenders>30,60,120</repeated_offenders>",
+            "<repeated_offenders>30,,60</repeated_offenders>",
+        )
+    }),
     near(checks::REPEATED_OFFENDERS_INVALID, "leading zeros", AGENT, |host| {
         config(
             host,
@@ -1457,27 +1280,18 @@ pub const CASES: &[Case] = &[
             "<repeated_offenders>030,060</repeated_offenders>",
         )
     }),
-    near(
-        checks::REPEATED_OFFENDERS_INVALID,
-        "a second setting, which nobody reads",
-        AGENT,
-        |host| {
-            config(
-                host,
-                "</ossec_config>",
-                "  <active-response>\n    <repeated_offenders>abc</repeated_offenders>\n  </active-response>\n</ossec_config>",
-            )
-        },
-    ),
+    near(checks::REPEATED_OFFENDERS_INVALID, "a second setting, which nobody reads", AGENT, |host| {
+        config(
+            host,
+            "</ossec_config>",
+            "  <active-response>\n    <repeated_offenders>abc</repeated_offenders>\n  </active-response>\n</ossec_config>",
+        )
+    }),
     fault(checks::WHITE_LIST_MATCHES_EVERYTHING, "an empty entry", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list></white_list>")
     }),
     fault(checks::WHITE_LIST_MATCHES_EVERYTHING, "an entry that is a comment", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list><!-- none --></white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list><!-- none --></white_list>")
     }),
     fault(checks::WHITE_LIST_MATCHES_EVERYTHING, "an empty alternative", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.0.0.|</white_list>")
@@ -1492,21 +1306,13 @@ pub const CASES: &[Case] = &[
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list/>")
     }),
     near(checks::WHITE_LIST_MATCHES_EVERYTHING, "alternatives", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>10.20.|10.21.</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.20.|10.21.</white_list>")
     }),
     near(checks::WHITE_LIST_MATCHES_EVERYTHING, "a host", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.20.0.7</white_list>")
     }),
     fault(checks::WHITE_LIST_NEVER_MATCHES, "an IPv6 network", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>2001:db8::/32</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>2001:db8::/32</white_list>")
     }),
     fault(checks::WHITE_LIST_NEVER_MATCHES, "a blank behind an address", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.20.0.7 </white_list>")
@@ -1518,11 +1324,7 @@ pub const CASES: &[Case] = &[
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>192.0.2.*</white_list>")
     }),
     fault(checks::WHITE_LIST_NEVER_MATCHES, "a range", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>192.0.2.1-192.0.2.9</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>192.0.2.1-192.0.2.9</white_list>")
     }),
     fault(checks::WHITE_LIST_NEVER_MATCHES, "a list", MANAGER, |host| {
         config(
@@ -1532,28 +1334,16 @@ pub const CASES: &[Case] = &[
         )
     }),
     fault(checks::WHITE_LIST_NEVER_MATCHES, "an IPv6 network", MANAGER_4_2, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>2001:db8::/32</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>2001:db8::/32</white_list>")
     }),
     near(checks::WHITE_LIST_NEVER_MATCHES, "an IPv6 address", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>2001:db8::1</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>2001:db8::1</white_list>")
     }),
     near(checks::WHITE_LIST_NEVER_MATCHES, "the beginning of IPv6 addresses", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>^2001:db8:</white_list>")
     }),
     near(checks::WHITE_LIST_NEVER_MATCHES, "a host name", MANAGER, |host| {
-        config(
-            host,
-            "<white_list>10.20.0.0/16</white_list>",
-            "<white_list>scanner-01.example</white_list>",
-        )
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>scanner-01.example</white_list>")
     }),
     near(checks::WHITE_LIST_NEVER_MATCHES, "the beginning of addresses", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>10.20.</white_list>")
@@ -1581,18 +1371,13 @@ pub const CASES: &[Case] = &[
             "<command>firewall-drop</command><disabled>yes</disabled>",
         )
     }),
-    fault(
-        checks::DISABLED_EXECD_OFF,
-        "a manager's first block does nothing else",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    <disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
+    fault(checks::DISABLED_EXECD_OFF, "a manager's first block does nothing else", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    <disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
     near(checks::DISABLED_EXECD_OFF, "a later block of an agent says yes", AGENT, |host| {
         config(
             host,
@@ -1601,11 +1386,7 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::DISABLED_EXECD_OFF, "the setting stands in a comment", AGENT, |host| {
-        config(
-            host,
-            "<disabled>no</disabled>",
-            "<disabled>no</disabled><!-- <disabled>yes</disabled> -->",
-        )
+        config(host, "<disabled>no</disabled>", "<disabled>no</disabled><!-- <disabled>yes</disabled> -->")
     }),
     near(checks::DISABLED_EXECD_OFF, "a block that says no in front", MANAGER, |host| {
         config(
@@ -1620,23 +1401,18 @@ pub const CASES: &[Case] = &[
     fault(checks::DISABLED_DROPS_QUEUES, "the last block is disabled", MANAGER_4_2, |host| {
         config(host, "<timeout>1800</timeout>", "<timeout>1800</timeout><disabled>yes</disabled>")
     }),
-    fault(
-        checks::DISABLED_DROPS_QUEUES,
-        "a disabled block before one for the manager",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- The person on call",
-                "  <active-response>\n    <command>firewall-drop</command><location>local</location><disabled>yes</disabled>\n  </active-response>\n  <!-- The person on call",
-            )?;
-            config(
-                host,
-                "<command>netsh</command>\n    <location>defined-agent</location>",
-                "<command>firewall-drop</command><location>server</location>",
-            )
-        },
-    ),
+    fault(checks::DISABLED_DROPS_QUEUES, "a disabled block before one for the manager", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- The person on call",
+            "  <active-response>\n    <command>firewall-drop</command><location>local</location><disabled>yes</disabled>\n  </active-response>\n  <!-- The person on call",
+        )?;
+        config(
+            host,
+            "<command>netsh</command>\n    <location>defined-agent</location>",
+            "<command>firewall-drop</command><location>server</location>",
+        )
+    }),
     near(
         checks::DISABLED_DROPS_QUEUES,
         "a disabled block before one that asks for both queues",
@@ -1710,30 +1486,20 @@ pub const CASES: &[Case] = &[
             )
         },
     ),
-    fault(
-        checks::MANAGER_CA_VERIFICATION,
-        "an agent's block in a manager's file",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    <disabled>no</disabled><ca_store>etc/wpk_root.pem</ca_store><ca_verification>yes</ca_verification>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
-    fault(
-        checks::MANAGER_CA_VERIFICATION,
-        "an agent's block in a manager's file",
-        MANAGER_4_2,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    <disabled>no</disabled><ca_store>etc/wpk_root.pem</ca_store><ca_verification>yes</ca_verification>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
+    fault(checks::MANAGER_CA_VERIFICATION, "an agent's block in a manager's file", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    <disabled>no</disabled><ca_store>etc/wpk_root.pem</ca_store><ca_verification>yes</ca_verification>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
+    fault(checks::MANAGER_CA_VERIFICATION, "an agent's block in a manager's file", MANAGER_4_2, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    <disabled>no</disabled><ca_store>etc/wpk_root.pem</ca_store><ca_verification>yes</ca_verification>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
     fault(checks::MANAGER_CA_VERIFICATION, "an agent's block behind the others", MANAGER, |host| {
         config(
             host,
@@ -1813,12 +1579,9 @@ pub const CASES: &[Case] = &[
         config(host, "<address>10.20.0.5</address>", "")
     }),
     fault(checks::CLIENT_ADDRESS_INVALID, "no client", AGENT, no_client),
-    fault(
-        checks::CLIENT_ADDRESS_INVALID,
-        "an IPv6 link-local address without interface",
-        AGENT,
-        |host| config(host, "<address>10.20.0.5</address>", "<address>fe80::1</address>"),
-    ),
+    fault(checks::CLIENT_ADDRESS_INVALID, "an IPv6 link-local address without interface", AGENT, |host| {
+        config(host, "<address>10.20.0.5</address>", "<address>fe80::1</address>")
+    }),
     near(checks::CLIENT_ADDRESS_INVALID, "a host name", AGENT, |host| {
         config(host, "<address>10.20.0.5</address>", "<address>manager.example</address>")
     }),
@@ -1826,11 +1589,7 @@ pub const CASES: &[Case] = &[
         config(host, "<address>10.20.0.5</address>", "<address>2001:db8::5</address>")
     }),
     near(checks::CLIENT_ADDRESS_INVALID, "a placeholder beside a real address", AGENT, |host| {
-        config(
-            host,
-            "<server>",
-            "<server>\n      <address>MANAGER_IP</address>\n    </server>\n    <server>",
-        )
+        config(host, "<server>", "<server>\n      <address>MANAGER_IP</address>\n    </server>\n    <server>")
     }),
     fault(checks::NO_SECURE_REMOTE, "no remote", MANAGER, |host| {
         config(
@@ -1900,30 +1659,20 @@ pub const CASES: &[Case] = &[
             "<disable-active-response>no</disable-active-response>\n    <notify_time>",
         )
     }),
-    fault(
-        checks::RESPONSE_DISABLED,
-        "a block between others that ask for all queues",
-        MANAGER,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <command>firewall-drop</command><location>local</location><rules_id>5712, 5763</rules_id><disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
-    fault(
-        checks::RESPONSE_DISABLED,
-        "a block between others that ask for all queues",
-        MANAGER_4_2,
-        |host| {
-            config(
-                host,
-                "  <!-- Brute force over ssh",
-                "  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <command>firewall-drop</command><location>local</location><rules_id>5712, 5763</rules_id><disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
-            )
-        },
-    ),
+    fault(checks::RESPONSE_DISABLED, "a block between others that ask for all queues", MANAGER, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <command>firewall-drop</command><location>local</location><rules_id>5712, 5763</rules_id><disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
+    fault(checks::RESPONSE_DISABLED, "a block between others that ask for all queues", MANAGER_4_2, |host| {
+        config(
+            host,
+            "  <!-- Brute force over ssh",
+            "  <active-response>\n    <command>firewall-drop</command><location>server</location><level>12</level>\n  </active-response>\n  <active-response>\n    <command>firewall-drop</command><location>local</location><rules_id>5712, 5763</rules_id><disabled>yes</disabled>\n  </active-response>\n  <!-- Brute force over ssh",
+        )
+    }),
     near(checks::RESPONSE_DISABLED, "no in a block", MANAGER, |host| {
         config(host, "<level>12</level>", "<level>12</level><disabled>no</disabled>")
     }),
@@ -1948,18 +1697,13 @@ pub const CASES: &[Case] = &[
             "  <active-response>\n    <command>quarantine</command><location>local</location><rules_id>5712, 5763</rules_id>\n  </active-response>\n</ossec_config>",
         )
     }),
-    fault(
-        checks::BLOCKS_OF_4X_ON_5X,
-        "a command and a response in an agent's file",
-        AGENT_5,
-        |host| {
-            config(
-                host,
-                "</ossec_config>",
-                "  <command>\n    <name>quarantine</name>\n    <executable>quarantine.sh</executable>\n  </command>\n  <active-response>\n    <command>quarantine</command><location>local</location><rules_id>5712, 5763</rules_id>\n  </active-response>\n</ossec_config>",
-            )
-        },
-    ),
+    fault(checks::BLOCKS_OF_4X_ON_5X, "a command and a response in an agent's file", AGENT_5, |host| {
+        config(
+            host,
+            "</ossec_config>",
+            "  <command>\n    <name>quarantine</name>\n    <executable>quarantine.sh</executable>\n  </command>\n  <active-response>\n    <command>quarantine</command><location>local</location><rules_id>5712, 5763</rules_id>\n  </active-response>\n</ossec_config>",
+        )
+    }),
     fault(checks::BLOCKS_OF_4X_ON_5X, "a command in the manager's file", MANAGER_5, |host| {
         replace(
             host,
@@ -2018,18 +1762,8 @@ pub const CASES: &[Case] = &[
         host.remove("/var/wazuh-manager/etc/wazuh-manager.conf").map(drop)
     }),
     fault(checks::CONFIG_WRONG_ROOT, "the root of 4.x", MANAGER_5, |host| {
-        replace(
-            host,
-            "/var/wazuh-manager/etc/wazuh-manager.conf",
-            "<wazuh_config>",
-            "<ossec_config>",
-        )?;
-        replace(
-            host,
-            "/var/wazuh-manager/etc/wazuh-manager.conf",
-            "</wazuh_config>",
-            "</ossec_config>",
-        )
+        replace(host, "/var/wazuh-manager/etc/wazuh-manager.conf", "<wazuh_config>", "<ossec_config>")?;
+        replace(host, "/var/wazuh-manager/etc/wazuh-manager.conf", "</wazuh_config>", "</ossec_config>")
     }),
     fault(checks::CONFIG_UNKNOWN_ELEMENT, "a section 5.x dropped", MANAGER_5, |host| {
         replace(

@@ -7,9 +7,7 @@ use ar_doctor::host::capture::{CaptureHost, EditError};
 use ar_doctor::host::elf::Elf;
 use ar_doctor::host::{Fact, FileType, Host as _, Mount, Process};
 
-use super::{
-    AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config,
-};
+use super::{AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config};
 
 const BIN: &str = "/var/ossec/active-response/bin";
 const SCRIPT: &str = "/var/ossec/active-response/bin/edge-block.sh";
@@ -71,9 +69,8 @@ fn more_lines(host: &mut CaptureHost, lines: &str) -> Done {
 
 /// `count` lines with names of their own, all for one script.
 fn many_lines(host: &mut CaptureHost, count: usize) -> Done {
-    let lines: String = (0..count)
-        .map(|at| format!("edge-block{} - edge-block.sh - {}\n", 1000 + at, 1000 + at))
-        .collect();
+    let lines: String =
+        (0..count).map(|at| format!("edge-block{} - edge-block.sh - {}\n", 1000 + at, 1000 + at)).collect();
     more_lines(host, &lines)
 }
 
@@ -101,10 +98,7 @@ fn as_4_14_9(host: &mut CaptureHost) -> Done {
 /// The agent as 4.1 has it: other names of programs, other scripts.
 fn as_4_1(host: &mut CaptureHost) -> Done {
     host.rename("/var/ossec/bin/wazuh-control", "/var/ossec/bin/ossec-control")?;
-    host.write(
-        "/etc/ossec-init.conf",
-        "DIRECTORY=\"/var/ossec\"\nVERSION=\"v4.1.5\"\nTYPE=\"agent\"\n",
-    )?;
+    host.write("/etc/ossec-init.conf", "DIRECTORY=\"/var/ossec\"\nVERSION=\"v4.1.5\"\nTYPE=\"agent\"\n")?;
     replace(host, "/var/ossec/bin/ossec-control", "v4.2.5", "v4.1.5")?;
     let ours: String = text(host, AR_CONF)
         .lines()
@@ -113,16 +107,12 @@ fn as_4_1(host: &mut CaptureHost) -> Done {
         .collect();
     host.write(AR_CONF, ours)?;
     for name in ["execd", "agentd", "logcollector"] {
-        host.rename(
-            format!("/var/ossec/bin/wazuh-{name}"),
-            format!("/var/ossec/bin/ossec-{name}"),
-        )?;
+        host.rename(format!("/var/ossec/bin/wazuh-{name}"), format!("/var/ossec/bin/ossec-{name}"))?;
     }
     let processes: Vec<Process> = host.processes().get().cloned().unwrap_or_default();
     for mut process in processes {
         if let Some(exe) = &process.exe {
-            process.exe =
-                Some(PathBuf::from(exe.display().to_string().replace("wazuh-", "ossec-")));
+            process.exe = Some(PathBuf::from(exe.display().to_string().replace("wazuh-", "ossec-")));
             process.comm = process.comm.replace("wazuh-", "ossec-");
             host.add_process(process);
         }
@@ -132,12 +122,8 @@ fn as_4_1(host: &mut CaptureHost) -> Done {
 
 /// Changes a process.
 fn process(host: &mut CaptureHost, pid: u32, change: impl FnOnce(&mut Process)) -> Done {
-    let found = host
-        .processes()
-        .get()
-        .and_then(|all| all.iter().find(|process| process.pid == pid).cloned());
-    let mut process =
-        found.ok_or_else(|| EditError::Missing(PathBuf::from(format!("/proc/{pid}"))))?;
+    let found = host.processes().get().and_then(|all| all.iter().find(|process| process.pid == pid).cloned());
+    let mut process = found.ok_or_else(|| EditError::Missing(PathBuf::from(format!("/proc/{pid}"))))?;
     change(&mut process);
     host.add_process(process);
     Ok(())
@@ -154,13 +140,7 @@ fn mount(host: &mut CaptureHost, target: &str, options: &str) -> Done {
 }
 
 /// A program without a loader and libraries.
-fn program(
-    host: &mut CaptureHost,
-    path: &str,
-    machine: &str,
-    class: u8,
-    loader: Option<&str>,
-) -> Done {
+fn program(host: &mut CaptureHost, path: &str, machine: &str, class: u8, loader: Option<&str>) -> Done {
     let elf = Elf {
         class,
         machine: machine.to_owned(),
@@ -939,7 +919,12 @@ pub const CASES: &[Case] = &[
     })
     .not_on_a_tree(NO_PROCESSES),
     fault(checks::RESTART_OWED, "a script that came after execd's start", AGENT, |host| {
-        host.set_times(SCRIPT, LATER, LATER)?.set_times(BIN, LATER, LATER)?;
+        host.set_times(SCRIPT, LATER, LATER)?.set_times(BIN, LATER, LATER)?.set_birth(SCRIPT, LATER)?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    near(checks::RESTART_OWED, "a script that was changed in place after a lock directory came and went", AGENT, |host| {
+        host.set_times(SCRIPT, LATER, LATER)?.set_times(BIN, LATER, LATER)?.set_birth(SCRIPT, 1_700_000_000)?;
         Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
