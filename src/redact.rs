@@ -62,9 +62,21 @@ const SECRET_ELEMENTS: &[&str] = &[
 /// hiding `yes` everywhere would hide the report.
 const SHORTEST_REMEMBERED: usize = 6;
 
-static ELEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// Elements that hold a secret, well formed or not: the report quotes lines just
+/// because they are broken. Group 1 is what is hidden.
+static ELEMENTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let names = SECRET_ELEMENTS.join("|");
-    Regex::new(&format!(r"(?is-u)<(?:{names})(?:\s[^>]*)?>\s*([^<]*[^<\s])\s*</")).ok()
+    [
+        // `<key>X`, also `< key>X`, `key>X`, and without an end tag.
+        format!(r"(?is-u)<?\s*\b(?:{names})(?:\s[^<>]*)?>\s*([^<]*[^<\s])"),
+        // `<key X`: the `>` is missing.
+        format!(r"(?is-u)<\s*(?:{names})\s+([^<>]*[^<>\s])"),
+        // `<key><!-- X -->`.
+        format!(r"(?is-u)<\s*(?:{names})[^<>]*>\s*<!--\s*(.*?[^\s])\s*(?:-->|\z)"),
+    ]
+    .iter()
+    .filter_map(|pattern| Regex::new(pattern).ok())
+    .collect()
 });
 
 /// Formats that are secrets wherever they stand; group 1 is what is hidden.
@@ -82,6 +94,10 @@ static FORMATS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?-u)\b((?:AKIA|ASIA)[A-Z0-9]{16})\b",
         // name=value pairs of the usual names.
         r#"(?i-u)\b(?:password|passwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|token)["']?\s*[=:]\s*["']?([^\s"'<>,;&]{4,})"#,
+        // Options of commands.
+        r#"(?i-u)--?(?:password|passwd|pass|token|secret|api[_-]?key|access[_-]?key|auth)[ \t]+([^\s"'<>]{4,})"#,
+        r#"(?-u)(?:^|\s)(?:-u|--user)[ \t]+[^\s:"'<>]+:([^\s"'<>]{2,})"#,
+        r#"(?-u)(?:^|\s)-p[ \t]+([^\s"'<>/]{6,})"#,
         // Keys in PEM form.
         r"(?s-u)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(.*?)-----END",
         // client.keys: the fourth word.
@@ -154,8 +170,8 @@ pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
     if bytes.len() < 8 {
         return Vec::new();
     }
-    let element = ELEMENT.iter();
-    element
+    ELEMENTS
+        .iter()
         .chain(FORMATS.iter())
         .flat_map(|pattern| pattern.captures_iter(bytes))
         .filter_map(|found| found.get(1).map(|value| value.range()))
@@ -168,8 +184,8 @@ mod tests {
 
     #[test]
     fn all_patterns_compile() {
-        assert!(ELEMENT.is_some());
-        assert_eq!(FORMATS.len(), 8);
+        assert_eq!(ELEMENTS.len(), 3);
+        assert_eq!(FORMATS.len(), 11);
     }
 
     #[test]
@@ -202,9 +218,42 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_element_hides_its_secret_too() {
+        for text in [
+            "<key>SECRETA1<key>",
+            "<key>SECRETA1",
+            "<key>\n SECRETA1\n<other>",
+            "< key>SECRETA1</key>",
+            "key>SECRETA1</key>",
+            "<key SECRETA1</key>",
+            "<key><!-- SECRETA1 --></key>",
+            "<!-- <password>SECRETA1</password> -->",
+            "<KEY>SECRETA1</KEY>",
+            "<extra_args>--token SECRETA1 -v</extra_args>",
+            "#!/usr/bin/curl -u admin:SECRETA1",
+            "x.sh -p SECRETA1 y",
+        ] {
+            let redactor = Redactor::new();
+            assert!(!redactor.text(text).as_str().contains("SECRET"), "{}", redactor.text(text));
+            redactor.mark(text.as_bytes());
+            let said = redactor.text("Attribute 'SECRETA1<' has no value.");
+            assert!(!said.as_str().contains("SECRETA1"), "{text} -> {said}");
+        }
+    }
+
+    #[test]
     fn ordinary_text_is_left_alone() {
         let redactor = Redactor::new();
-        for text in ["<name>firewall-drop</name>", "rules_id 5712, 5763", "#!/bin/bash\r", "10.0.0.0/8"] {
+        for text in [
+            "<name>firewall-drop</name>",
+            "rules_id 5712, 5763",
+            "#!/bin/bash\r",
+            "10.0.0.0/8",
+            "<key></key>\n  <port>1516</port>",
+            "<key>\n  <port>1516</port>",
+            "mkdir -p /var/ossec/logs",
+            "stat -c '%a %U:%G' x",
+        ] {
             assert_eq!(redactor.text(text).as_str(), text);
         }
     }

@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 use super::source::{Bare, Source};
 use super::{Failure, Format, Global, exit, terminal};
 use crate::engine::{self, Diagnosis, Options};
-use crate::facts::Facts;
+use crate::facts::{Facts, Response};
 use crate::findings::Severity;
 use crate::redact::Redactor;
-use crate::report::{self, Report, Timings, json, text};
+use crate::report::{Report, Timings, json, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,7 +112,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         failed: !diagnosis.failed_probes.is_empty(),
         sealed: facts.install.sealed.is_some(),
         worst: diagnosis.worst(),
-        incomplete: report::is_incomplete(&facts, &diagnosis),
+        incomplete: diagnosis.is_incomplete(&facts),
     };
     Ok(exit::of_check(
         outcome,
@@ -125,11 +125,11 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
 fn refuse_unknown_name(facts: &Facts<'_>, diagnosis: &Diagnosis, name: &str) -> Result<(), Failure> {
     let known = facts.responses();
     if !diagnosis.responses.is_empty()
-        || known.is_empty() && (!diagnosis.entries.is_empty() || report::is_incomplete(facts, diagnosis))
+        || known.is_empty() && (!diagnosis.entries.is_empty() || diagnosis.is_incomplete(facts))
     {
         return Ok(());
     }
-    let mut names: Vec<String> = known.iter().map(crate::facts::Response::shown).collect();
+    let mut names: Vec<String> = known.iter().map(Response::shown).collect();
     names.sort_by_cached_key(|known| (strsim::damerau_levenshtein(known, name), known.clone()));
     names.dedup();
     if names.is_empty() {

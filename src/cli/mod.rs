@@ -152,18 +152,19 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
     }));
-    let status = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+    let redactor = Redactor::new();
+    let status = catch_unwind(AssertUnwindSafe(|| run(&redactor))).unwrap_or_else(|_| {
         let said = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         terminal::complain(&format!(
             "internal error, please report it with the command line: {}",
-            Redactor::new().text(said)
+            escape::visible(&redactor.text(said))
         ));
         exit::INTERNAL
     });
     ExitCode::from(status)
 }
 
-fn run() -> u8 {
+fn run(redactor: &Redactor) -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -172,10 +173,9 @@ fn run() -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
         }
     };
-    let redactor = Redactor::new();
     let result = match cli.command {
-        Command::Check(arguments) => check::run(&cli.global, &arguments, &redactor),
-        Command::Show(arguments) => show::run(&cli.global, &arguments, &redactor),
+        Command::Check(arguments) => check::run(&cli.global, &arguments, redactor),
+        Command::Show(arguments) => show::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),

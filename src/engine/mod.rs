@@ -6,86 +6,19 @@ pub mod stages;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::facts::{Facts, Runs};
-use crate::findings::{CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Stage, Subject};
+use crate::facts::{COLLECTORS, Facts};
+use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{Gap, GapKind};
-use crate::probes::{PROBES, Probe};
-use crate::wazuh::ossec_conf::Role;
+use crate::probes::{PROBES, Probe, Sink, applies};
 
+pub use crate::probes::Unknown;
 pub use rank::{Entry, Key};
 pub use stages::{Basis, Elsewhere, Reason, StageResult, State};
-
-/// What a check could not find out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unknown {
-    /// Which check.
-    pub check: CheckId,
-    /// For which responses.
-    pub responses: Vec<ResponseIndex>,
-    /// Why.
-    pub gap: Gap,
-}
-
-/// Where probes put what they find.
-pub struct Sink<'a, 'h> {
-    facts: &'a Facts<'h>,
-    findings: Vec<Finding>,
-    unknown: Vec<Unknown>,
-}
-
-impl<'a, 'h> Sink<'a, 'h> {
-    fn new(facts: &'a Facts<'h>) -> Self {
-        Self { facts, findings: Vec::new(), unknown: Vec::new() }
-    }
-
-    /// Puts a finding; one of a check that does not apply here is dropped.
-    pub fn find(&mut self, finding: Finding) {
-        if applies(self.facts, finding.check) {
-            self.findings.push(finding);
-        }
-    }
-
-    /// Says that a check could not be made for some responses.
-    pub fn unknown(&mut self, check: CheckId, responses: Vec<ResponseIndex>, gap: Gap) {
-        if applies(self.facts, check) {
-            self.unknown.push(Unknown { check, responses, gap });
-        }
-    }
-
-    /// Says so for several checks and all responses.
-    pub fn unknown_for_all(&mut self, checks: &[CheckId], gap: &Gap) {
-        for &check in checks {
-            self.unknown(check, self.facts.all_responses(), gap.clone());
-        }
-    }
-}
-
-/// Whether a check is made on this host: its side, version and contract.
-pub fn applies(facts: &Facts<'_>, check: CheckId) -> bool {
-    use crate::findings::catalogue::{Contract as In, Side};
-    use crate::wazuh::version::Contract;
-    let check = check.check();
-    let side = match facts.role() {
-        Role::Manager => Side::Manager,
-        Role::Agent => Side::Agent,
-    };
-    let contract = match facts.contract() {
-        Contract::Args => In::Args,
-        Contract::Json4 => In::Json4,
-        Contract::Json5 => In::Json5,
-    };
-    let version = facts.version().is_none_or(|version| {
-        check.applies_to((u32::from(version.major), u32::from(version.minor), u32::from(version.patch)))
-    });
-    // A 5.x manager has no execd and no active-response/: nothing runs there.
-    let runs_nothing = side == Side::Manager && contract == In::Json5 && check.stage >= Stage::Resolve;
-    check.sides.contains(&side) && check.contracts.contains(&contract) && version && !runs_nothing
-}
 
 /// What a run may be told.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only responses of this name, command or id.
+    /// Only responses of this name, command, executable or id.
     pub response: Option<String>,
 }
 
@@ -139,10 +72,21 @@ impl Diagnosis {
         self.findings().map(|finding| finding.severity).max()
     }
 
-    /// Whether something that could have been examined was not.
-    pub fn incomplete(&self) -> bool {
-        !self.unknown.is_empty() || !self.failed_probes.is_empty()
+    /// Whether something that belongs to this side was not seen: a check could not
+    /// be made, a probe failed, or something that every report reads was not read.
+    pub fn is_incomplete(&self, facts: &Facts<'_>) -> bool {
+        !self.unknown.is_empty()
+            || !self.failed_probes.is_empty()
+            || facts.install.sealed.is_some()
+            || collector_gaps(facts).next().is_some()
     }
+}
+
+/// Why something that every report reads was not read.
+pub fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {
+    // Whoever gives a bare file asks about that file; the rest is not missing.
+    let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
+    asked.iter().filter_map(|(_, gap)| gap(facts))
 }
 
 /// Runs every probe.
@@ -159,7 +103,7 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut sink = Sink::new(facts);
             (probe.run)(facts, &mut sink);
-            (sink.findings, sink.unknown)
+            sink.into_parts()
         }));
         match result {
             Ok((found, gaps)) => {
@@ -193,8 +137,26 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         .into_iter()
         .filter(|&index| options.response.as_deref().is_none_or(|name| is_named(facts, index, name)))
         .collect();
-    let responses =
-        wanted.iter().map(|&index| stages::result(facts, index, &findings, &unknown, probes)).collect();
+    let mut of_response: Vec<stages::Seen<'_>> = Vec::new();
+    of_response.resize_with(facts.responses().len(), stages::Seen::default);
+    for finding in &findings {
+        for &index in &finding.responses {
+            if let Some(seen) = of_response.get_mut(index) {
+                seen.findings.push(finding);
+            }
+        }
+    }
+    for gap in &unknown {
+        for &index in &gap.responses {
+            if let Some(seen) = of_response.get_mut(index) {
+                seen.unknown.push(gap);
+            }
+        }
+    }
+    let responses = wanted
+        .iter()
+        .filter_map(|&index| Some(stages::result(facts, index, of_response.get(index)?, probes)))
+        .collect();
     if options.response.is_some() {
         findings.retain(|finding| {
             finding.responses.is_empty() && finding.severity == Severity::Error
@@ -214,131 +176,4 @@ pub fn is_named(facts: &Facts<'_>, index: ResponseIndex, name: &str) -> bool {
             || response.command.as_deref() == Some(wanted)
             || response.executable.as_deref() == Some(wanted)
     })
-}
-
-/// Responses that some daemon of this host is meant to run.
-pub fn meant_to_run(facts: &Facts<'_>) -> Vec<ResponseIndex> {
-    facts
-        .responses()
-        .iter()
-        .enumerate()
-        .filter(|(_, response)| !matches!(response.runs, Runs::Nowhere | Runs::OtherSystem(_)))
-        .map(|(index, _)| index)
-        .collect()
-}
-
-impl Finding {
-    /// A finding with the catalogue's severity, proven, about a subject.
-    pub fn new(check: CheckId, subject: Subject, title: impl Into<String>) -> Self {
-        Self {
-            check,
-            severity: check.check().severity,
-            confidence: Confidence::Proven,
-            subject,
-            title: title.into(),
-            cause: String::new(),
-            evidence: Vec::new(),
-            remedy: Vec::new(),
-            verify: String::new(),
-            responses: Vec::new(),
-            shares: Vec::new(),
-            position: usize::MAX,
-        }
-    }
-
-    /// Says what Wazuh or the kernel does.
-    #[must_use]
-    pub fn cause(mut self, cause: impl Into<String>) -> Self {
-        self.cause = cause.into();
-        self
-    }
-
-    /// Adds a proof.
-    #[must_use]
-    pub fn evidence(mut self, evidence: Evidence) -> Self {
-        self.evidence.push(evidence);
-        self
-    }
-
-    /// Adds a proof that is no excerpt.
-    #[must_use]
-    pub fn observed(self, source: impl Into<String>, text: impl Into<String>) -> Self {
-        self.evidence(Evidence::Observation { source: source.into(), text: text.into() })
-    }
-
-    /// Adds a command or an edit that mends it.
-    #[must_use]
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy.push(remedy.into());
-        self
-    }
-
-    /// Says how to see that it is mended.
-    #[must_use]
-    pub fn verify(mut self, verify: impl Into<String>) -> Self {
-        self.verify = verify.into();
-        self
-    }
-
-    /// Names the responses it stops or bends.
-    #[must_use]
-    pub fn stops(mut self, responses: impl IntoIterator<Item = ResponseIndex>) -> Self {
-        self.responses.extend(responses);
-        self.responses.sort_unstable();
-        self.responses.dedup();
-        self
-    }
-
-    /// Names a file or a process it has to do with.
-    #[must_use]
-    pub fn shares(mut self, what: impl Into<String>) -> Self {
-        self.shares.push(what.into());
-        self
-    }
-
-    /// Names its place in the configuration.
-    #[must_use]
-    pub fn at(mut self, position: usize) -> Self {
-        self.position = position;
-        self
-    }
-
-    /// Makes it milder or harsher than the catalogue says.
-    #[must_use]
-    pub fn severity(mut self, severity: Severity) -> Self {
-        self.severity = severity;
-        self
-    }
-
-    /// Says how sure it is.
-    #[must_use]
-    pub fn confidence(mut self, confidence: Confidence) -> Self {
-        self.confidence = confidence;
-        self
-    }
-
-    /// Its name over time: the same fault on the same subject keeps it.
-    pub fn fingerprint(&self) -> String {
-        // A line number moves with every edit; the file stays.
-        match &self.subject {
-            Subject::Config(path, _) => {
-                format!("{}:config:{path}:{}", self.check.check().id, self.discriminator())
-            }
-            subject => format!("{}:{subject}", self.check.check().id),
-        }
-    }
-
-    /// Tells two findings of one check in one file apart by what they mark.
-    fn discriminator(&self) -> String {
-        let marked = self.evidence.iter().find_map(|evidence| match evidence {
-            Evidence::Excerpt { text, mark, .. } => text.get(mark.clone()),
-            Evidence::Observation { .. } => None,
-        });
-        // FNV-1a, 32 bits: short, stable, and no secret.
-        let hash = marked
-            .unwrap_or_default()
-            .iter()
-            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-        format!("{hash:08x}")
-    }
 }

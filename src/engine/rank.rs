@@ -1,6 +1,7 @@
 //! Folding and ranking: which finding comes first, and which ones it explains.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::findings::{CheckId, Confidence, Finding, Severity, Stage};
 
@@ -49,6 +50,21 @@ pub struct Entry {
     pub key: Key,
 }
 
+/// Tells findings of one check on subjects of one name apart, by their order in
+/// the configuration, so that no two have the same fingerprint.
+fn number_namesakes(findings: &mut [Finding]) {
+    let mut by_name: BTreeMap<(CheckId, String), Vec<usize>> = BTreeMap::new();
+    for (at, finding) in findings.iter().enumerate() {
+        by_name.entry((finding.check, finding.subject.to_string())).or_default().push(at);
+    }
+    for mut namesakes in by_name.into_values() {
+        namesakes.sort_by_key(|&at| findings[at].position);
+        for (nth, at) in namesakes.into_iter().enumerate().skip(1) {
+            findings[at].subject.number(nth + 1);
+        }
+    }
+}
+
 /// Folds and sorts. A pure function: the same findings in any order give the
 /// same entries.
 ///
@@ -68,14 +84,21 @@ pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
         }
         same
     });
+    number_namesakes(&mut findings);
+    // By check, since only few checks explain another, and findings may be many.
+    let mut by_check: BTreeMap<CheckId, Vec<usize>> = BTreeMap::new();
+    for (at, finding) in findings.iter().enumerate() {
+        by_check.entry(finding.check).or_default().push(at);
+    }
+    let explains = |cause: usize, seen: usize| {
+        cause != seen
+            && findings[cause].severity >= findings[seen].severity
+            && share(&findings[cause], &findings[seen])
+    };
     let explainer: Vec<Option<usize>> = (0..findings.len())
         .map(|seen| {
-            (0..findings.len()).find(|&cause| {
-                cause != seen
-                    && findings[cause].check.can_explain(findings[seen].check)
-                    && findings[cause].severity >= findings[seen].severity
-                    && share(&findings[cause], &findings[seen])
-            })
+            let checks = by_check.iter().filter(|(check, _)| check.can_explain(findings[seen].check));
+            checks.filter_map(|(_, causes)| causes.iter().copied().find(|&cause| explains(cause, seen))).min()
         })
         .collect();
     // Follow the chain to its root; the catalogue has no cycle, the bound makes sure.
@@ -89,20 +112,19 @@ pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
         at
     };
     let roots: Vec<usize> = (0..findings.len()).map(root).collect();
+    let mut folded: BTreeMap<usize, Vec<Finding>> = BTreeMap::new();
     let mut entries: Vec<(usize, Entry)> = Vec::new();
-    for (at, finding) in findings.iter().enumerate() {
-        if roots[at] == at {
-            entries.push((at, Entry { key: Key::of(finding), finding: finding.clone(), folded: Vec::new() }));
-        }
-    }
     for (at, finding) in findings.into_iter().enumerate() {
-        if roots[at] != at
-            && let Some((_, entry)) = entries.iter_mut().find(|(index, _)| *index == roots[at])
-        {
-            entry.folded.push(finding);
+        if roots[at] == at {
+            entries.push((at, Entry { key: Key::of(&finding), finding, folded: Vec::new() }));
+        } else {
+            folded.entry(roots[at]).or_default().push(finding);
         }
     }
-    let mut entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
+    let mut entries: Vec<Entry> = entries
+        .into_iter()
+        .map(|(at, entry)| Entry { folded: folded.remove(&at).unwrap_or_default(), ..entry })
+        .collect();
     entries.sort_by(|a, b| a.key.cmp(&b.key));
     entries
 }

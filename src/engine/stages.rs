@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{ResponseResult, Unknown, Verdict, applies, rank};
+use super::{ResponseResult, Unknown, Verdict, rank};
 use crate::facts::{Facts, Runs};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
 use crate::host::Gap;
-use crate::probes::Probe;
+use crate::probes::{Probe, applies};
 use crate::wazuh::ossec_conf::Role;
 
 /// The state of a stage.
@@ -27,7 +27,7 @@ pub enum State {
 }
 
 impl State {
-    /// Its name in JSON.
+    /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -47,16 +47,6 @@ pub enum Basis {
     Static,
     /// Seen to happen.
     Observed,
-}
-
-impl Basis {
-    /// Its name in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Static => "static",
-            Self::Observed => "observed",
-        }
-    }
 }
 
 /// One stage of one response.
@@ -129,20 +119,23 @@ const ON_MANAGER: &[Stage] = &[Stage::Config, Stage::Trigger, Stage::Dispatch];
 const ON_AGENT: &[Stage] =
     &[Stage::Resolve, Stage::Launch, Stage::Contract, Stage::Effect, Stage::Revert, Stage::Feedback];
 
+/// What the probes say of one response.
+#[derive(Clone, Debug, Default)]
+pub struct Seen<'a> {
+    /// What stops or bends it.
+    pub findings: Vec<&'a Finding>,
+    /// What could not be found out about it.
+    pub unknown: Vec<&'a Unknown>,
+}
+
 /// All stages of one response, and its verdict.
-pub fn result(
-    facts: &Facts<'_>,
-    index: ResponseIndex,
-    findings: &[Finding],
-    unknown: &[Unknown],
-    probes: &[Probe],
-) -> ResponseResult {
+pub fn result(facts: &Facts<'_>, index: ResponseIndex, seen: &Seen<'_>, probes: &[Probe]) -> ResponseResult {
     let mut stages = Vec::with_capacity(Stage::ALL.len());
     let mut stopped_by: Option<(Stage, CheckId)> = None;
     let mut bent_by: Option<(Stage, CheckId)> = None;
     for stage in Stage::ALL {
-        let here = worst_first(findings, index, stage);
-        let mut result = examine(facts, index, stage, &here, unknown, probes);
+        let here = worst_first(&seen.findings, stage);
+        let mut result = examine(facts, index, stage, &here, &seen.unknown, probes);
         if let Some((broken, _)) = stopped_by {
             if matches!(result.state, State::Pass | State::Fail | State::Warn) {
                 let also = match result.reason.take() {
@@ -168,11 +161,9 @@ pub fn result(
     ResponseResult { index, stages, verdict }
 }
 
-fn worst_first(findings: &[Finding], index: ResponseIndex, stage: Stage) -> Vec<&Finding> {
-    let mut here: Vec<&Finding> = findings
-        .iter()
-        .filter(|finding| finding.check.check().stage == stage && finding.responses.contains(&index))
-        .collect();
+fn worst_first<'a>(findings: &[&'a Finding], stage: Stage) -> Vec<&'a Finding> {
+    let mut here: Vec<&Finding> =
+        findings.iter().copied().filter(|finding| finding.check.check().stage == stage).collect();
     here.sort_by_cached_key(|finding| rank::Key::of(finding));
     here
 }
@@ -188,7 +179,7 @@ fn examine(
     index: ResponseIndex,
     stage: Stage,
     here: &[&Finding],
-    unknown: &[Unknown],
+    unknown: &[&Unknown],
     probes: &[Probe],
 ) -> StageResult {
     let result = |state, basis, reason: Option<Reason>| StageResult { stage, state, basis, reason };
@@ -240,9 +231,7 @@ fn examine(
         .copied()
         .filter(|check| check.check().stage == stage && applies(facts, *check))
         .collect();
-    let gap = unknown
-        .iter()
-        .find(|unknown| registered.contains(&unknown.check) && unknown.responses.contains(&index));
+    let gap = unknown.iter().find(|unknown| registered.contains(&unknown.check));
     if let Some(unknown) = gap {
         return result(State::Unknown, None, Some(Reason::Gap(unknown.gap.clone())));
     }

@@ -41,6 +41,11 @@ impl Daemon {
         Self { name: name.to_owned(), processes, pid_files }
     }
 
+    /// The name the kernel keeps of it, 15 bytes at most.
+    pub fn comm(&self) -> &str {
+        short(&self.name)
+    }
+
     /// Whether it runs: known only when processes could be seen.
     pub fn running(&self) -> Fact<bool> {
         self.processes.as_ref().map(|processes| processes.iter().any(|process| process.state != 'Z'))
@@ -72,6 +77,10 @@ impl Daemon {
 /// The kernel keeps 15 bytes of the program's name; the program file decides
 /// where it may be read.
 fn is_daemon(process: &Process, name: &str, program: &Path) -> bool {
+    // A container's daemon has the same path, in its own files.
+    if process.foreign {
+        return false;
+    }
     if let Some(exe) = &process.exe {
         let exe = exe.to_string_lossy();
         let exe = exe.strip_suffix(" (deleted)").unwrap_or(&exe);

@@ -65,8 +65,7 @@ impl Executable {
         let (head, elf) = if regular {
             (host.read(&path, HEAD), host.elf(&path))
         } else {
-            let nothing = |what| Fact::<()> { source: source.clone(), value: gap_of(&target, what) };
-            (retype(nothing("is no regular file")), retype(nothing("is no regular file")))
+            (no_file(&source, &target), no_file(&source, &target))
         };
         let program = match (&head.value, elf.get()) {
             (_, Some(_)) => Fact::known(source.clone(), Program::Elf),
@@ -110,50 +109,28 @@ impl Executable {
     }
 }
 
-/// Why there is nothing to read behind a path: the path's own gap, else words.
-fn gap_of(target: &Fact<Resolved>, otherwise: &str) -> Value<()> {
-    match &target.value {
-        Value::Known(_) => Value::Failed(otherwise.to_owned()),
-        Value::Absent => Value::Absent,
-        Value::Denied(why) => Value::Denied(why.clone()),
-        Value::Failed(why) => Value::Failed(why.clone()),
-        Value::NotCollected(why) => Value::NotCollected(why.clone()),
+impl super::Facts<'_> {
+    /// Any program of the host, such as an interpreter, by its path.
+    pub fn program_at(&self, path: &Path) -> Executable {
+        Executable::read_path(self.host, path.as_os_str().as_bytes(), path.to_owned(), self.mounts())
     }
 }
 
-fn retype<T>(gap: Fact<()>) -> Fact<T> {
-    let source = gap.source;
-    match gap.value {
-        // `gap_of` never makes a known fact; an absent one says the same.
-        Value::Known(()) | Value::Absent => Fact::absent(source),
-        Value::Denied(why) => Fact::denied(source, why),
-        Value::Failed(why) => Fact::failed(source, why),
-        Value::NotCollected(why) => Fact::not_collected(source, why),
-    }
+/// What stands behind a path that leads to no regular file: the path's own gap,
+/// and a failure where something else is there.
+fn no_file<T>(source: &str, target: &Fact<Resolved>) -> Fact<T> {
+    let fact = target.as_ref().and_then(|_| Value::Failed("is no regular file".to_owned()));
+    Fact { source: source.to_owned(), ..fact }
 }
 
 /// The mount a path lies on: the longest target that is above it, the last one
 /// where several are stacked.
 pub fn mount_of(mounts: &Fact<Vec<Mount>>, path: &Path) -> Fact<Mount> {
-    let found = mounts.as_ref().map(|mounts| {
-        mounts
-            .iter()
-            .filter(|mount| path.starts_with(&mount.target))
-            .fold(None::<&Mount>, |best, mount| match best {
-                Some(best) if best.target.components().count() > mount.target.components().count() => {
-                    Some(best)
-                }
-                _ => Some(mount),
-            })
-            .cloned()
-    });
-    match found.value {
-        Value::Known(Some(mount)) => Fact::known(found.source, mount),
-        Value::Known(None) | Value::Absent => Fact::absent(found.source),
-        Value::Denied(why) => Fact::denied(found.source, why),
-        Value::Failed(why) => Fact::failed(found.source, why),
-        Value::NotCollected(why) => Fact::not_collected(found.source, why),
-    }
+    mounts.as_ref().and_then(|mounts| {
+        let above = mounts.iter().filter(|mount| path.starts_with(&mount.target));
+        let longest = above.max_by_key(|mount| mount.target.components().count());
+        longest.map_or(Value::Absent, |mount| Value::Known(mount.clone()))
+    })
 }
 
 #[cfg(test)]

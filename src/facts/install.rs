@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::{Fact, FileType, Host, SourceKind, Value};
+use crate::host::{Content, Fact, FileType, Host, SourceKind, Value};
 use crate::wazuh::install::{self, Identity, Kind};
 use crate::wazuh::version::{Contract, Version};
 
@@ -252,12 +252,12 @@ fn read(host: &dyn Host, candidate: Candidate) -> Install {
     let controls =
         [small("bin/wazuh-control"), small("bin/wazuh-manager-control"), small("bin/ossec-control")];
     let init = host.read(Path::new("/etc/ossec-init.conf"), SMALL);
-    let text = |fact: &Fact<crate::host::Content>| fact.get().map(|content| content.bytes.clone());
+    let text = |fact: &Fact<Content>| fact.get().map(|content| content.bytes.clone());
 
     let version_json = small("VERSION.json");
     let mut version = match text(&version_json).as_deref().and_then(install::version_json) {
         Some(version) => Fact::known(version_json.source.clone(), version),
-        None => version_json.map(|_| ()).and_failed("holds no version"),
+        None => version_json.and_then(|_| Value::Failed("holds no version".to_owned())),
     };
     let mut kind: Fact<Kind> = Fact::absent(home.join("bin/wazuh-control").display().to_string());
     for source in controls.iter().chain([&init]) {
@@ -300,30 +300,10 @@ fn read(host: &dyn Host, candidate: Candidate) -> Install {
         match text(&keys).as_deref().map(install::identity) {
             Some(Some(identity)) => Fact::known(keys.source, identity),
             Some(None) => Fact::absent(keys.source),
-            None => keys.map(|_| ()).and_failed("could not be read"),
+            None => keys.and_then(|_| Value::Failed("could not be read".to_owned())),
         }
     } else {
         Fact::absent(home.join("etc/client.keys").display().to_string())
     };
     Install { home, named_by: candidate.named_by, sealed, kind, version, identity }
-}
-
-trait AndFailed {
-    /// The same gap under another type; a known fact becomes failed.
-    fn and_failed<U>(self, why: &str) -> Fact<U>;
-}
-
-impl AndFailed for Fact<()> {
-    fn and_failed<U>(self, why: &str) -> Fact<U> {
-        Fact {
-            source: self.source,
-            value: match self.value {
-                Value::Known(()) => Value::Failed(why.to_owned()),
-                Value::Absent => Value::Absent,
-                Value::Denied(why) => Value::Denied(why),
-                Value::Failed(why) => Value::Failed(why),
-                Value::NotCollected(why) => Value::NotCollected(why),
-            },
-        }
-    }
 }

@@ -7,6 +7,7 @@ pub mod install;
 pub mod response;
 
 use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,14 +15,14 @@ use std::path::{Path, PathBuf};
 
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value,
 };
 use crate::redact::{self, Redactor};
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
 use crate::wazuh::stock;
-use crate::wazuh::version::{Contract, Version};
+use crate::wazuh::version::{self, Contract, Version};
 use crate::wazuh::xml::{self, LineIndex, Span};
 
 pub use daemon::Daemon;
@@ -64,6 +65,26 @@ impl TextFile {
         Self { shown, path, bytes, lines, secrets }
     }
 
+    /// The text of a span as a name: secrets hidden, and not longer than it takes
+    /// to tell it from others.
+    pub fn name(&self, span: Span) -> String {
+        let bytes = self.bytes.get().and_then(|bytes| bytes.get(span.start..span.end));
+        let mut text = bytes.unwrap_or_default().to_vec();
+        self.hide(&mut text, span.start);
+        String::from_utf8_lossy(text.trim_ascii()).chars().take(60).collect()
+    }
+
+    /// Hides the secrets in bytes that begin at `start` of the file. It is done
+    /// before anything is cut: half a secret is not recognised.
+    fn hide(&self, text: &mut [u8], start: usize) {
+        for secret in &self.secrets {
+            let (from, to) = (secret.start.max(start), secret.end.min(start + text.len()));
+            if from < to {
+                text[from - start..to - start].fill(b'*');
+            }
+        }
+    }
+
     /// Line of a byte offset, from 1.
     pub fn line(&self, offset: usize) -> u64 {
         self.lines.line_col(offset).0
@@ -77,14 +98,8 @@ impl TextFile {
         let whole = self.lines.line_span(line);
         let text = &bytes[whole.start.min(bytes.len())..whole.end.min(bytes.len())];
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        // Secrets are hidden before the line is cut: half of one is not recognised.
         let mut text = text.to_vec();
-        for secret in &self.secrets {
-            let (start, end) = (secret.start.max(whole.start), secret.end.min(whole.start + text.len()));
-            if start < end {
-                text[start - whole.start..end - whole.start].fill(b'*');
-            }
-        }
+        self.hide(&mut text, whole.start);
         let from = (start - whole.start.min(start)).min(text.len());
         let to = (span.end.max(start) - whole.start.min(start)).clamp(from, text.len());
         // A long line is cut so that the mark stays inside.
@@ -180,6 +195,12 @@ pub struct Facts<'h> {
     agent_confs: OnceCell<Fact<Vec<AgentConfFile>>>,
     responses: OnceCell<Vec<Response>>,
     executables: OnceCell<Vec<Executable>>,
+    by_name: OnceCell<HashMap<Vec<u8>, Vec<ResponseIndex>>>,
+    /// The responses that run here, by executable.
+    users_by_name: OnceCell<HashMap<Vec<u8>, Vec<ResponseIndex>>>,
+    bin_names: OnceCell<Fact<Vec<String>>>,
+    users: OnceCell<Fact<Vec<Account>>>,
+    groups: OnceCell<Fact<Vec<Account>>>,
     mounts: OnceCell<Fact<Vec<Mount>>>,
     processes: OnceCell<Fact<Vec<Process>>>,
     machine: OnceCell<Fact<Machine>>,
@@ -201,6 +222,11 @@ impl<'h> Facts<'h> {
             agent_confs: OnceCell::new(),
             responses: OnceCell::new(),
             executables: OnceCell::new(),
+            by_name: OnceCell::new(),
+            users_by_name: OnceCell::new(),
+            bin_names: OnceCell::new(),
+            users: OnceCell::new(),
+            groups: OnceCell::new(),
             mounts: OnceCell::new(),
             processes: OnceCell::new(),
             machine: OnceCell::new(),
@@ -267,6 +293,27 @@ impl<'h> Facts<'h> {
         self.install.version.get().copied()
     }
 
+    /// What is assumed about a version that is not known, or newer than any that
+    /// was read.
+    pub fn version_note(&self) -> Option<String> {
+        if self.is_bare() && self.install.version.get().is_none() {
+            // Nothing but a file was given; the header says how it is read.
+            return None;
+        }
+        let assumed = match self.contract() {
+            Contract::Json5 => version::NEWEST_5,
+            _ => version::NEWEST_4,
+        };
+        match self.version() {
+            None => Some(format!("the version is unknown: the behaviour of {assumed} is assumed")),
+            // Patches of a known minor version change little.
+            Some(found) if (found.major, found.minor) > (assumed.major, assumed.minor) => Some(format!(
+                "{found} is newer than any version this program knows: the behaviour of {assumed} is assumed"
+            )),
+            Some(_) => None,
+        }
+    }
+
     /// How scripts are called here.
     pub fn contract(&self) -> Contract {
         self.install.contract()
@@ -302,6 +349,11 @@ impl<'h> Facts<'h> {
         self.host.entry(path)
     }
 
+    /// The text of the link at a path.
+    pub fn link_target(&self, path: &Path) -> Fact<PathBuf> {
+        self.host.link_target(path)
+    }
+
     /// When the entry at a path was made.
     pub fn birth(&self, path: &Path) -> Fact<i64> {
         self.host.birth(path)
@@ -317,19 +369,28 @@ impl<'h> Facts<'h> {
         self.host.read(path, limit)
     }
 
+    fn users(&self) -> &Fact<Vec<Account>> {
+        self.users.get_or_init(|| self.host.users())
+    }
+
+    fn groups(&self) -> &Fact<Vec<Account>> {
+        self.groups.get_or_init(|| self.host.groups())
+    }
+
     /// The name of a uid.
     pub fn user_name(&self, uid: u32) -> Option<String> {
-        self.host.users().get()?.iter().find(|user| user.id == uid).map(|user| user.name.clone())
+        self.users().get()?.iter().find(|user| user.id == uid).map(|user| user.name.clone())
     }
 
     /// The name of a gid.
     pub fn group_name(&self, gid: u32) -> Option<String> {
-        self.host.groups().get()?.iter().find(|group| group.id == gid).map(|group| group.name.clone())
+        self.groups().get()?.iter().find(|group| group.id == gid).map(|group| group.name.clone())
     }
 
     /// The gid of a group.
     pub fn group_id(&self, name: &str) -> Fact<Option<u32>> {
-        self.host.groups().map(|groups| groups.iter().find(|group| group.name == name).map(|group| group.id))
+        let groups = self.groups().as_ref();
+        groups.map(|groups| groups.iter().find(|group| group.name == name).map(|group| group.id))
     }
 
     /// A whole file, secrets remembered; one larger than `limit` is failed.
@@ -344,24 +405,16 @@ impl<'h> Facts<'h> {
                 format!("has {} bytes; at most {limit} are read", resolved.meta.size),
             );
         }
-        let content = self.host.read(path, limit);
-        let source = content.source.clone();
-        match content.value {
-            Value::Known(content) if content.changed_while_read => {
-                Fact::failed(source, "changed while it was read; run the command again")
+        self.host.read(path, limit).and_then(|content| {
+            if content.changed_while_read {
+                return Value::Failed("changed while it was read; run the command again".to_owned());
             }
-            Value::Known(content) if content.truncated => {
-                Fact::failed(source, format!("is larger than {limit} bytes, the most that is read"))
+            if content.truncated {
+                return Value::Failed(format!("is larger than {limit} bytes, the most that is read"));
             }
-            Value::Known(content) => {
-                self.redactor.mark(&content.bytes);
-                Fact::known(source, content.bytes)
-            }
-            Value::Absent => Fact::absent(source),
-            Value::Denied(why) => Fact::denied(source, why),
-            Value::Failed(why) => Fact::failed(source, why),
-            Value::NotCollected(why) => Fact::not_collected(source, why),
-        }
+            self.redactor.mark(&content.bytes);
+            Value::Known(content.bytes)
+        })
     }
 
     /// The main configuration file.
@@ -584,12 +637,10 @@ impl<'h> Facts<'h> {
         let ar_conf = self.ar_conf();
         let Some(read) = &ar_conf.read else { return Vec::new() };
         let mut responses: Vec<Response> = Vec::new();
+        let mut known = HashSet::new();
         for line in read.lines.iter().filter(|line| !line.builtin) {
             // Several blocks with one command and timeout write the same line again.
-            let again = responses.iter().any(|known| {
-                known.name == line.name && known.executable.as_deref() == Some(&line.executable)
-            });
-            if again {
+            if !known.insert((&line.name, &line.executable)) {
                 continue;
             }
             responses.push(Response {
@@ -669,17 +720,52 @@ impl<'h> Facts<'h> {
     /// The executable of a response.
     pub fn executable(&self, response: &Response) -> Option<&Executable> {
         let name = response.executable.as_deref()?;
-        self.executables().iter().find(|executable| executable.name == name)
+        // They are sorted by name.
+        let executables = self.executables();
+        let at = executables.binary_search_by(|executable| executable.name.as_slice().cmp(name)).ok()?;
+        executables.get(at)
     }
 
     /// Indices of the responses that use an executable on this host.
     pub fn users_of(&self, executable: &Executable) -> Vec<ResponseIndex> {
+        let users = self.users_by_name.get_or_init(|| {
+            self.indices_by(|response| response.executable.as_ref().filter(|_| response.is_here()))
+        });
+        users.get(&executable.name).cloned().unwrap_or_default()
+    }
+
+    /// Indices of the responses of one name, in the order of their file.
+    pub fn named(&self, name: &[u8]) -> &[ResponseIndex] {
+        let by_name = self.by_name.get_or_init(|| self.indices_by(|response| Some(&response.name)));
+        by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A file may hold very many responses, so they are not searched one by one.
+    fn indices_by(
+        &self,
+        key: impl Fn(&Response) -> Option<&Vec<u8>>,
+    ) -> HashMap<Vec<u8>, Vec<ResponseIndex>> {
+        let mut indices: HashMap<Vec<u8>, Vec<ResponseIndex>> = HashMap::new();
+        for (index, response) in self.responses().iter().enumerate() {
+            if let Some(key) = key(response) {
+                indices.entry(key.clone()).or_default().push(index);
+            }
+        }
+        indices
+    }
+
+    /// Indices of the responses that some daemon of this host or of its agents is
+    /// meant to run.
+    pub fn meant_to_run(&self) -> Vec<ResponseIndex> {
+        self.indices(Response::is_meant)
+    }
+
+    /// Indices of the responses that fit.
+    pub fn indices(&self, fits: impl Fn(&Response) -> bool) -> Vec<ResponseIndex> {
         self.responses()
             .iter()
             .enumerate()
-            .filter(|(_, response)| {
-                response.is_here() && response.executable.as_deref() == Some(&executable.name)
-            })
+            .filter(|(_, response)| fits(response))
             .map(|(index, _)| index)
             .collect()
     }
@@ -690,10 +776,11 @@ impl<'h> Facts<'h> {
     }
 
     /// Names in `active-response/bin`.
-    pub fn bin_names(&self) -> Fact<Vec<String>> {
-        self.host
-            .list(&self.under_home("active-response/bin"))
-            .map(|names| names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+    pub fn bin_names(&self) -> &Fact<Vec<String>> {
+        self.bin_names.get_or_init(|| {
+            let names = self.host.list(&self.under_home("active-response/bin"));
+            names.map(|names| names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+        })
     }
 
     /// The program a name leads to in a `PATH`: known, absent in every directory,
@@ -712,10 +799,7 @@ impl<'h> Facts<'h> {
             }
             gap = gap.or_else(|| target.unknown());
         }
-        match gap {
-            Some(gap) => Fact::failed(gap.source, gap.why),
-            None => Fact::absent(path),
-        }
+        gap.map_or_else(|| Fact::absent(path), Gap::into_fact)
     }
 }
 

@@ -59,6 +59,16 @@ impl Response {
         String::from_utf8_lossy(&self.name).into_owned()
     }
 
+    /// Whether some daemon is meant to run it, here or on an agent.
+    pub fn is_meant(&self) -> bool {
+        !matches!(self.runs, Runs::Nowhere | Runs::OtherSystem(_))
+    }
+
+    /// Whether it is meant for an agent.
+    pub fn is_there(&self) -> bool {
+        matches!(self.runs, Runs::There | Runs::HereAndThere)
+    }
+
     /// Whether the script is looked for on this host.
     pub fn is_here(&self) -> bool {
         matches!(self.runs, Runs::Here | Runs::HereAndThere)

@@ -5,6 +5,8 @@
 //! Nothing here costs anything at start; the patterns of log lines are compiled
 //! the first time a line of text is looked up.
 
+#![allow(rustdoc::invalid_html_tags, reason = "titles of checks name elements of Wazuh's configuration")]
+
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -242,13 +244,6 @@ pub struct Message {
     pub keywords: &'static [&'static str],
     /// Lines that are this message.
     pub log: &'static [Signature],
-}
-
-impl Message {
-    /// Whether a version of Wazuh says it.
-    pub fn applies_to(&self, version: Version) -> bool {
-        within(version, self.since, self.until)
-    }
 }
 
 /// What a query leads to.

@@ -142,8 +142,9 @@ pub enum Subject {
     Command(String),
     /// A file, by its path on the host.
     File(String),
-    /// A place in a configuration file: path, line.
-    Config(String, u64),
+    /// A place in a configuration file: path, and the block or element there by
+    /// name. A line number would change with every edit above it.
+    Config(String, String),
     /// A process, by program name.
     Process(String),
     /// A mount point.
@@ -162,12 +163,23 @@ impl Subject {
             Self::Mount(_) => "mount",
         }
     }
+
+    /// The same subject as the `nth` one of its name, from 2.
+    pub fn number(&mut self, nth: usize) {
+        let (Self::Config(_, value)
+        | Self::Response(value)
+        | Self::Command(value)
+        | Self::File(value)
+        | Self::Process(value)
+        | Self::Mount(value)) = self;
+        value.push_str(&format!("~{nth}"));
+    }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(path, line) => write!(f, "config:{path}:{line}"),
+            Self::Config(path, what) => write!(f, "config:{path}:{what}"),
             Self::Response(value)
             | Self::Command(value)
             | Self::File(value)
@@ -204,7 +216,7 @@ pub enum Evidence {
     },
 }
 
-/// Index of a response in [`crate::facts`]'s list.
+/// Place of a response in the list of the facts.
 pub type ResponseIndex = usize;
 
 /// A check that was found.
@@ -234,4 +246,101 @@ pub struct Finding {
     pub shares: Vec<String>,
     /// Byte offset in the configuration, for ranking.
     pub position: usize,
+}
+
+impl Finding {
+    /// A finding with the catalogue's severity, proven, about a subject.
+    pub fn new(check: CheckId, subject: Subject, title: impl Into<String>) -> Self {
+        Self {
+            check,
+            severity: check.check().severity,
+            confidence: Confidence::Proven,
+            subject,
+            title: title.into(),
+            cause: String::new(),
+            evidence: Vec::new(),
+            remedy: Vec::new(),
+            verify: String::new(),
+            responses: Vec::new(),
+            shares: Vec::new(),
+            position: usize::MAX,
+        }
+    }
+
+    /// Says what Wazuh or the kernel does.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
+    /// Adds a proof.
+    #[must_use]
+    pub fn evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    /// Adds a proof that is no excerpt.
+    #[must_use]
+    pub fn observed(self, source: impl Into<String>, text: impl Into<String>) -> Self {
+        self.evidence(Evidence::Observation { source: source.into(), text: text.into() })
+    }
+
+    /// Adds a command or an edit that mends it.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy.push(remedy.into());
+        self
+    }
+
+    /// Says how to see that it is mended.
+    #[must_use]
+    pub fn verify(mut self, verify: impl Into<String>) -> Self {
+        self.verify = verify.into();
+        self
+    }
+
+    /// Names the responses it stops or bends.
+    #[must_use]
+    pub fn stops(mut self, responses: impl IntoIterator<Item = ResponseIndex>) -> Self {
+        self.responses.extend(responses);
+        self.responses.sort_unstable();
+        self.responses.dedup();
+        self
+    }
+
+    /// Names a file or a process it has to do with.
+    #[must_use]
+    pub fn shares(mut self, what: impl Into<String>) -> Self {
+        self.shares.push(what.into());
+        self
+    }
+
+    /// Names its place in the configuration.
+    #[must_use]
+    pub fn at(mut self, position: usize) -> Self {
+        self.position = position;
+        self
+    }
+
+    /// Makes it milder or harsher than the catalogue says.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Says how sure it is.
+    #[must_use]
+    pub fn confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// Its name over time, id and subject: the same fault on the same subject
+    /// keeps it.
+    pub fn fingerprint(&self) -> String {
+        format!("{}:{}", self.check.check().id, self.subject)
+    }
 }

@@ -93,9 +93,6 @@ pub const FILES: &str = "files";
 const MAX_MANIFEST: u64 = 64 << 20;
 const MAX_PATH_BYTES: usize = 64 << 20;
 
-/// A capture that lives in memory only.
-pub type MemoryHost = CaptureHost;
-
 /// A value that is not there, with the reason.
 type NoValue = Value<Infallible>;
 
@@ -1047,6 +1044,7 @@ impl Builder<'_> {
             state: entry.state.unwrap_or('S'),
             start: entry.start.map_or(default_start, |time| time.0),
             env_path: Fact { source, value: env_path },
+            foreign: entry.foreign,
         })
     }
 }

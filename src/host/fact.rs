@@ -82,10 +82,15 @@ impl<T> Fact<T> {
 
     /// The same fact with its value changed.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Fact<U> {
+        self.and_then(|value| Value::Known(change(value)))
+    }
+
+    /// The same fact with its value looked at again, which may make it less than known.
+    pub fn and_then<U>(self, change: impl FnOnce(T) -> Value<U>) -> Fact<U> {
         Fact {
             source: self.source,
             value: match self.value {
-                Value::Known(value) => Value::Known(change(value)),
+                Value::Known(value) => change(value),
                 Value::Absent => Value::Absent,
                 Value::Denied(why) => Value::Denied(why),
                 Value::Failed(why) => Value::Failed(why),
@@ -131,8 +136,41 @@ pub struct Gap {
     pub why: String,
 }
 
+impl Gap {
+    /// The fact that is not known.
+    pub fn into_fact<T>(self) -> Fact<T> {
+        match self.kind {
+            GapKind::Denied => Fact::denied(self.source, self.why),
+            GapKind::Failed => Fact::failed(self.source, self.why),
+            GapKind::NotCollected => Fact::not_collected(self.source, self.why),
+        }
+    }
+}
+
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_keeps_its_kind_whatever_becomes_of_the_fact() {
+        for fact in [
+            Fact::<u8>::denied("/x", "permission denied"),
+            Fact::failed("/x", "I/O error"),
+            Fact::not_collected("/x", "a tree has none"),
+        ] {
+            let gap = fact.unknown();
+            assert!(gap.is_some());
+            assert_eq!(fact.clone().map(u32::from).unknown(), gap);
+            assert_eq!(fact.clone().and_then(|_| Value::<()>::Absent).unknown(), gap);
+            assert_eq!(gap.map(Gap::into_fact), Some(fact));
+        }
+        assert!(Fact::known("/x", 1_u8).and_then(|_| Value::<()>::Absent).is_absent());
+        assert!(Fact::<u8>::absent("/x").map(u32::from).is_absent());
     }
 }

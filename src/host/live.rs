@@ -225,7 +225,18 @@ fn read_process(dir: &Path, pid: u32, boot: i64, ticks: i64) -> io::Result<Proce
         state: stat.state,
         start: boot.saturating_add(stat.start_ticks / ticks),
         env_path: env_path(&dir.join("environ")),
+        foreign: is_foreign(dir).unwrap_or(false),
     })
+}
+
+/// A sandbox of systemd has a mount namespace of its own too, but the host's root;
+/// none when it may not be looked at.
+fn is_foreign(dir: &Path) -> Option<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let namespace = |dir: &Path| std::fs::read_link(dir.join("ns/mnt")).ok();
+    let root = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let other_namespace = namespace(dir)? != namespace(Path::new("/proc/self"))?;
+    Some(other_namespace && root(&dir.join("root/."))? != root(Path::new("/"))?)
 }
 
 fn env_path(file: &Path) -> Fact<String> {

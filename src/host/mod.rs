@@ -130,6 +130,9 @@ pub struct Process {
     pub start: i64,
     /// `PATH` in its environment: known, absent (no such variable) or denied.
     pub env_path: Fact<String>,
+    /// Whether it lives in a container: in a mount namespace of its own, with
+    /// another root directory than this host's.
+    pub foreign: bool,
 }
 
 /// A user or a group by name.

@@ -1,8 +1,12 @@
 //! What the daemons refuse in `ossec.conf`, and commands and switches that do
 //! not do what they seem to.
 
-use super::{Probe, block_subject, quote, resemblance};
-use crate::engine::Sink;
+use std::collections::BTreeSet;
+
+use super::{
+    Probe, Sink, block_subject, blocks, control_program, lossy, read_config, resemblance, restart,
+    show_file_command, under_home,
+};
 use crate::facts::{Facts, Response, Runs, response};
 use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::{
@@ -51,35 +55,10 @@ pub(super) const DISABLED: Probe = Probe {
     run: disabled,
 };
 
-/// The configuration as read, or the gap put down for all checks of a probe.
-fn reading<'f>(
-    facts: &'f Facts<'_>,
-    sink: &mut Sink<'_, '_>,
-    checks: &[CheckId],
-) -> Option<&'f Configuration> {
-    let config = facts.config();
-    if let Some(gap) = config.file.bytes.unknown() {
-        sink.unknown_for_all(checks, &gap);
-    }
-    config.read.as_ref()
-}
-
-fn restart(facts: &Facts<'_>) -> &'static str {
-    if facts.role() == Role::Agent {
-        "systemctl restart wazuh-agent"
-    } else {
-        "systemctl restart wazuh-manager"
-    }
-}
-
-fn lossy(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).into_owned()
-}
-
 fn problems(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    let Some(read) = reading(facts, sink, PROBLEMS.checks) else { return };
+    let Some(read) = read_config(facts, sink, PROBLEMS.checks) else { return };
     for (index, problem) in read.problems.iter().enumerate() {
-        if problem.consequence_of.is_some() {
+        if problem.consequence_of.is_some() || follows_from_a_neighbour(read, problem) {
             continue;
         }
         if let Some(finding) = problem_finding(facts, read, index, problem) {
@@ -92,12 +71,42 @@ fn problems(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
+/// Whether a problem vanishes with another one of the same section: an option
+/// that is missing because it is misspelt, a command that is undefined because
+/// its block has no name.
+fn follows_from_a_neighbour(read: &Configuration, problem: &Problem) -> bool {
+    let others = |wanted: fn(ProblemKind) -> bool| {
+        read.problems.iter().filter(move |other| wanted(other.kind) && !other.fatal_for.is_empty())
+    };
+    let unknown = |kind| matches!(kind, ProblemKind::UnknownElement { .. });
+    match problem.kind {
+        ProblemKind::MissingName
+        | ProblemKind::MissingExecutable
+        | ProblemKind::MissingCommand
+        | ProblemKind::MissingLocation
+        | ProblemKind::MissingLogFormat
+        | ProblemKind::MissingFile
+        | ProblemKind::NoConnection => {
+            let section = super::sections(read).find(|section| super::holds(section.span, problem.span));
+            section.is_some_and(|section| others(unknown).any(|other| super::holds(section.span, other.span)))
+        }
+        ProblemKind::NoServerAddress | ProblemKind::PlaceholderAddress | ProblemKind::NoInterface => {
+            super::section_is_broken(read, "client", Some(problem))
+        }
+        ProblemKind::UndefinedCommand => {
+            others(|kind| kind == ProblemKind::MissingName).next().is_some()
+                || others(|kind| kind == ProblemKind::EmptySection).any(|other| {
+                    super::sections(read)
+                        .any(|section| section.name == b"command" && super::holds(section.span, other.span))
+                })
+        }
+        _ => false,
+    }
+}
+
 /// Before 4.3.0 a `defined-agent` of 000 is accepted and analysisd crashes when it fires.
 fn crashes(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configuration) {
-    for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
-            continue;
-        };
+    for (index, _, block) in blocks(facts, read) {
         if let (Outcome::CrashesWhenFired, Some(value)) = (block.outcome, &block.agent_id) {
             sink.find(not_an_agent(facts, block, &lossy(&value.text), value.element).stops([index]).cause(
                 "This version accepts the block, and analysisd crashes when it is to fire: then no alert and no response is made at all.",
@@ -204,7 +213,7 @@ fn problem_finding(
         }
         ProblemKind::UnknownSection if element_name == root_name(facts) => (
             checks::CONFIG_UNKNOWN_ELEMENT,
-            format!("{refuse}: there is an <{element_name}> inside an <{element_name}>."),
+            format!("{refuse}: there is {} inside another.", a(&element_name)),
             "the one before it is still open".to_owned(),
             format!("put </{element_name}> above it, or take this tag and its end tag out"),
         ),
@@ -389,7 +398,13 @@ fn problem_finding(
     if problem.fatal_for.is_empty() {
         return None;
     }
-    let silent = "Its message names neither block nor line, and wazuh-control checks every daemon first and starts none when one refuses.";
+    let control = control_program(facts);
+    let checked = format!("{control} checks every daemon first and starts none when one refuses.");
+    let silent = if problem.text.is_empty() {
+        checked
+    } else {
+        format!("Its message names neither block nor line, and {checked}")
+    };
     let others = if problem.fatal_for.len() > 2 {
         format!(" It stops {}.", some(&problem.fatal_for))
     } else {
@@ -414,11 +429,7 @@ fn problem_finding(
                 format!("in {shown}, line {}: {mend}", config.file.line(span.start))
             })
             .remedy(restart(facts))
-            .verify(format!(
-                "ar-doctor show --config {} --role {}",
-                quote(&config.file.path.display().to_string()),
-                if facts.role() == Role::Agent { "agent" } else { "manager" }
-            ))
+            .verify(show_file_command(facts))
             .stops(facts.all_responses())
             .shares(config.file.path.display().to_string())
             .shares("process:execd")
@@ -429,17 +440,16 @@ fn problem_finding(
 }
 
 fn of_block(facts: &Facts<'_>, read: &Configuration, block: &ResponseBlock) -> Vec<ResponseIndex> {
-    facts
-        .responses()
-        .iter()
-        .enumerate()
-        .filter(|(_, response)| response.block.and_then(|index| read.responses.get(index)) == Some(block))
-        .map(|(index, _)| index)
-        .collect()
+    facts.indices(|response| response.block.and_then(|index| read.responses.get(index)) == Some(block))
+}
+
+/// `an <auth>`, `a <client>`.
+fn a(element: &str) -> String {
+    let article = if element.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} <{element}>")
 }
 
 fn missing(option: &str, section: &str, refuse: &str) -> (CheckId, String, String, String) {
-    let article = if section.starts_with('a') { "an" } else { "a" };
     let example = match (section, option) {
         ("active-response", "location") => "<location>local</location>".to_owned(),
         ("localfile", "log_format") => "<log_format>syslog</log_format>".to_owned(),
@@ -448,7 +458,7 @@ fn missing(option: &str, section: &str, refuse: &str) -> (CheckId, String, Strin
     };
     (
         checks::CONFIG_MISSING_OPTION,
-        format!("{refuse}: {article} <{section}> has no <{option}>."),
+        format!("{refuse}: {} has no <{option}>.", a(section)),
         format!("<{option}> is missing or empty"),
         format!("put {example} into the <{section}> block"),
     )
@@ -555,7 +565,7 @@ fn wrong_root(facts: &Facts<'_>, name: &str, refuse: &str) -> (CheckId, String, 
     let root = root_name(facts);
     let (title, label, mend) = if SECTIONS.contains(&name) {
         (
-            format!("{refuse}: a <{name}> block stands outside <{root}>."),
+            format!("{refuse}: {} block stands outside <{root}>.", a(name)),
             format!("not inside <{root}>"),
             format!("move the <{name}> block before a </{root}>, or put <{root}> and </{root}> around it"),
         )
@@ -726,8 +736,9 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.role() != Role::Manager {
         return;
     }
-    let Some(read) = reading(facts, sink, COMMANDS.checks) else { return };
+    let Some(read) = read_config(facts, sink, COMMANDS.checks) else { return };
     let config = facts.config();
+    let used = used_commands(read);
     for (index, command) in read.commands.iter().enumerate() {
         let Some(name) = &command.name else { continue };
         let earlier = read.commands[..index].iter().find(|earlier| {
@@ -772,23 +783,10 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             );
             continue;
         }
-        let used = read
-            .responses
-            .iter()
-            .any(|block| block.command.as_ref().is_some_and(|value| value.text == name.text))
-            || read.commented_blocks.iter().any(|block| block.command_name.as_ref() == Some(&name.text))
-            || read.responses.iter().any(|block| {
-                let undefined = block.problems.iter().any(|&problem| {
-                    read.problems
-                        .get(problem)
-                        .is_some_and(|problem| problem.kind == ProblemKind::UndefinedCommand)
-                });
-                let wanted = block.command.as_ref().filter(|_| undefined).map(|value| lossy(&value.text));
-                wanted
-                    .and_then(|wanted| meant(read, &wanted))
-                    .is_some_and(|meant| meant.ordinal == command.ordinal)
-            });
-        if !used && command.accepted && !STOCK_COMMANDS.contains(&text.as_str()) {
+        if !used.contains(name.text.as_slice())
+            && command.accepted
+            && !STOCK_COMMANDS.contains(&text.as_str())
+        {
             sink.find(
                 Finding::new(
                     checks::COMMAND_UNUSED,
@@ -809,29 +807,39 @@ fn commands(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
-fn using(facts: &Facts<'_>, command: &[u8]) -> Vec<ResponseIndex> {
-    facts
-        .responses()
+/// Names of the commands that some block uses, be it in a comment, or means: a
+/// misspelt name is one fault, not two.
+fn used_commands(read: &Configuration) -> BTreeSet<&[u8]> {
+    let named =
+        read.responses.iter().filter_map(|block| block.command.as_ref()).map(|value| value.text.as_slice());
+    let commented = read.commented_blocks.iter().filter_map(|block| block.command_name.as_deref());
+    let is_undefined = |problem: &usize| {
+        read.problems.get(*problem).is_some_and(|problem| problem.kind == ProblemKind::UndefinedCommand)
+    };
+    let undefined: BTreeSet<&[u8]> = read
+        .responses
         .iter()
-        .enumerate()
-        .filter(|(_, response)| {
-            response.command.as_deref() == Some(command) && response.runs != Runs::Nowhere
-        })
-        .map(|(index, _)| index)
-        .collect()
+        .filter(|block| block.problems.iter().any(is_undefined))
+        .filter_map(|block| block.command.as_ref())
+        .map(|value| value.text.as_slice())
+        .collect();
+    let meant = undefined
+        .iter()
+        .filter_map(|wanted| meant(read, &lossy(wanted)))
+        .filter_map(|command| command.name.as_ref())
+        .map(|name| name.text.as_slice());
+    named.chain(commented).chain(meant).collect()
+}
+
+fn using(facts: &Facts<'_>, command: &[u8]) -> Vec<ResponseIndex> {
+    facts.indices(|response| response.command.as_deref() == Some(command) && response.runs != Runs::Nowhere)
 }
 
 fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    let Some(read) = reading(facts, sink, DISABLED.checks) else { return };
+    let Some(read) = read_config(facts, sink, DISABLED.checks) else { return };
     let config = facts.config();
     if let Some((value, Ok(true))) = &read.execd.disabled {
-        let stopped: Vec<ResponseIndex> = facts
-            .responses()
-            .iter()
-            .enumerate()
-            .filter(|(_, response)| Response::is_here(response))
-            .map(|(index, _)| index)
-            .collect();
+        let stopped: Vec<ResponseIndex> = facts.indices(Response::is_here);
         let needed = facts.role() == Role::Agent
             || stopped
                 .iter()
@@ -851,7 +859,7 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 format!("take this block out of {}, or put <!-- and --> around it", config.file.shown)
             })
             .remedy(restart(facts))
-            .verify(format!("ls -l {}/queue/alerts/execq", facts.install.home.display()))
+            .verify(format!("ls -l {}", under_home(facts, "queue/alerts/execq")))
             .stops(stopped)
             .shares("process:execd")
             .at(value.span.start),
@@ -901,15 +909,12 @@ fn disabled(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .evidence(config.file.excerpt(at, "resets the queues of all blocks above"))
                 .remedy(format!("take the disabled block (line {}) out of {}, or put <!-- and --> around it", config.file.line(block.span.start), config.file.shown))
                 .remedy(restart(facts))
-                .verify(format!("grep 'Connected to .queue/alerts' {}/logs/ossec.log | tail -n 2", facts.install.home.display()))
+                .verify(format!("grep 'Connected to .queue/alerts' {} | tail -n 2", under_home(facts, "logs/ossec.log")))
                 .stops(victims.iter().map(|(index, _)| *index))
                 .at(at.start),
         );
     }
-    for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
-            continue;
-        };
+    for (index, response, block) in blocks(facts, read) {
         if block.outcome == Outcome::Disabled {
             let at = block.disabled.first().map_or(block.span, |value| value.element);
             sink.find(

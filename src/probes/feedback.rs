@@ -1,11 +1,16 @@
 //! The log that responses write, and whether it is collected.
 
-use super::{Probe, block_subject, quote};
-use crate::engine::Sink;
-use crate::facts::{Facts, Response};
-use crate::findings::{Finding, ResponseIndex, Severity, Subject, checks};
-use crate::host::{FileType, Value};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Probe, Sink, block_subject, quote, read_config};
+use crate::facts::executable::mount_of;
+use crate::facts::{Facts, Response, Runs};
+use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Subject, checks};
+use crate::host::{Fact, FileType, Mount, Value};
 use crate::wazuh::ossec_conf::Role;
+use crate::wazuh::version::Contract;
 
 /// `logs/active-responses.log` and its `<localfile>`.
 pub(super) const PROBE: Probe = Probe {
@@ -16,12 +21,18 @@ pub(super) const PROBE: Probe = Probe {
         checks::AR_LOG_FIFO,
         checks::LOCALFILE_MISSING,
         checks::LOCALFILE_WRONG_FORMAT,
+        checks::BIN_READ_ONLY,
     ],
     run,
 };
 
-const LOG: &[crate::findings::CheckId] =
-    &[checks::AR_LOG_UNWRITABLE, checks::AR_LOG_MISSING, checks::AR_LOG_FIFO];
+const LOG: &[CheckId] = &[checks::AR_LOG_UNWRITABLE, checks::AR_LOG_MISSING, checks::AR_LOG_FIFO];
+
+/// Stock programs that make a directory in active-response/bin as their lock
+/// (`src/active-response/active_responses.c lock`, 4.14).
+const LOCKING: &[&[u8]] = &[b"firewall-drop", b"firewalld-drop", b"host-deny"];
+
+const UNRECORDED: &str = "The stock programs ignore that they cannot write their log; they do their work and nothing is recorded, collected or alerted.";
 
 /// Formats whose reader passes every line of text on (`src/logcollector/logcollector.c
 /// set_read`, 4.14: all of them are read by `read_syslog`).
@@ -30,46 +41,132 @@ const LINE_FORMATS: &[&[u8]] =
 
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if !facts.is_bare() {
-        log(facts, sink);
+        let stuck = read_only_bin(facts, sink);
+        log(facts, sink, &stuck);
     }
     collection(facts, sink);
 }
 
-fn here(facts: &Facts<'_>) -> Vec<ResponseIndex> {
-    facts
-        .responses()
-        .iter()
-        .enumerate()
-        .filter(|(_, response)| response.runs == crate::facts::Runs::Here)
-        .map(|(index, _)| index)
-        .collect()
+fn has(mount: &Mount, option: &str) -> bool {
+    mount.options.iter().any(|have| have == option)
 }
 
-fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+/// The responses whose program can never take its lock.
+fn read_only_bin(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> Vec<ResponseIndex> {
+    let bin = facts.under_home("active-response/bin");
+    let locking: Vec<_> = facts
+        .executables()
+        .iter()
+        .filter(|executable| {
+            // One that is not started takes no time.
+            let starts = executable.file().is_some_and(|file| file.meta.mode & 0o111 != 0);
+            let noexec = executable.mount.get().is_some_and(|mount| has(mount, "noexec"));
+            LOCKING.contains(&executable.name.as_slice()) && starts && !noexec
+        })
+        .collect();
+    let users: Vec<ResponseIndex> =
+        locking.iter().flat_map(|executable| facts.users_of(executable)).collect();
+    let Some(first) = users.iter().min().and_then(|&index| facts.response(index)) else { return Vec::new() };
+    if facts.contract() != Contract::Json4 {
+        return Vec::new();
+    }
+    let real = facts.resolve(&bin);
+    let mount = real.get().map(|real| mount_of(facts.mounts(), &real.path));
+    if let Some(gap) = real.unknown().or_else(|| mount.as_ref()?.unknown()) {
+        sink.unknown(checks::BIN_READ_ONLY, users, gap);
+        return Vec::new();
+    }
+    let Some(mount) = mount.as_ref().and_then(Fact::get).filter(|mount| has(mount, "ro")) else {
+        return Vec::new();
+    };
+    let at = mount.target.display().to_string();
+    let who = match users.len() {
+        1 => first.shown(),
+        more => format!("{} and {} more", first.shown(), more - 1),
+    };
+    let what = if users.len() == 1 { "blocks nothing and holds" } else { "block nothing and hold" };
+    let path = bin.display().to_string();
+    let mut finding = Finding::new(
+        checks::BIN_READ_ONLY,
+        Subject::Mount(at.clone()),
+        format!("{who} {what} execd up for 20 minutes each time: {path} lies on {at}, which is mounted read-only."),
+    )
+    .cause("The program makes a directory there as its lock. It cannot, takes it for locked, tries again for 1225 seconds and gives up; execd waits for it, and every other response waits too.")
+    .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
+    .remedy(format!("mount -o remount,rw {}", quote(&at)))
+    .remedy("take ro out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot")
+    .verify(format!("findmnt -no OPTIONS -T {}", quote(&path)))
+    .stops(users.iter().copied())
+    .shares(format!("mount:{at}"));
+    for executable in locking {
+        finding = finding.shares(executable.shown());
+    }
+    sink.find(finding);
+    users
+}
+
+/// Where the links of a path end, whether something is there or not.
+fn end_of_links(facts: &Facts<'_>, path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        let link = facts.link_target(&path);
+        let Some(link) = link.get() else { break };
+        path = path.parent().unwrap_or(Path::new("/")).join(link);
+    }
+    path
+}
+
+/// The log can never be made where its directory is not there.
+fn no_directory(facts: &Facts<'_>, path: &str) -> Option<Finding> {
+    let log = facts.ar_log();
+    let end = end_of_links(facts, &log.path);
+    let directory = end.parent()?;
+    if !facts.resolve(directory).is_absent() {
+        return None;
+    }
+    let group = facts.install.group();
+    let missing = directory.display().to_string();
+    let finding = Finding::new(
+        checks::AR_LOG_UNWRITABLE,
+        Subject::File(path.to_owned()),
+        if end == log.path {
+            format!("Responses leave no trace: there is no directory {missing}.")
+        } else {
+            format!("Responses leave no trace: {path} is a link into {missing}, which does not exist.")
+        },
+    )
+    .cause(UNRECORDED)
+    .observed(&missing, "no such directory");
+    Some(if end == log.path {
+        finding.remedy(format!("install -o {group} -g {group} -m 770 -d {}", quote(&missing)))
+    } else {
+        finding.remedy(format!("rm {}", quote(path)))
+    })
+}
+
+fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stuck: &[ResponseIndex]) {
     let log = facts.ar_log();
     let path = log.path.display().to_string();
     let quoted = quote(&path);
     let group = facts.install.group();
-    let all: Vec<ResponseIndex> = facts
-        .all_responses()
-        .into_iter()
-        .filter(|&index| facts.response(index).is_some_and(Response::is_here))
-        .collect();
+    let all = facts.indices(Response::is_here);
     let make_again = format!("install -o {group} -g {group} -m 660 /dev/null {quoted}");
     let verify = format!("ls -l {quoted}");
     match &log.target.value {
-        Value::Absent => sink.find(
+        Value::Absent => sink.find(if let Some(finding) = no_directory(facts, &path) {
+            finding.remedy(make_again).verify(verify).stops(all).shares(&path)
+        } else {
             Finding::new(checks::AR_LOG_MISSING, Subject::File(path.clone()), format!("{path} does not exist."))
                 .cause("The stock programs make it again at their next run, with mode 0644 and owner root; until then there is nothing to collect.")
                 .observed(&path, "no such file")
                 .remedy(make_again)
                 .verify(verify)
                 .stops(all)
-                .shares(&path),
-        ),
+                .shares(&path)
+        }),
         Value::Known(target) => match target.meta.file_type {
             FileType::Regular => match log.mount.get() {
-                Some(mount) if mount.options.iter().any(|option| option == "ro") => {
+                Some(mount) if has(mount, "ro") => {
                     let at = mount.target.display().to_string();
                     sink.find(
                         Finding::new(
@@ -77,11 +174,16 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                             Subject::File(path.clone()),
                             format!("Responses leave no trace: {path} lies on {at}, which is mounted read-only."),
                         )
-                        .cause("The stock programs ignore that they cannot write their log; they do their work and nothing is recorded, collected or alerted.")
+                        .cause(if stuck.is_empty() {
+                            UNRECORDED
+                        } else {
+                            "The stock programs ignore that they cannot write their log: nothing is recorded, collected or alerted."
+                        })
                         .observed(log.mount.source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
                         .remedy(format!("mount -o remount,rw {}", quote(&at)))
                         .verify(format!("findmnt -no OPTIONS -T {quoted}"))
-                        .stops(all)
+                        .stops(all.into_iter().filter(|index| !stuck.contains(index)))
+                        .shares(format!("mount:{at}"))
                         .shares(&path),
                     );
                 }
@@ -102,10 +204,7 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .observed(&path, "FIFO")
                 .remedy(format!("rm {quoted}"))
                 .remedy(make_again)
-                .remedy(format!(
-                    "systemctl restart {}   # execd is stuck",
-                    if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" }
-                ))
+                .remedy(format!("{}   # execd is stuck", super::restart(facts)))
                 .verify(verify)
                 .stops(all)
                 .shares(&path),
@@ -118,7 +217,7 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                         Subject::File(path.clone()),
                         format!("Responses leave no trace: {path} is {what}."),
                     )
-                    .cause("The stock programs ignore that they cannot write their log; they do their work and nothing is recorded, collected or alerted.")
+                    .cause(UNRECORDED)
                     .observed(&path, what)
                     .remedy(format!("mv {quoted} {quoted}.old"))
                     .remedy(make_again)
@@ -155,33 +254,46 @@ fn is_the_log(location: &[u8], home: &str) -> bool {
     }
 }
 
-fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    const CHECKS: &[crate::findings::CheckId] = &[checks::LOCALFILE_MISSING, checks::LOCALFILE_WRONG_FORMAT];
-    let config = facts.config();
-    let Some(read) = &config.read else {
-        if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(CHECKS, &gap);
-        }
-        return;
+/// The same of a path, which may lead to the log through links.
+fn leads_to_the_log(facts: &Facts<'_>, location: &[u8]) -> bool {
+    let home = &facts.install.home;
+    if is_the_log(location, &home.display().to_string()) {
+        return true;
+    }
+    if facts.is_bare() {
+        return false;
+    }
+    let real_home = facts.resolve(home);
+    if real_home.get().is_some_and(|real| is_the_log(location, &real.path.display().to_string())) {
+        return true;
+    }
+    let real = |path: &Path| match (facts.resolve(path).get(), path.parent(), path.file_name()) {
+        (Some(real), ..) => Some(real.path.clone()),
+        (None, Some(parent), Some(name)) => facts.resolve(parent).get().map(|real| real.path.join(name)),
+        _ => None,
     };
-    if read.xml.is_err() {
+    let log = real(&facts.ar_log().path);
+    log.is_some() && log == real(&home.join(Path::new(OsStr::from_bytes(location))))
+}
+
+fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    const CHECKS: &[CheckId] = &[checks::LOCALFILE_MISSING, checks::LOCALFILE_WRONG_FORMAT];
+    let config = facts.config();
+    let Some(read) = read_config(facts, sink, CHECKS) else { return };
+    // What logcollector refuses is reported as that.
+    if read.xml.is_err() || super::section_is_broken(read, "localfile", None) {
         return;
     }
     let home = facts.install.home.display().to_string();
-    let restart = if facts.role() == Role::Agent {
-        "systemctl restart wazuh-agent"
-    } else {
-        "systemctl restart wazuh-manager"
-    };
     let collecting: Vec<_> = read
         .localfiles
         .iter()
         .filter(|localfile| {
-            localfile.location.as_ref().is_some_and(|location| is_the_log(&location.text, &home))
+            localfile.location.as_ref().is_some_and(|location| leads_to_the_log(facts, &location.text))
         })
         .collect();
     if collecting.is_empty() {
-        let responses = here(facts);
+        let responses = facts.indices(|response| response.runs == Runs::Here);
         if responses.is_empty() || delivered_by_group(facts, sink) {
             return;
         }
@@ -198,7 +310,7 @@ fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 "add to {}: <localfile><log_format>syslog</log_format><location>{path}</location></localfile>",
                 config.file.shown
             ))
-            .remedy(restart)
+            .remedy(super::restart(facts))
             .verify(format!("grep -n 'active-responses.log' {}", quote(&config.file.path.display().to_string())))
             .stops(responses),
         );
@@ -222,9 +334,9 @@ fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .cause("A line of this log begins with a date and the program, then JSON. A reader for another format drops such lines without a word above debug level. The responses themselves run.")
             .evidence(config.file.excerpt(format.span, "has to be syslog"))
             .remedy(format!("write <log_format>syslog</log_format> for this location in {}", config.file.shown))
-            .remedy(restart)
+            .remedy(super::restart(facts))
             .verify(format!("grep -n -B 2 'active-responses.log' {}", quote(&config.file.path.display().to_string())))
-            .stops(here(facts))
+            .stops(facts.indices(|response| response.runs == Runs::Here))
             .at(format.span.start),
         );
     }
@@ -240,7 +352,6 @@ fn delivered_by_group(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> bool {
         sink.unknown_for_all(&[checks::LOCALFILE_MISSING], &gap);
         return true;
     }
-    let home = facts.install.home.display().to_string();
     confs.get().into_iter().flatten().any(|conf| match conf.read.as_ref().map(|read| &read.xml) {
         Some(Ok(document)) => document
             .roots
@@ -248,7 +359,7 @@ fn delivered_by_group(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> bool {
             .flat_map(|root| &root.children)
             .filter(|block| block.name == b"localfile")
             .flat_map(|block| &block.children)
-            .any(|option| option.name == b"location" && is_the_log(&option.content, &home)),
+            .any(|option| option.name == b"location" && leads_to_the_log(facts, &option.content)),
         // Its errors are another check's; what it would deliver cannot be told.
         Some(Err(_)) => true,
         None => {

@@ -1,9 +1,8 @@
 //! Blocks that stand where nobody reads them, and locations that do not mean
 //! what they say.
 
-use super::{Probe, block_subject, quote};
-use crate::engine::Sink;
-use crate::facts::{Facts, Runs, response};
+use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, quote, read_config};
+use crate::facts::{Facts, Response, Runs, response};
 use crate::findings::{Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::{BlockKind, CommentedBlock, Dispatch, Outcome, ResponseBlock, Role};
 use crate::wazuh::version::Contract;
@@ -31,8 +30,6 @@ pub(super) const LOCATION: Probe = Probe {
     ],
     run: location,
 };
-
-const RESTART: &str = "systemctl restart wazuh-manager";
 
 fn placement(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
@@ -116,7 +113,11 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             finding = finding.evidence(config.file.excerpt(block.span, "inside a comment"));
         }
         sink.find(
-            finding.remedy(marks).remedy(RESTART).verify(super::show_command(facts)).at(first.span.start),
+            finding
+                .remedy(marks)
+                .remedy(RESTART_MANAGER)
+                .verify(super::show_command(facts))
+                .at(first.span.start),
         );
     }
 }
@@ -128,14 +129,12 @@ fn misplaced_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     else {
         return;
     };
-    let there: Vec<ResponseIndex> = facts
+    let there: Vec<ResponseIndex> = facts.indices(Response::is_there);
+    // Without a timeout there is nothing to make longer.
+    let here = facts
         .responses()
         .iter()
-        .enumerate()
-        .filter(|(_, response)| matches!(response.runs, Runs::There | Runs::HereAndThere))
-        .map(|(index, _)| index)
-        .collect();
-    let here = facts.responses().iter().any(|response| response.runs == Runs::Here);
+        .any(|response| response.runs == Runs::Here && response.timeout.is_some_and(|timeout| timeout != 0));
     if here || there.is_empty() {
         return;
     }
@@ -208,7 +207,10 @@ fn in_agent_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             sink.find(
                 Finding::new(
                     checks::AGENT_CONF_IGNORED,
-                    Subject::Config(conf.file.shown.clone(), conf.file.line(block.span.start)),
+                    Subject::Config(
+                        conf.file.shown.clone(),
+                        format!("{what}[{}]", block.command_name.as_deref().map(super::lossy).unwrap_or_default()),
+                    ),
                     if fatal {
                         format!("5.x refuses {}: <{what}> on line {} is unknown to it.", conf.file.shown, conf.file.line(block.span.start))
                     } else {
@@ -239,20 +241,11 @@ const WORDS: &[&str] =
     &["as", "analysisd", "analysis-server", "server", "local", "defined-agent", "all", "any"];
 
 fn location(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    let config = facts.config();
-    let Some(read) = &config.read else {
-        if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(LOCATION.checks, &gap);
-        }
-        return;
-    };
+    let Some(read) = read_config(facts, sink, LOCATION.checks) else { return };
     if facts.role() != Role::Manager {
         return;
     }
-    for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
-            continue;
-        };
+    for (index, response, block) in blocks(facts, read) {
         if block.outcome != Outcome::Active {
             continue;
         }
@@ -315,7 +308,7 @@ fn one_location(
                 "write one of local, server, defined-agent, all in {}; for two places write two blocks",
                 config.file.shown
             ))
-            .remedy(RESTART)
+            .remedy(RESTART_MANAGER)
             .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(name)))
             .stops([index])
             .at(value.span.start),
@@ -395,7 +388,7 @@ fn agent_list(
             .cause("analysisd reads the leading digits with atoi(3) and drops the rest: there are no lists, ranges or names. Nothing is logged.")
             .evidence(config.file.excerpt(value.span, format!("reads as {id}")))
             .remedy(format!("write one number, and one block for each agent, in {}", config.file.shown))
-            .remedy(RESTART)
+            .remedy(RESTART_MANAGER)
             .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(name)))
             .stops([index])
             .at(value.span.start),

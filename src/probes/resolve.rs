@@ -4,14 +4,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::{Probe, block_subject, quote};
-use crate::engine::Sink;
+use super::{Probe, RESTART_AGENT, RESTART_MANAGER, Sink, block_subject, quote, read_config, under_home};
 use crate::facts::{Executable, Facts, Response, Runs};
 use crate::findings::{CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
-use crate::wazuh::ar_conf::{self, ArLine, LineProblem};
+use crate::host::{FileType, TOO_MANY_LINKS, Value};
+use crate::wazuh::ar_conf::{self, ArConf, ArLine, LineProblem};
 use crate::wazuh::behavior;
 use crate::wazuh::install::Kind;
-use crate::wazuh::ossec_conf::{Connection, Outcome, Role};
+use crate::wazuh::ossec_conf::{Configuration, Connection, Outcome, Problem, ProblemKind, Role};
 use crate::wazuh::stock::{self, System};
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
@@ -405,7 +405,7 @@ fn copy_here(facts: &Facts<'_>, text: &str, base: &str) -> Option<String> {
 
 fn restart_manager(facts: &Facts<'_>) -> &'static str {
     if facts.role() == Role::Manager {
-        "systemctl restart wazuh-manager"
+        RESTART_MANAGER
     } else {
         "on the manager: systemctl restart wazuh-manager"
     }
@@ -454,8 +454,11 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     let ar = facts.ar_conf();
-    let path = ar.file.path.display().to_string();
-    let all: Vec<ResponseIndex> = crate::engine::meant_to_run(facts);
+    let all: Vec<ResponseIndex> = facts.meant_to_run();
+    if let Some((what, hangs)) = no_text_file(facts, &ar.file.path) {
+        sink.find(no_ar_conf(facts, all, what, hangs));
+        return;
+    }
     if let Some(gap) = ar.file.bytes.unknown() {
         for &check in AR_CONF.checks {
             sink.unknown(check, all.clone(), gap.clone());
@@ -463,24 +466,7 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     let Some(read) = &ar.read else {
-        sink.find(
-            Finding::new(
-                checks::AR_CONF_MISSING,
-                Subject::File(path.clone()),
-                format!("No response runs on this host: {path} does not exist."),
-            )
-            .cause("execd finds no name in it: ERROR (1103) and ERROR (1311) for every message. analysisd writes the file on the manager at its start; agents get it with their group's files.")
-            .observed(&path, "no such file")
-            .remedy(if facts.role() == Role::Manager {
-                "systemctl restart wazuh-manager"
-            } else {
-                "on the manager: systemctl restart wazuh-manager; then wait for the agent to get its group's files"
-            })
-            .verify(format!("ls -l {}", quote(&path)))
-            .stops(all)
-            .shares(&path)
-            .shares("process:analysisd"),
-        );
+        sink.find(no_ar_conf(facts, all, "does not exist", false));
         return;
     };
     malformed(facts, sink);
@@ -489,6 +475,63 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     } else {
         agent_lines(facts, sink);
     }
+}
+
+/// What stands where a text file has to be, and whether opening it hangs; none
+/// where there is a file, nothing, or nobody can tell.
+pub(super) fn no_text_file(facts: &Facts<'_>, path: &Path) -> Option<(&'static str, bool)> {
+    if facts.is_bare() {
+        return None;
+    }
+    match facts.resolve(path).value {
+        Value::Known(resolved) => match resolved.meta.file_type {
+            FileType::Directory => Some(("is a directory", false)),
+            FileType::Fifo => Some(("is a FIFO", true)),
+            FileType::Socket => Some(("is a socket", false)),
+            _ => None,
+        },
+        Value::Failed(why) if why == TOO_MANY_LINKS => Some(("is a link that leads in a circle", false)),
+        _ => None,
+    }
+}
+
+/// Nothing execd could read names from: `what` says what is there.
+fn no_ar_conf(facts: &Facts<'_>, stopped: Vec<ResponseIndex>, what: &str, hangs: bool) -> Finding {
+    let path = facts.ar_conf().file.path.display().to_string();
+    let in_place = what.starts_with("is ");
+    let mut finding = Finding::new(
+        checks::AR_CONF_MISSING,
+        Subject::File(path.clone()),
+        if hangs {
+            format!("No response runs on this host: execd stands still, because {path} {what}.")
+        } else {
+            format!("No response runs on this host: {path} {what}.")
+        },
+    )
+    .cause(if hangs {
+        "execd opens the file at the first message and waits for ever for somebody to write into the FIFO. Nothing is logged, and later messages pile up in its queue."
+    } else if in_place {
+        "execd finds no name in it and answers every message with ERROR (1311); of the file it says nothing, or ERROR (1103)."
+    } else {
+        "execd finds no name in it: ERROR (1103) and ERROR (1311) for every message. analysisd writes the file on the manager at its start; agents get it with their group's files."
+    })
+    .observed(&path, what.strip_prefix("is ").unwrap_or("no such file"));
+    if in_place {
+        finding = finding.remedy(format!("move it away: mv {0} {0}.old", quote(&path)));
+    }
+    if hangs {
+        finding = finding.remedy(format!("{}   # execd is stuck", super::restart(facts)));
+    }
+    finding
+        .remedy(if facts.role() == Role::Manager {
+            RESTART_MANAGER
+        } else {
+            "on the manager: systemctl restart wazuh-manager; then wait for the agent to get its group's files"
+        })
+        .verify(format!("ls -l {}", quote(&path)))
+        .stops(stopped)
+        .shares(&path)
+        .shares("process:analysisd")
 }
 
 /// More blocks than execd's table holds: two slots are analysisd's own.
@@ -503,14 +546,9 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     let first = &read.responses[active[room]];
     let checked = behavior::AR_TABLE_CHECKED.holds(facts.version());
-    let beyond: Vec<ResponseIndex> = facts
-        .responses()
-        .iter()
-        .enumerate()
-        .filter(|(_, response)| response.block.is_some_and(|block| active[room..].contains(&block)))
-        .map(|(index, _)| index)
-        .collect();
-    let stopped = if checked { beyond } else { crate::engine::meant_to_run(facts) };
+    let beyond: Vec<ResponseIndex> =
+        facts.indices(|response| response.block.is_some_and(|block| active[room..].contains(&block)));
+    let stopped = if checked { beyond } else { facts.meant_to_run() };
     let cause = if checked {
         "execd's table holds 64 entries and two are analysisd's own. analysisd warns (1307), execd ignores the rest (1319) and answers their names with (1311)."
     } else {
@@ -539,12 +577,8 @@ fn too_many_blocks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             "merge blocks of one command in {}: several rule ids go into one <rules_id>",
             config.file.shown
         ))
-        .remedy("systemctl restart wazuh-manager")
-        .verify(format!(
-            "grep -c . {}/etc/shared/ar.conf   # {} at most",
-            facts.install.home.display(),
-            room + 6
-        ))
+        .remedy(RESTART_MANAGER)
+        .verify(format!("grep -c . {}   # {} at most", under_home(facts, "etc/shared/ar.conf"), room + 6))
         .stops(stopped)
         .at(first.span.start),
     );
@@ -561,32 +595,34 @@ fn clashes_in_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         if response.runs == Runs::Nowhere || response.timeout.is_none() {
             continue;
         }
-        let first = responses[..index].iter().find(|earlier| {
-            earlier.runs != Runs::Nowhere
-                && earlier.name == response.name
-                && earlier.command != response.command
-        });
+        let earlier = facts.named(&response.name).iter().take_while(|earlier| **earlier < index);
+        let first = earlier
+            .filter_map(|&earlier| facts.response(earlier))
+            .find(|earlier| earlier.runs != Runs::Nowhere && earlier.command != response.command);
         let (Some(first), Some(place)) = (first, &response.place) else { continue };
         let own = |response: &Response| {
-            format!(
-                "{} (timeout {})",
-                response
-                    .command
-                    .as_ref()
-                    .map_or_else(String::new, |command| String::from_utf8_lossy(command).into_owned()),
-                response.timeout.unwrap_or(0)
-            )
+            let command = response.command.as_deref().unwrap_or_default();
+            String::from_utf8_lossy(command).into_owned()
+        };
+        let with = match response.timeout {
+            Some(timeout) if timeout != 0 => format!(" with timeout {timeout}"),
+            _ => " without a timeout".to_owned(),
         };
         sink.find(
             Finding::new(
                 checks::AR_NAME_CLASH,
                 Subject::Response(response.shown()),
-                format!("{} runs another command: {} and {} get the same name.", own(response), own(first), own(response)),
+                format!(
+                    "{}{with} runs the script of {}: both are called {}.",
+                    own(response),
+                    own(first),
+                    response.shown()
+                ),
             )
             .cause("The name execd gets is the command's name with the timeout put behind it. Of two lines with one name the first whose file is there is used, for both.")
             .evidence(facts.config().file.excerpt(place.span, format!("becomes {}", response.shown())))
             .remedy(format!("rename one of the two commands in {} so that no name ends in a digit", facts.config().file.shown))
-            .remedy("systemctl restart wazuh-manager")
+            .remedy(RESTART_MANAGER)
             .verify(super::show_command(facts))
             .stops([index])
             .at(place.span.start),
@@ -639,17 +675,19 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 long_name(facts, sink, *line, *span);
                 continue;
             }
+            LineProblem::OddStart => {
+                odd_start(facts, sink, *line, *span);
+                continue;
+            }
             _ => continue,
         };
-        let mut finding = Finding::new(checks::AR_CONF_MALFORMED, Subject::Config(shown.clone(), *line), title)
+        let mut finding = Finding::new(checks::AR_CONF_MALFORMED, Subject::Config(shown.clone(), ar.file.name(*span)), title)
             .severity(severity)
             .cause("execd logs ERROR (1313) for each such line every time it reads the file. Comments and empty lines count as bad.")
             .remedy(if taken > 1 {
                 "on the manager: write <name> and <executable> of the command on one line each, then systemctl restart wazuh-manager"
-            } else if facts.role() == Role::Manager {
-                "systemctl restart wazuh-manager   # analysisd writes the file anew"
             } else {
-                "on the manager: ar-doctor check, then systemctl restart wazuh-manager, which sends the file anew"
+                write_anew(facts)
             })
             .verify(format!("grep -vn ' - .* - ' {}", quote(&path)))
             .shares(&path)
@@ -659,6 +697,51 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         }
         sink.find(finding);
     }
+}
+
+fn write_anew(facts: &Facts<'_>) -> &'static str {
+    if facts.role() == Role::Manager {
+        "systemctl restart wazuh-manager   # analysisd writes the file anew"
+    } else {
+        "on the manager: ar-doctor check, then systemctl restart wazuh-manager, which sends the file anew"
+    }
+}
+
+/// A line whose name has something before it that no message has.
+fn odd_start(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, number: u64, span: Span) {
+    let ar = facts.ar_conf();
+    let read = ar.read.as_ref();
+    let Some(line) = read.and_then(|read| read.lines.iter().find(|line| line.span == span)) else { return };
+    let (path, shown) = (ar.file.path.display().to_string(), &ar.file.shown);
+    let plain = ar_conf::plain_name(&line.name);
+    let name = String::from_utf8_lossy(plain);
+    let what = if line.name.starts_with(ar_conf::BOM) { "a byte order mark" } else { "a blank" };
+    let odd = Span { start: span.start, end: span.start + line.name.len() - plain.len() };
+    let finding = Finding::new(
+        checks::AR_CONF_MALFORMED,
+        Subject::Config(shown.clone(), ar.file.name(span)),
+        if line.builtin {
+            format!("Line {number} of {shown} begins with {what}: execd does not know {name} by it.")
+        } else {
+            format!("execd does not know {name}: line {number} of {shown} begins with {what}.")
+        },
+    )
+    .severity(if line.builtin { Severity::Advice } else { Severity::Error })
+    .cause("execd takes it for a part of the name and answers the name itself with ERROR (1311). It says nothing of the line.")
+    .evidence(ar.file.excerpt(odd, format!("{what}, a part of the name to execd")))
+    .remedy(write_anew(facts))
+    .verify(format!("sed -n {number}p {} | od -c | head -n 1", quote(&path)))
+    .shares(&path)
+    .at(span.start);
+    // An agent's response is the line, a manager's its block.
+    let stopped = if line.builtin {
+        Vec::new()
+    } else if facts.role() == Role::Manager {
+        facts.named(plain).to_vec()
+    } else {
+        responses_on(facts, span)
+    };
+    sink.find(finding.stops(stopped));
 }
 
 /// How many malformed lines from the first on are one response that a line
@@ -700,7 +783,7 @@ fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: Span) 
     sink.find(
         Finding::new(
             checks::NAME_TOO_LONG,
-            Subject::Config(ar.file.shown.clone(), line),
+            Subject::Config(ar.file.shown.clone(), ar.file.name(span)),
             format!(
                 "The response on line {line} of {} never runs: its name is longer than {} bytes.",
                 ar.file.shown,
@@ -718,15 +801,9 @@ fn long_name(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, line: u64, span: Span) 
 
 fn responses_on(facts: &Facts<'_>, span: Span) -> Vec<ResponseIndex> {
     let shown = &facts.ar_conf().file.shown;
-    facts
-        .responses()
-        .iter()
-        .enumerate()
-        .filter(|(_, response)| {
-            response.place.as_ref().is_some_and(|place| place.file == *shown && place.span == span)
-        })
-        .map(|(index, _)| index)
-        .collect()
+    facts.indices(|response| {
+        response.place.as_ref().is_some_and(|place| place.file == *shown && place.span == span)
+    })
 }
 
 /// A line without the parts execd does not compare.
@@ -752,7 +829,8 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     let own = |lines: &[ArLine]| -> Vec<(Vec<u8>, Vec<u8>, i32)> {
         let mut own: Vec<_> = lines
             .iter()
-            .filter(|line| !line.builtin)
+            // One with an odd start is reported as such; here it is a line that lacks.
+            .filter(|line| !line.builtin && ar_conf::plain_name(&line.name) == line.name)
             .map(|line| {
                 let (name, executable, timeout) = essence(line);
                 (name.to_vec(), executable.to_vec(), timeout)
@@ -764,9 +842,8 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     };
     let (on_disk, wanted) = (own(actual), own(&expected.lines));
     let refused = read.daemon("wazuh-analysisd").is_some_and(|daemon| !daemon.starts);
-    let restart = "systemctl restart wazuh-manager";
     let verify = super::show_command(facts);
-    let meant = crate::engine::meant_to_run(facts);
+    let meant = facts.meant_to_run();
     if on_disk == wanted && !(refused && on_disk.is_empty() && !facts.responses().is_empty()) {
         return;
     }
@@ -781,7 +858,7 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
             )
             .cause("analysisd empties the file before it reads the configuration, also when it only checks it (-t, wazuh-control restart, the API). The check failed, so nothing was added; agents get this file and answer every name with (1311).")
             .observed(&path, format!("{lines} lines, none for the {} responses in {}", facts.responses().len(), config.file.shown))
-            .remedy(restart)
+            .remedy(RESTART_MANAGER)
             .verify(verify)
             .stops(if meant.is_empty() { facts.all_responses() } else { meant })
             .shares(&path)
@@ -826,7 +903,7 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
         }
         sink.find(
             finding
-                .remedy(restart)
+                .remedy(RESTART_MANAGER)
                 .verify(verify)
                 .stops(concerned(&missing))
                 .shares(&path)
@@ -878,7 +955,12 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
         };
     }
     sink.find(
-        finding.remedy(restart).verify(verify).stops(stopped).shares(&path).shares("process:analysisd"),
+        finding
+            .remedy(RESTART_MANAGER)
+            .verify(verify)
+            .stops(stopped)
+            .shares(&path)
+            .shares("process:analysisd"),
     );
 }
 
@@ -902,18 +984,22 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         );
         return;
     }
-    let responses = facts.responses();
-    for (index, response) in responses.iter().enumerate() {
-        let Some(first) = responses[..index].iter().find(|earlier| earlier.name == response.name) else {
-            continue;
-        };
-        let is_there = |response: &Response| {
-            facts.executable(response).is_some_and(|executable| executable.target.get().is_some())
-        };
-        if !first.is_here() || !response.is_here() || !is_there(first) || !is_there(response) {
-            // A line whose file is not there gives way to another one of its name.
-            continue;
-        }
+    clashes_in_file(facts, sink);
+    table_overflow(facts, sink, read);
+}
+
+/// Lines behind another one of their name.
+fn clashes_in_file(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    let ar = facts.ar_conf();
+    let is_there = |response: &Response| {
+        response.is_here()
+            && facts.executable(response).is_some_and(|executable| executable.target.get().is_some())
+    };
+    for (index, response) in facts.responses().iter().enumerate().filter(|(_, response)| is_there(response)) {
+        // A line whose file is not there gives way to another one of its name.
+        let earlier = facts.named(&response.name).iter().take_while(|earlier| **earlier < index);
+        let first = earlier.filter_map(|&earlier| facts.response(earlier)).find(|earlier| is_there(earlier));
+        let Some(first) = first else { continue };
         let (Some(place), Some(own), Some(other)) =
             (&response.place, &response.executable, &first.executable)
         else {
@@ -938,6 +1024,12 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .at(place.span.start),
         );
     }
+}
+
+/// More lines than execd's table holds.
+fn table_overflow(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &ArConf) {
+    let ar = facts.ar_conf();
+    let path = ar.file.path.display().to_string();
     let table = read.table(|path| {
         let path = facts.install.home.join(Path::new(OsStr::from_bytes(path)));
         !facts.resolve(&path).is_absent()
@@ -993,51 +1085,82 @@ fn agent_lines(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 }
 
 fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    let config = facts.config();
-    let Some(read) = &config.read else {
-        if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(DELIVERY.checks, &gap);
-        }
-        return;
-    };
+    let Some(read) = read_config(facts, sink, DELIVERY.checks) else { return };
     if read.xml.is_err() {
         return;
     }
-    if facts.role() == Role::Manager {
-        let secure = read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
-        let there: Vec<ResponseIndex> = facts
-            .responses()
+    match facts.role() {
+        Role::Manager => no_secure_remote(facts, sink, read),
+        Role::Agent => client_disables(facts, sink, read),
+    }
+}
+
+/// A manager that cannot hand a response to an agent.
+fn no_secure_remote(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configuration) {
+    let config = facts.config();
+    let secure = read.remotes.iter().any(|remote| remote.connection == Some(Connection::Secure));
+    let there: Vec<ResponseIndex> = facts.indices(Response::is_there);
+    let local = facts.install.kind.get() == Some(&Kind::Local);
+    let refused = read.problems.iter().find(|problem| problem.kind == ProblemKind::NoRemote);
+    if let Some(problem) = refused.filter(|problem| !problem.fatal_for.is_empty() && !local) {
+        no_remote(facts, sink, problem);
+    } else if !secure && !there.is_empty() && !local && !super::section_is_broken(read, "remote", None) {
+        let only_agents = there
             .iter()
-            .enumerate()
-            .filter(|(_, response)| matches!(response.runs, Runs::There | Runs::HereAndThere))
-            .map(|(index, _)| index)
-            .collect();
-        let local = facts.install.kind.get() == Some(&Kind::Local);
-        if !secure && !there.is_empty() && !local {
-            let only_agents = there
-                .iter()
-                .any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::There));
-            let mut finding = Finding::new(
-                checks::NO_SECURE_REMOTE,
-                Subject::File(config.file.shown.clone()),
-                "No response reaches an agent: there is no <remote> with a secure connection.".to_owned(),
-            )
-            .severity(if only_agents { Severity::Error } else { Severity::Warning })
-            .cause("remoted makes the queue for responses (queue/alerts/ar) only for a secure connection. Without it analysisd cannot hand a response over, and agents cannot connect either.");
-            finding = match read.remotes.first() {
-                Some(remote) => finding.evidence(config.file.excerpt(remote.span, "not a secure connection")),
-                None => finding.observed(&config.file.shown, "no <remote> block"),
-            };
-            sink.find(
-                finding
-                    .remedy(format!("add to {}: <remote><connection>secure</connection><port>1514</port><protocol>tcp</protocol></remote>", config.file.shown))
-                    .remedy("systemctl restart wazuh-manager")
-                    .verify(format!("ls -l {}/queue/alerts/ar", facts.install.home.display()))
-                    .stops(there),
-            );
-        }
+            .any(|&index| facts.response(index).is_some_and(|response| response.runs == Runs::There));
+        let mut finding = Finding::new(
+            checks::NO_SECURE_REMOTE,
+            Subject::File(config.file.shown.clone()),
+            "No response reaches an agent: there is no <remote> with a secure connection.".to_owned(),
+        )
+        .severity(if only_agents { Severity::Error } else { Severity::Warning })
+        .cause("remoted makes the queue for responses (queue/alerts/ar) only for a secure connection. Without it analysisd cannot hand a response over, and agents cannot connect either.");
+        finding = match read.remotes.first() {
+            Some(remote) => finding.evidence(config.file.excerpt(remote.span, "not a secure connection")),
+            None => finding.observed(&config.file.shown, "no <remote> block"),
+        };
+        sink.find(
+            finding
+                .remedy(format!("add to {}: <remote><connection>secure</connection><port>1514</port><protocol>tcp</protocol></remote>", config.file.shown))
+                .remedy(RESTART_MANAGER)
+                .verify(format!("ls -l {}", under_home(facts, "queue/alerts/ar")))
+                .stops(there),
+        );
+    }
+}
+
+/// A manager without any `<remote>`: remoted refuses to start, and so does the manager.
+fn no_remote(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, problem: &Problem) {
+    let config = facts.config();
+    let stopped = facts.meant_to_run();
+    if stopped.is_empty() {
         return;
     }
+    let daemon = problem.fatal_for.first().copied().unwrap_or("wazuh-remoted");
+    sink.find(
+        Finding::new(
+            checks::NO_SECURE_REMOTE,
+            Subject::File(config.file.shown.clone()),
+            format!("No Wazuh daemon of this manager starts: {daemon} refuses {}, which has no <remote>.", config.file.shown),
+        )
+        .cause(format!(
+            "It says CRITICAL \"{}\", also when {} start only tests the configuration (-t); then that starts no daemon at all. Daemons that still run go on until they are restarted.",
+            String::from_utf8_lossy(&problem.text),
+            super::control_program(facts)
+        ))
+        .observed(&config.file.shown, "no <remote> block")
+        .remedy(format!("add to {}: <remote><connection>secure</connection><port>1514</port><protocol>tcp</protocol></remote>", config.file.shown))
+        .remedy(RESTART_MANAGER)
+        .verify(format!("{} -t; echo $?", under_home(facts, &format!("bin/{daemon}"))))
+        .stops(stopped)
+        .shares("process:execd")
+        .shares("process:analysisd"),
+    );
+}
+
+/// An agent whose agentd drops what it receives.
+fn client_disables(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configuration) {
+    let config = facts.config();
     if let Some((value, true)) = &read.client.disable_active_response {
         let ignored = behavior::DISABLE_AR_IGNORED_ON_UNIX.holds(facts.version());
         let title = if ignored {
@@ -1055,9 +1178,9 @@ fn delivery(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 })
                 .evidence(config.file.excerpt(value.element, if ignored { "without effect" } else { "drops every response" }))
                 .remedy(format!("take <disable-active-response> out of {}", config.file.shown))
-                .remedy("systemctl restart wazuh-agent")
+                .remedy(RESTART_AGENT)
                 .verify(format!("grep -n disable-active-response {}", quote(&config.file.path.display().to_string())))
-                .stops(facts.all_responses())
+                .stops(if ignored { Vec::new() } else { facts.all_responses() })
                 .at(value.span.start),
         );
     }

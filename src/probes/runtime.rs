@@ -1,18 +1,19 @@
 //! The daemons that run, and whether they know what is on the disk.
 
-use super::{Probe, quote};
-use crate::engine::Sink;
+use super::{Probe, Sink, control_program, quote, restart, under_home};
 use crate::facts::{Daemon, Facts, Response, Runs};
-use crate::findings::{Confidence, Finding, ResponseIndex, Severity, Subject, checks};
+use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Contract;
 
 /// execd and analysisd.
 pub(super) const PROBE: Probe = Probe {
     name: "daemons",
-    checks: &[checks::EXECD_NOT_RUNNING, checks::RESTART_OWED, checks::STALE_PID_FILE],
+    checks: &[checks::GROUP_MISSING, checks::EXECD_NOT_RUNNING, checks::RESTART_OWED, checks::STALE_PID_FILE],
     run,
 };
+
+const DAEMONS: &[CheckId] = &[checks::EXECD_NOT_RUNNING, checks::RESTART_OWED, checks::STALE_PID_FILE];
 
 /// Seconds by which the start of a process, counted from the boot, may be wrong
 /// against the time of a file.
@@ -22,8 +23,9 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.is_bare() {
         return;
     }
+    group_missing(facts, sink);
     if let Some(gap) = facts.processes().unknown() {
-        sink.unknown_for_all(PROBE.checks, &gap);
+        sink.unknown_for_all(DAEMONS, &gap);
         return;
     }
     if let Some(execd) = facts.execd() {
@@ -36,21 +38,58 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
-fn service(facts: &Facts<'_>) -> &'static str {
-    if facts.role() == Role::Agent { "wazuh-agent" } else { "wazuh-manager" }
+/// execd cannot become a member of a group that does not exist.
+fn group_missing(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    // The name follows from the version.
+    if facts.version().is_none() {
+        return;
+    }
+    let group = facts.install.group();
+    let known = facts.group_id(group);
+    let here = facts.indices(Response::is_here);
+    if let Some(gap) = known.unknown() {
+        sink.unknown(checks::GROUP_MISSING, here, gap);
+        return;
+    }
+    if known.get() != Some(&None) || (here.is_empty() && facts.role() == Role::Manager) {
+        return;
+    }
+    let prefix = if facts.contract() == Contract::Args { "ossec" } else { "wazuh" };
+    let gid = facts.resolve(&facts.under_home("etc")).get().map(|etc| etc.meta.gid);
+    let gid = gid.filter(|gid| *gid != 0).map_or_else(String::new, |gid| format!("--gid {gid} "));
+    let runs = facts.execd().is_some_and(|execd| execd.running().get() == Some(&true));
+    let mut finding = Finding::new(
+        checks::GROUP_MISSING,
+        Subject::File("/etc/group".to_owned()),
+        if runs {
+            format!("{prefix}-execd will not start again: there is no group {group}.")
+        } else {
+            format!("No response runs on this host: {prefix}-execd does not start, for there is no group {group}.")
+        },
+    )
+    .confidence(Confidence::Likely)
+    .cause(format!("It enters the group at its start and exits with CRITICAL (1203) \"Invalid user '' or group '{group}' given\". Only a directory service could know the group still."))
+    .observed(known.source.clone(), format!("no group {group}"))
+    .remedy(format!("groupadd --system {gid}{group}"))
+    .remedy(restart(facts))
+    .verify(format!("getent group {group}"))
+    .stops(here)
+    .shares("process:execd");
+    for executable in facts.executables() {
+        finding = finding.shares(executable.shown());
+    }
+    if runs {
+        // Deleted since its start, or known to a directory service.
+        finding = finding.severity(Severity::Warning);
+    }
+    sink.find(finding);
 }
 
 fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
     if execd.running().get() != Some(&false) {
         return;
     }
-    let here: Vec<ResponseIndex> = facts
-        .responses()
-        .iter()
-        .enumerate()
-        .filter(|(_, response)| Response::is_here(response))
-        .map(|(index, _)| index)
-        .collect();
+    let here: Vec<ResponseIndex> = facts.indices(Response::is_here);
     let needed = facts.role() == Role::Agent
         || here
             .iter()
@@ -58,7 +97,6 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
     if !needed && here.is_empty() {
         return;
     }
-    let service = service(facts);
     let pid_files = execd.pid_files.get().map_or(0, Vec::len);
     let mut finding = Finding::new(
         checks::EXECD_NOT_RUNNING,
@@ -73,9 +111,9 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
             None => format!("no process {}{}", execd.name, if pid_files > 0 { ", but a pid file" } else { "" }),
         },
     )
-    .remedy(format!("systemctl restart {service}"))
-    .remedy(format!("grep {} {}/logs/ossec.log | tail -n 20", execd.name, facts.install.home.display()))
-    .verify(format!("pgrep -a {}", quote(execd.name.get(..15).unwrap_or(&execd.name))))
+    .remedy(restart(facts))
+    .remedy(format!("grep {} {} | tail -n 20", execd.name, under_home(facts, "logs/ossec.log")))
+    .verify(format!("pgrep -a {}", quote(execd.comm())))
     .stops(here)
     .shares("process:execd");
     if !needed {
@@ -121,8 +159,8 @@ fn script_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon)
             .cause("execd looks once whether a file is there, when it first reads ar.conf, and remembers the answer until it meets an unknown name or is restarted. Messages for a file it has not seen are dropped without a word.")
             .observed(&path, format!("changed {}", instant(entry.ctime)))
             .observed(format!("process {}", process.pid), format!("{} started {}", execd.name, instant(process.start)))
-            .remedy(format!("systemctl restart {}", service(facts)))
-            .verify(format!("ps -o lstart= -C {}", execd.name.get(..15).unwrap_or(&execd.name)))
+            .remedy(restart(facts))
+            .verify(format!("ps -o lstart= -C {}", execd.comm()))
             .stops(facts.users_of(executable))
             .shares("process:execd"),
         );
@@ -163,9 +201,9 @@ fn config_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .cause("The daemons read their configuration at start only; a reload of the ruleset does not read responses again.")
         .observed(&path, format!("changed {}", instant(changed.meta.mtime)))
         .observed(format!("process {}", process.pid), format!("{} started {}", daemon.name, instant(process.start)))
-        .remedy(format!("systemctl restart {}", service(facts)))
-        .verify(format!("ps -o lstart= -C {}", daemon.name.get(..15).unwrap_or(&daemon.name)))
-        .stops(crate::engine::meant_to_run(facts))
+        .remedy(restart(facts))
+        .verify(format!("ps -o lstart= -C {}", daemon.comm()))
+        .stops(facts.meant_to_run())
         .shares(&path)
         .shares("process:analysisd"),
     );
@@ -177,6 +215,7 @@ fn stale_pid(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, daemon: &Daemon) {
         sink.unknown(checks::STALE_PID_FILE, facts.all_responses(), gap);
         return;
     }
+    let control = control_program(facts);
     for file in stale.get().into_iter().flatten() {
         let path = file.path.display().to_string();
         let mut finding = Finding::new(
@@ -184,10 +223,10 @@ fn stale_pid(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, daemon: &Daemon) {
             Subject::File(path.clone()),
             format!("{path} names process {}, which is no {}.", file.pid, daemon.name),
         )
-        .cause("It is left behind by a crash or a kill -9. wazuh-control status may take another process for the daemon.")
+        .cause(format!("It is left behind by a crash or a kill -9. {control} status may take another process for the daemon."))
         .observed(&path, format!("no {} with number {}", daemon.name, file.pid))
-        .remedy(format!("systemctl restart {}", service(facts)))
-        .verify(format!("{}/bin/wazuh-control status", facts.install.home.display()))
+        .remedy(restart(facts))
+        .verify(format!("{} status", under_home(facts, &format!("bin/{control}"))))
         .stops(facts.all_responses());
         if daemon.name.ends_with("-execd") {
             finding = finding.shares("process:execd");

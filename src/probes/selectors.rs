@@ -1,9 +1,8 @@
 //! Whether a block is bound to any rule, and whether its times mean what they say.
 
 use super::config::{near_element, options_of};
-use super::{Probe, block_subject, quote};
-use crate::engine::Sink;
-use crate::facts::Facts;
+use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, quote, read_config};
+use crate::facts::{Facts, Response, response};
 use crate::findings::{Confidence, Finding, Severity, checks};
 use crate::wazuh::ossec_conf::{Configuration, Outcome, ProblemKind, ResponseBlock, Role};
 
@@ -27,32 +26,23 @@ const HIGHEST_RULE_LEVEL: i32 = 16;
 /// Whether a block is one whose selectors and times matter: one that is in force
 /// or would be, were it not for a fault elsewhere in it.
 fn counts(block: &ResponseBlock) -> bool {
-    crate::facts::response::is_response(block)
+    response::is_response(block)
         && !matches!(block.outcome, Outcome::Disabled | Outcome::OnlyRepeatedOffenders)
 }
 
 fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
-    let Some(read) = &config.read else {
-        if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(PROBE.checks, &gap);
-        }
-        return;
-    };
+    let Some(read) = read_config(facts, sink, PROBE.checks) else { return };
     if facts.role() != Role::Manager {
         return;
     }
-    for (index, response) in facts.responses().iter().enumerate() {
-        let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
-            continue;
-        };
+    for (index, response, block) in blocks(facts, read) {
         if !counts(block) {
             continue;
         }
         let name = response.shown();
         let level = block.level_in_force.filter(|level| *level > 0);
         let has_group = block.rules_group.is_some();
-        let restart = "systemctl restart wazuh-manager";
         if !block.rule_id_cuts.is_empty()
             && let Some(value) = &block.rules_id
         {
@@ -77,7 +67,7 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     .cause("After a number analysisd jumps to the next comma, and at any character that is no digit, blank or comma it stops. No daemon and no check says so.")
                     .evidence(config.file.excerpt(cut, "not read"))
                     .remedy(format!("write <rules_id>{numbers}</rules_id> in {}, ids separated by commas on one line; there are no ranges", config.file.shown))
-                    .remedy(restart)
+                    .remedy(RESTART_MANAGER)
                     .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
                     .stops([index])
                     .at(cut.start),
@@ -98,7 +88,7 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .cause("analysisd accepts a block without level, rules_id or rules_group, writes it to ar.conf and binds it to no rule. No daemon and no check says so.")
                 .evidence(evidence)
                 .remedy(format!("add <rules_id>5710,5763</rules_id> (the ids that are to trigger it) or <level>6</level> to the block in {}", config.file.shown))
-                .remedy(restart)
+                .remedy(RESTART_MANAGER)
                 .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
                 .stops([index])
                 .at(block.span.start),
@@ -120,7 +110,7 @@ fn selectors(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     .cause(format!("analysisd accepts levels up to 20 in a response block, rules end at {HIGHEST_RULE_LEVEL}. No daemon and no check says so."))
                     .evidence(config.file.excerpt(value.span, format!("rules end at {HIGHEST_RULE_LEVEL}")))
                     .remedy(format!("lower <level> in {}, or select by <rules_id>", config.file.shown))
-                    .remedy(restart)
+                    .remedy(RESTART_MANAGER)
                     .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
                     .stops([index])
                     .at(value.span.start),
@@ -156,18 +146,9 @@ fn numbers_in(text: &[u8]) -> String {
 }
 
 fn times(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
-    let config = facts.config();
-    let Some(read) = &config.read else {
-        if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(TIMES.checks, &gap);
-        }
-        return;
-    };
+    let Some(read) = read_config(facts, sink, TIMES.checks) else { return };
     if facts.role() == Role::Manager {
-        for (index, response) in facts.responses().iter().enumerate() {
-            let Some(block) = response.block.and_then(|block| read.responses.get(block)) else {
-                continue;
-            };
+        for (index, _, block) in blocks(facts, read) {
             if counts(block) {
                 timeout(facts, sink, index, block);
             }
@@ -208,7 +189,7 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
             .cause("analysisd reads it with atoi(3): leading digits count, the rest is dropped, units do not exist. It is never an error.")
             .evidence(config.file.excerpt(value.span, format!("read {effect}")))
             .remedy(format!("write the timeout in seconds, digits only, in {}", config.file.shown))
-            .remedy("systemctl restart wazuh-manager")
+            .remedy(RESTART_MANAGER)
             .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&name)))
             .stops([index])
             .at(value.span.start),
@@ -246,7 +227,7 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
                 ),
                 None => format!("add <timeout_allowed>yes</timeout_allowed> to command {command_name} in {}", config.file.shown),
             })
-            .remedy("systemctl restart wazuh-manager")
+            .remedy(RESTART_MANAGER)
             .verify(format!("{} | grep -A 8 {}", super::show_command(facts), quote(&command_name)))
             .stops([index])
             .at(value.span.start),
@@ -289,9 +270,9 @@ fn repeated_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .cause(format!("execd reads the values with atoi(3), in minutes, and never reports an error. It takes: {}.", if shown.is_empty() { "nothing" } else { &shown }))
         .evidence(config.file.excerpt(value.span, what))
         .remedy(format!("write up to five numbers of minutes separated by commas, such as <repeated_offenders>30,60,120</repeated_offenders>, in {}", config.file.shown))
-        .remedy(if facts.role() == Role::Agent { "systemctl restart wazuh-agent" } else { "systemctl restart wazuh-manager" })
-        .verify("grep 'Adding offenders timeout' /var/ossec/logs/ossec.log | tail -n 5".replace("/var/ossec", &facts.install.home.display().to_string()))
-        .stops(crate::engine::meant_to_run(facts).into_iter().filter(|&index| facts.response(index).is_some_and(crate::facts::Response::is_here)))
+        .remedy(super::restart(facts))
+        .verify(format!("grep 'Adding offenders timeout' {} | tail -n 5", super::under_home(facts, "logs/ossec.log")))
+        .stops(facts.indices(Response::is_here))
         .at(value.span.start),
     );
 }

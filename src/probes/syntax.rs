@@ -1,11 +1,11 @@
 //! Whether OS_XML reads the files at all, and what ordinary XML tools make of them.
 
-use super::{Probe, quote};
-use crate::engine::Sink;
+use super::{Probe, RESTART_MANAGER, Sink, quote};
 use crate::facts::Facts;
 use crate::findings::{Evidence, Finding, Subject, checks};
 use crate::host::FileType;
 use crate::wazuh::ossec_conf::Role;
+use crate::wazuh::version::Contract;
 use crate::wazuh::xml::{self, SecondOpinion, Span};
 
 /// `ossec.conf` as a file.
@@ -22,6 +22,50 @@ pub(super) const RULESET: Probe =
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
     let path = config.file.path.display().to_string();
+    if let Some((what, hangs)) = super::resolve::no_text_file(facts, &config.file.path) {
+        let (title, cause) = if hangs {
+            (
+                format!("Every Wazuh daemon of this host hangs at its start: {path} {what}."),
+                "Each opens the file first and waits for ever for somebody to write into the FIFO. Nothing is logged.".to_owned(),
+            )
+        } else if what == "is a directory" {
+            let refuses = match facts.role() {
+                Role::Agent => "agentd finds no server in it and does not start: (1215)",
+                Role::Manager => {
+                    "analysisd finds no response in it, and remoted of 4.7.0 and later does not start"
+                }
+            };
+            (
+                format!("Wazuh reads no configuration: {path} {what}."),
+                format!(
+                    "The daemons can open a directory, read nothing out of it and take it for an empty file: {refuses}."
+                ),
+            )
+        } else {
+            (
+                format!("No Wazuh daemon of this host starts: {path} {what}."),
+                format!(
+                    "Every daemon logs \"(1226): Error reading XML file '{}':  (line 0).\" and exits.",
+                    file_of_daemons(facts)
+                ),
+            )
+        };
+        sink.find(
+            Finding::new(checks::CONFIG_MISSING, Subject::File(path.clone()), title)
+                .cause(cause)
+                .observed(&path, what.strip_prefix("is ").unwrap_or(what))
+                .remedy(format!("move it away: mv {0} {0}.old", quote(&path)))
+                .remedy(format!(
+                    "restore {path} from a backup, or reinstall the package to get the stock file"
+                ))
+                .verify(format!("ls -l {}", quote(&path)))
+                .stops(facts.all_responses())
+                .shares(&path)
+                .shares("process:execd")
+                .shares("process:analysisd"),
+        );
+        return;
+    }
     if let Some(gap) = config.file.bytes.unknown() {
         sink.unknown_for_all(PROBE.checks, &gap);
         return;
@@ -42,7 +86,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             )
             .cause(format!(
                 "Every daemon logs \"(1226): Error reading XML file '{}':  (line 0).\" and exits; the line and the missing reason mean nothing.",
-                config.file.shown
+                file_of_daemons(facts)
             ))
             .observed(&path, seen)
             .remedy(format!("restore {path} from a backup, or reinstall the package to get the stock file"))
@@ -190,6 +234,12 @@ fn swallowing(bytes: &[u8]) -> Option<(Span, &'static str, &'static str)> {
     None
 }
 
+/// The configuration file as the daemons name it in their messages: relative to
+/// the home, whatever a bare file is called here.
+fn file_of_daemons(facts: &Facts<'_>) -> String {
+    facts.shown(&facts.install.config_path())
+}
+
 fn unreadable(facts: &Facts<'_>, error: &xml::Error) -> Finding {
     let config = facts.config();
     let path = config.file.path.display().to_string();
@@ -207,7 +257,7 @@ fn unreadable(facts: &Facts<'_>, error: &xml::Error) -> Finding {
     .cause(format!(
         "Their XML reader says: {said} (line {}). Every daemon prints only \"(1226): Error reading XML file '{}':  (line 0).\" instead, because its logger reads the file first and wipes reason and line. Daemons that still run keep their old configuration.",
         error.line,
-        config.file.shown
+        file_of_daemons(facts)
     ))
     .shares(&path)
     .shares("process:execd")
@@ -223,16 +273,8 @@ fn unreadable(facts: &Facts<'_>, error: &xml::Error) -> Finding {
     }
     finding
         .remedy(format!("in {path}, line {line}: {}", plain.mend))
-        .remedy(if facts.role() == Role::Agent {
-            "systemctl restart wazuh-agent"
-        } else {
-            "systemctl restart wazuh-manager"
-        })
-        .verify(format!("ar-doctor show --config {} --role {}", quote(&path), role_word(facts)))
-}
-
-fn role_word(facts: &Facts<'_>) -> &'static str {
-    if facts.role() == Role::Agent { "agent" } else { "manager" }
+        .remedy(super::restart(facts))
+        .verify(super::show_file_command(facts))
 }
 
 fn misread(facts: &Facts<'_>, opinion: SecondOpinion) -> Option<Finding> {
@@ -297,6 +339,9 @@ fn ruleset(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Evidence::Observation { .. } => error.line,
         };
         let path = facts.under_home(&file.shown).display().to_string();
+        // Renamed with the other programs (`src/Makefile`, 4.1.5 and 4.2.0).
+        let logtest =
+            if facts.contract() == Contract::Args { "bin/ossec-logtest" } else { "bin/wazuh-logtest-legacy" };
         sink.find(
             Finding::new(
                 checks::RULESET_XML_ERROR,
@@ -311,8 +356,8 @@ fn ruleset(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             ))
             .evidence(evidence.clone())
             .remedy(format!("mend line {line} of {path}"))
-            .remedy("systemctl restart wazuh-manager")
-            .verify(format!("{}/bin/wazuh-logtest-legacy -t", facts.install.home.display()))
+            .remedy(RESTART_MANAGER)
+            .verify(format!("{} -t", super::under_home(facts, logtest)))
             .stops(facts.all_responses())
             .shares(&path)
             .shares("process:analysisd"),

@@ -1,7 +1,6 @@
 //! White list entries that match every source, or none.
 
-use super::{Probe, block_subject};
-use crate::engine::Sink;
+use super::{Probe, RESTART_MANAGER, Sink, block_subject, read_config};
 use crate::facts::Facts;
 use crate::findings::{Confidence, Finding, checks};
 use crate::wazuh::os_match::looks_like_ip;
@@ -16,13 +15,8 @@ pub(super) const PROBE: Probe = Probe {
 
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let config = facts.config();
-    let Some(read) = &config.read else {
-        if let Some(gap) = config.file.bytes.unknown() {
-            sink.unknown_for_all(PROBE.checks, &gap);
-        }
-        return;
-    };
-    let stopped = crate::engine::meant_to_run(facts);
+    let Some(read) = read_config(facts, sink, PROBE.checks) else { return };
+    let stopped = facts.meant_to_run();
     for entry in &read.white_list {
         let text = String::from_utf8_lossy(&entry.value.text).into_owned();
         let span = if entry.value.span.start == entry.value.span.end {
@@ -38,7 +32,32 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             }
             WhiteListKind::Invalid => (false, None),
         };
-        if everything {
+        let is_ip = matches!(entry.kind, WhiteListKind::Ip(_));
+        if let Some(meant) = text.strip_prefix('!').filter(|_| is_ip && !everything) {
+            sink.find(
+                Finding::new(
+                    checks::WHITE_LIST_NEVER_MATCHES,
+                    block_subject(facts, entry.value.element),
+                    format!("White list entry \"{text}\" does the opposite of what it says: {meant} is never blocked."),
+                )
+                .confidence(Confidence::Proven)
+                .cause("A ! in front of a white list entry has no effect: what stands behind it is protected as if the ! were not there. Nothing is logged.")
+                .evidence(config.file.excerpt(span, "the ! has no effect"))
+                .remedy(format!(
+                    "take <white_list>{text}</white_list> out of {}; to leave {meant} out of a network, list the parts of the network around it",
+                    config.file.shown
+                ))
+                .remedy(RESTART_MANAGER)
+                .verify(super::show_command(facts))
+                .stops(stopped.clone())
+                .at(entry.value.span.start),
+            );
+        } else if everything {
+            let why = if matches!(entry.kind, WhiteListKind::Ip(_)) {
+                "A network of 0 bits contains every IPv4 address."
+            } else {
+                "What is neither an IPv4 address nor a network is a text that is searched for in the source address. This one is found in every one."
+            };
             sink.find(
                 Finding::new(
                     checks::WHITE_LIST_MATCHES_EVERYTHING,
@@ -48,10 +67,10 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                         if any_text { "address" } else { "IPv4 address" }
                     ),
                 )
-                .cause("What is neither an IPv4 address nor a network is a text that is searched in the source address; an empty text is found in every one. analysisd drops the response and logs nothing at any level.")
+                .cause(format!("{why} analysisd drops the response and logs nothing at any level."))
                 .evidence(config.file.excerpt(span, "matches every source address"))
                 .remedy(format!("take <white_list>{text}</white_list> out of {}", config.file.shown))
-                .remedy("systemctl restart wazuh-manager")
+                .remedy(RESTART_MANAGER)
                 .verify(super::show_command(facts))
                 .stops(stopped.clone())
                 .at(entry.value.span.start),
@@ -64,7 +83,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     format!("White list entry \"{text}\" protects nobody: {why}."),
                 )
                 .confidence(Confidence::Proven)
-                .cause("Only IPv4 addresses and IPv4 networks are compared as such. Anything else is a text that is searched, letter by letter, in the source address.")
+                .cause("Only IPv4 addresses and IPv4 networks are compared as such. Anything else is a text that is searched for, letter by letter, in the source address.")
                 .evidence(config.file.excerpt(span, why.clone()))
                 .remedy(if looks_like_ip(text.trim().as_bytes()) {
                     format!("write <white_list>{}</white_list> in {}, without blanks", text.trim(), config.file.shown)
@@ -74,7 +93,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                         config.file.shown
                     )
                 })
-                .remedy("systemctl restart wazuh-manager")
+                .remedy(RESTART_MANAGER)
                 .verify(super::show_command(facts))
                 .stops(stopped.clone())
                 .at(entry.value.span.start),
@@ -87,6 +106,11 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 /// may hold one.
 fn never(text: &[u8], can_match: bool) -> Option<String> {
     let text = String::from_utf8_lossy(text).into_owned();
+    match text.as_str() {
+        "*" => return Some("* stands for itself, and no source address contains it".to_owned()),
+        "^$" => return Some("it matches only an empty address, and no event has one".to_owned()),
+        _ => {}
+    }
     let addressy = text.bytes().any(|byte| byte.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:/*! \t\r\n-^$|[]".contains(&byte));
     if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
@@ -117,7 +141,8 @@ mod tests {
 
     #[test]
     fn what_no_address_contains_is_named() {
-        for text in ["2001:db8::/32", "192.0.2.1 ", "192.0.2.*", "10.0.0.1-10.0.0.9", " 10.0.0.1"] {
+        for text in ["2001:db8::/32", "192.0.2.1 ", "192.0.2.*", "10.0.0.1-10.0.0.9", " 10.0.0.1", "*", "^$"]
+        {
             assert!(never(text.as_bytes(), true).is_some(), "{text}");
         }
         for text in

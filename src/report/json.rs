@@ -92,6 +92,8 @@ pub struct Host {
     pub role: Option<RoleName>,
     /// Version on disk; null when it is unknown.
     pub wazuh_version: Option<Redacted>,
+    /// What is assumed about a version that is unknown or too new; else null.
+    pub version_note: Option<Redacted>,
     /// How scripts are called.
     pub contract: ContractName,
     /// Which agent it is; null on a manager.
@@ -516,6 +518,7 @@ impl View<'_, '_> {
             home_named_by: (!bare).then(|| self.text(&facts.install.named_by)),
             role: role(facts),
             wazuh_version: facts.version().map(|version| self.text(version.to_string())),
+            version_note: facts.version_note().map(|note| self.text(note)),
             contract: facts.contract().into(),
             agent: facts
                 .install

@@ -12,8 +12,8 @@ pub mod text;
 
 use std::collections::BTreeSet;
 
-use crate::engine::Diagnosis;
-use crate::facts::{COLLECTORS, Facts};
+use crate::engine::{Diagnosis, collector_gaps};
+use crate::facts::Facts;
 use crate::findings::Severity;
 use crate::host::Gap;
 use crate::redact::Redactor;
@@ -95,7 +95,7 @@ impl Report<'_, '_> {
 
     /// Whether something that belongs to this side was not seen.
     pub fn is_incomplete(&self) -> bool {
-        is_incomplete(self.facts, self.diagnosis)
+        self.diagnosis.is_incomplete(self.facts)
     }
 
     /// Why something was not seen, each reason once: those of the checks, then
@@ -113,16 +113,4 @@ impl Report<'_, '_> {
     pub fn checks_not_made(&self) -> usize {
         self.diagnosis.unknown.iter().map(|unknown| unknown.check).collect::<BTreeSet<_>>().len()
     }
-}
-
-/// Whether something that belongs to this side was not seen: a check could not
-/// be made, a probe failed, or something that every report reads was not read.
-pub fn is_incomplete(facts: &Facts<'_>, diagnosis: &Diagnosis) -> bool {
-    diagnosis.incomplete() || facts.install.sealed.is_some() || collector_gaps(facts).next().is_some()
-}
-
-fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {
-    // Whoever gives a bare file asks about that file; the rest is not missing.
-    let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
-    asked.iter().filter_map(|(_, gap)| gap(facts))
 }

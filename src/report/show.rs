@@ -911,6 +911,7 @@ impl<'a, 'h> View<'a, 'h> {
                 }
                 LineProblem::BeyondTable => "does not fit in the table of 64",
                 LineProblem::Split => "is longer than one read: the rest is taken for another line",
+                LineProblem::OddStart => "begins with a byte order mark or a blank: no message has that name",
             };
             page.paragraph(2, &Text::new().own("line ").number(*line).own(" ").own(what));
         }

@@ -24,9 +24,6 @@ const CONTRAST: usize = 2;
 /// Folded findings of one entry, names, sources: so many without `-v`.
 const SHORT_LIST: usize = 5;
 
-/// Lines of the cause below the headline.
-const HEADLINE_CAUSE: usize = 2;
-
 /// Column of the text beside `why`, `fix`, `verify`.
 const BESIDE: usize = 8;
 
@@ -210,13 +207,11 @@ impl Writer<'_, '_> {
     fn headline_block(&self, page: &mut Page) {
         page.paragraph(2, &self.headline());
         if let Some(entry) = self.first() {
-            let mut lines = self.host(&entry.finding.cause).wrapped(page.width().saturating_sub(6));
-            let cut = lines.len() > HEADLINE_CAUSE;
-            lines.truncate(HEADLINE_CAUSE);
-            let count = lines.len();
-            for (at, line) in lines.into_iter().enumerate().filter(|(_, line)| !line.is_empty()) {
-                let line = if cut && at + 1 == count { line.own(" ...") } else { line };
-                page.indented(2, &line);
+            // Whole sentences: the rest stands below, beside `why`.
+            let width = page.width().saturating_sub(6);
+            let cause = first_sentences(&entry.finding.cause, width);
+            for line in self.host(cause).wrapped(width).iter().filter(|line| !line.is_empty()) {
+                page.indented(2, line);
             }
         } else if self.report.facts.install.sealed.is_some() {
             page.indented(2, &self.run_as_root());
@@ -448,7 +443,7 @@ impl Writer<'_, '_> {
         let check = finding.check.check();
         let said = at == 0
             && self.first().is_some()
-            && self.host(&finding.cause).wrapped(page.width().saturating_sub(6)).len() <= HEADLINE_CAUSE;
+            && first_sentences(&finding.cause, page.width().saturating_sub(6)) == finding.cause;
         let text = if said || finding.cause.is_empty() {
             self.host(first_sentences(check.why, page.width()))
         } else {
@@ -535,6 +530,9 @@ impl Writer<'_, '_> {
         }
         if starred {
             page.indented(1, &Text::new().own("* static: read from files, not seen to happen"));
+        }
+        if let Some(note) = self.report.facts.version_note() {
+            page.paragraph(1, &Text::new().own("note: ").and(self.host(note)));
         }
         page.indented(1, &self.totals());
     }
@@ -659,6 +657,9 @@ impl Writer<'_, '_> {
                 .own("? not collected: ")
                 .list(sources.iter().take(SHORT_LIST).map(|source| self.host(source)), ", ");
             parts.push(if more > 0 { text.own(" and ").count(more).own(" more.") } else { text.own(".") });
+        }
+        if let Some(note) = self.report.facts.version_note() {
+            parts.push(Text::new().own("note: ").and(self.host(note)).own("."));
         }
         if let Some(timings) = self.report.timings {
             parts.push(self.host(format!("{:.1} ms.", timings.total)));

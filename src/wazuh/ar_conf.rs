@@ -4,12 +4,12 @@
 //! Model: `src/analysisd/active-response.c AR_ReadConfig` and
 //! `src/os_execd/exec.c ReadExecConfig`, 4.14.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use memchr::{memchr, memmem};
 
-use super::behavior::{AR_TABLE_CHECKED, NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING};
+use super::behavior::{NAME_TRUNCATED_1318, RESTART_WAZUH_LINES, TRAVERSAL_SPELLING};
 use super::version::Version;
 use super::xml::Span;
 
@@ -96,7 +96,7 @@ pub struct ArLine {
     pub path: Option<Vec<u8>>,
     /// The timeout as `atoi` reads it.
     pub timeout: i32,
-    /// One of the lines analysisd always writes.
+    /// One of the lines analysisd always writes, even with an [odd start](LineProblem::OddStart).
     pub builtin: bool,
 }
 
@@ -120,6 +120,16 @@ pub enum LineProblem {
     BeyondTable,
     /// Longer than one read: the rest is taken for another line.
     Split,
+    /// The name begins with a byte order mark or a blank, so no message can name it.
+    OddStart,
+}
+
+/// A byte order mark, as editors put before the first line.
+pub const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A name without what an editor, or a hand, put before it.
+pub fn plain_name(name: &[u8]) -> &[u8] {
+    name.strip_prefix(BOM).unwrap_or(name).trim_ascii_start()
 }
 
 /// The file as execd reads it, whatever is on the disk.
@@ -218,11 +228,6 @@ impl ArConf {
         }
         table
     }
-
-    /// The lines of a name that are not analysisd's own.
-    pub fn lines_named<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = &'a ArLine> {
-        self.lines.iter().filter(move |line| line.name == name)
-    }
 }
 
 /// Reads the file.
@@ -320,6 +325,10 @@ impl Reader {
             }
             Some(path)
         };
+        let plain = plain_name(name);
+        if plain.len() < name.len() && !plain.is_empty() {
+            self.conf.problems.push((number, span, LineProblem::OddStart));
+        }
         let executable_start = at + executable_at;
         self.conf.lines.push(ArLine {
             line: number,
@@ -332,16 +341,16 @@ impl Reader {
             timeout: atoi(timeout),
             builtin: builtin(self.version)
                 .iter()
-                .any(|line| line.name.as_bytes() == name && line.executable.as_bytes() == executable),
+                .any(|line| line.name.as_bytes() == plain && line.executable.as_bytes() == executable),
         });
         ControlFlow::Continue(())
     }
 
     fn finish(mut self) -> ArConf {
-        let mut own: HashMap<&[u8], ()> = HashMap::new();
+        let mut own: HashSet<&[u8]> = HashSet::new();
         let mut found = Vec::new();
         for line in &self.conf.lines {
-            if !line.builtin && own.insert(&line.name, ()).is_some() {
+            if !line.builtin && !own.insert(&line.name) {
                 found.push((line.line, line.span, LineProblem::DuplicateName));
             }
         }
@@ -364,11 +373,6 @@ impl Reader {
         self.conf.problems.sort_by_key(|(_, span, _)| span.start);
         self.conf
     }
-}
-
-/// Does execd cut the list off, or write past its table?
-pub fn overflow_is_checked(version: Option<Version>) -> bool {
-    AR_TABLE_CHECKED.holds(version)
 }
 
 /// True for `..`, `../x`, `x/..` and `x/../y` (`src/shared/file_op.c w_ref_parent_folder`, 4.14).
@@ -455,9 +459,14 @@ mod tests {
         ] {
             assert_eq!(problems(text), [(1, LineProblem::Malformed1313)], "{text}");
         }
-        for text in ["", "a - b - 1", " -  - ", "\u{feff}a - b - 1\r\n", "a - b - \0"] {
+        for text in ["", "a - b - 1", " -  - ", "a b - b - 1\r\n", "a - b - \0"] {
             assert_eq!(problems(text), [], "{text}");
         }
+        for text in ["\u{feff}a - b - 1\r\n", " a - b - 1", "\ta - b - 1\n", "\u{feff} a - b - 1"] {
+            assert_eq!(problems(text), [(1, LineProblem::OddStart)], "{text}");
+        }
+        let conf = read("\u{feff}restart-ossec0 - restart-ossec.sh - 0\n".as_bytes(), None);
+        assert!(conf.lines[0].builtin && conf.lines[0].name.starts_with(BOM));
         let conf = read(b"x\na - b - 1\n", None);
         assert_eq!((conf.lines[0].line, conf.lines[0].span), (2, Span { start: 2, end: 11 }));
         assert_eq!(conf.messages.len(), 1);
@@ -512,7 +521,6 @@ mod tests {
         // The six stock lines take two slots only because most of their files are absent.
         assert_eq!(table.overflow.map(|index| conf.lines[index].line), Some(65));
         assert!(table.resolve(b"z").is_none());
-        assert!(overflow_is_checked(None) && !overflow_is_checked(Some(Version::new(4, 14, 7))));
     }
 
     #[test]

@@ -171,7 +171,8 @@ mod tests {
         let ids: BTreeSet<_> = ALL.iter().map(|row| row.id).collect();
         assert_eq!(ids.len(), ALL.len());
         for row in ALL {
-            assert!(row.what.ends_with('.') && row.source.contains("4.") || row.source.contains("5."));
+            assert!(row.what.ends_with('.'), "{}", row.id);
+            assert!(row.source.contains("4.") || row.source.contains("5."), "{}", row.id);
             assert!(row.since.is_some() || row.until.is_some(), "{}", row.id);
             if let (Some(since), Some(until)) = (row.since, row.until) {
                 assert!(since <= until);

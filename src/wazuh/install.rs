@@ -78,7 +78,7 @@ pub struct Identity {
     pub name: String,
 }
 
-/// Reads `ID NAME IP KEY` (`src/shared/... OS_ReadKeys, 4.14`: lines that start
+/// Reads `ID NAME IP KEY` (`src/os_crypto/shared/keys.c OS_ReadKeys`, 4.14: lines that start
 /// with `#` or a blank, and removed names that start with `#` or `!`, are skipped).
 pub fn identity(text: &[u8]) -> Option<Identity> {
     String::from_utf8_lossy(text).lines().find_map(|line| {

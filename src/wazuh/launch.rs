@@ -35,6 +35,9 @@ pub enum Program {
     Script(Shebang),
     /// `#!` with nothing behind it: ENOEXEC, so `/bin/sh` runs it.
     BareShebang,
+    /// `#!` and a path that does not end within the bytes the kernel looks at:
+    /// ENOEXEC, so `/bin/sh` runs it.
+    CutShebang,
     /// `#!` stands behind a byte order mark or blanks: ENOEXEC, so `/bin/sh` runs it.
     HiddenShebang {
         /// How many bytes stand before the `#!`.
@@ -66,7 +69,7 @@ pub fn program(head: &[u8]) -> Program {
     }
     let blanks = head
         .strip_prefix(b"\xef\xbb\xbf")
-        .map_or(head, |rest| rest)
+        .unwrap_or(head)
         .iter()
         .take_while(|byte| byte.is_ascii_whitespace())
         .count();
@@ -79,9 +82,20 @@ pub fn program(head: &[u8]) -> Program {
 
 fn script(head: &[u8]) -> Program {
     let looked_at = &head[..head.len().min(HEAD_BYTES)];
-    let end = looked_at.iter().position(|&byte| byte == b'\n' || byte == 0).unwrap_or(looked_at.len());
     let blank = |byte: u8| byte == b' ' || byte == b'\t';
-    let mut end = end;
+    let mut end = match looked_at.iter().position(|&byte| byte == b'\n') {
+        Some(end) => end,
+        None if looked_at.len() < HEAD_BYTES => looked_at.len(),
+        None => {
+            // A cut argument is handed over as it is, a cut path is not.
+            let path = looked_at[2..].iter().skip_while(|&&byte| blank(byte));
+            if path.clone().next().is_some() && !path.clone().any(|&byte| blank(byte) || byte == 0) {
+                return Program::CutShebang;
+            }
+            HEAD_BYTES - 1
+        }
+    };
+    end = looked_at[..end].iter().position(|&byte| byte == 0).unwrap_or(end);
     while end > 2 && blank(head[end - 1]) {
         end -= 1;
     }
@@ -192,6 +206,20 @@ mod tests {
         assert_eq!(program(b" \n#!/bin/sh\n"), Program::HiddenShebang { before: 2 });
         assert_eq!(program(b"echo\n"), Program::Text);
         assert_eq!(program(b"MZ\x90"), Program::Foreign("Windows"));
+    }
+
+    #[test]
+    fn a_long_first_line_is_cut_as_the_kernel_does() {
+        let line = |path: usize, rest: &str| format!("#!/{}{rest}", "x".repeat(path - 1)).into_bytes();
+        // 2 + 253 bytes and the line feed are just within 256.
+        assert_eq!(interpreter(&line(253, "\nx")).0.len(), 253);
+        assert_eq!(interpreter(&line(253, " -e -u -x\nx")), (line(253, "")[2..].to_vec(), None));
+        assert_eq!(program(&line(254, "\nx")), Program::CutShebang);
+        assert_eq!(program(&line(254, "")), Program::CutShebang);
+        assert_eq!(program(&line(400, " -e\n")), Program::CutShebang);
+        assert_eq!(interpreter(&line(253, "")).0.len(), 253);
+        let (path, argument) = interpreter(format!("#!/bin/sh {}\n", "y".repeat(400)).as_bytes());
+        assert_eq!((path, argument.map(|argument| argument.len())), (b"/bin/sh".to_vec(), Some(245)));
     }
 
     #[test]

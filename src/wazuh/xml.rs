@@ -118,12 +118,6 @@ impl Element {
     pub fn children_named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name.as_bytes())
     }
-
-    /// The value `w_get_attr_val_by_name` returns: the first of that name
-    /// (`src/os_xml/os_xml.c`, 4.14).
-    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes.iter().find(|attribute| attribute.name == name.as_bytes())
-    }
 }
 
 /// One comment, new (`<!-- -->`) or old style (`<! !>`).

@@ -230,6 +230,9 @@ pub struct ProcessEntry {
     /// Why `path` is not there; without it it was not collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_gap: Option<GapEntry>,
+    /// Whether it lives in a container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
 }
 
 fn one() -> u32 {

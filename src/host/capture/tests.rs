@@ -342,6 +342,7 @@ fn a_reader_sees_what_modes_allow() {
         state: 'S',
         start: 0,
         env_path: Fact::absent("/proc/1/environ"),
+        foreign: false,
     });
     host.set_reader(500, &[500]);
     assert_eq!(host.reader_uid(), 500);

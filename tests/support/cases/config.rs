@@ -28,6 +28,20 @@ fn only_block_in_comment(host: &mut CaptureHost) -> Result<(), EditError> {
     whole_config(host, format!("{} -->{}", &old[..end], &old[end..]))
 }
 
+/// The manager's only `<remote>`.
+const REMOTE: &str = "  <remote>\n    <connection>secure</connection>\n    <port>1514</port>\n    <protocol>tcp</protocol>\n  </remote>\n";
+
+/// Has every response of the manager run on itself.
+fn all_on_the_manager(host: &mut CaptureHost) -> Result<(), EditError> {
+    config(host, "<location>local</location>", "<location>server</location>")?;
+    config(host, "    <command>netsh</command>", "    <command>firewall-drop</command>")?;
+    config(
+        host,
+        "<location>defined-agent</location>\n    <agent_id>004</agent_id>",
+        "<location>server</location>",
+    )
+}
+
 /// Takes the `<client>` section out of an agent's `ossec.conf`.
 fn no_client(host: &mut CaptureHost) -> Result<(), EditError> {
     let old = text(host, CONF);
@@ -378,6 +392,7 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::CONFIG_MISSING_OPTION, "a block that only carries repeated_offenders", MANAGER, |host| {
+        config(host, "<location>local</location>", "<location>server</location>")?;
         config(
             host,
             "</ossec_config>",
@@ -1168,13 +1183,30 @@ pub const CASES: &[Case] = &[
             )
         },
     ),
-    near(checks::REPEATED_OFFENDERS_MISPLACED, "on a manager that runs a response itself", MANAGER, |host| {
-        config(
-            host,
-            "<location>server</location>",
-            "<location>server</location><repeated_offenders>30,60,120</repeated_offenders>",
-        )
-    }),
+    fault(
+        checks::REPEATED_OFFENDERS_MISPLACED,
+        "on a manager that runs only a response without a timeout itself",
+        MANAGER,
+        |host| {
+            config(
+                host,
+                "<location>server</location>",
+                "<location>server</location><repeated_offenders>30,60,120</repeated_offenders>",
+            )
+        },
+    ),
+    near(
+        checks::REPEATED_OFFENDERS_MISPLACED,
+        "on a manager that runs a response with a timeout itself",
+        MANAGER,
+        |host| {
+            config(
+                host,
+                "<location>local</location>",
+                "<location>server</location><repeated_offenders>30,60,120</repeated_offenders>",
+            )
+        },
+    ),
     near(checks::REPEATED_OFFENDERS_MISPLACED, "on an agent", AGENT, |host| {
         config(
             host,
@@ -1248,7 +1280,7 @@ pub const CASES: &[Case] = &[
     fault(checks::REPEATED_OFFENDERS_INVALID, "a semicolon", MANAGER, |host| {
         config(
             host,
-            "<location>server</location>",
+            "<location>local</location>",
             "<location>server</location><repeated_offenders>30;60</repeated_offenders>",
         )
     }),
@@ -1335,6 +1367,15 @@ pub const CASES: &[Case] = &[
     }),
     fault(checks::WHITE_LIST_NEVER_MATCHES, "an IPv6 network", MANAGER_4_2, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>2001:db8::/32</white_list>")
+    }),
+    fault(checks::WHITE_LIST_NEVER_MATCHES, "an asterisk alone", MANAGER, |host| {
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>*</white_list>")
+    }),
+    fault(checks::WHITE_LIST_NEVER_MATCHES, "an empty text between anchors", MANAGER, |host| {
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>^$</white_list>")
+    }),
+    fault(checks::WHITE_LIST_NEVER_MATCHES, "a negated address", MANAGER, |host| {
+        config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>!10.20.0.7</white_list>")
     }),
     near(checks::WHITE_LIST_NEVER_MATCHES, "an IPv6 address", MANAGER, |host| {
         config(host, "<white_list>10.20.0.0/16</white_list>", "<white_list>2001:db8::1</white_list>")
@@ -1543,6 +1584,7 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::BARE_DISABLED_BLOCK, "no beside repeated_offenders", MANAGER, |host| {
+        config(host, "<location>local</location>", "<location>server</location>")?;
         config(
             host,
             "  <!-- Brute force over ssh",
@@ -1612,6 +1654,19 @@ pub const CASES: &[Case] = &[
             "  <remote>\n    <connection>syslog</connection>\n    <port>514</port>\n    <protocol>udp</protocol>\n    <allowed-ips>10.20.0.0/16</allowed-ips>\n  </remote>\n",
         )
     }),
+    fault(checks::NO_SECURE_REMOTE, "no remote, and every response runs on the manager", MANAGER, |host| {
+        all_on_the_manager(host)?;
+        config(host, REMOTE, "")
+    }),
+    near(
+        checks::NO_SECURE_REMOTE,
+        "no remote before 4.7, and every response runs on the manager",
+        MANAGER_4_2,
+        |host| {
+            all_on_the_manager(host)?;
+            config(host, REMOTE, "")
+        },
+    ),
     near(checks::NO_SECURE_REMOTE, "syslog beside agents", MANAGER, |host| {
         config(
             host,
@@ -1771,6 +1826,52 @@ pub const CASES: &[Case] = &[
             "/var/wazuh-manager/etc/wazuh-manager.conf",
             "</wazuh_config>",
             "  <ruleset>\n    <rule_dir>etc/rules</rule_dir>\n  </ruleset>\n</wazuh_config>",
+        )
+    }),
+    // Faults in the very block another check looks at: one fault, one entry.
+    fault(checks::CONFIG_BAD_VALUE, "the only <remote> has a connection that is none", MANAGER, |host| {
+        config(host, "<connection>secure</connection>", "<connection>sec</connection>")
+    }),
+    fault(checks::CONFIG_MISSING_OPTION, "the only <remote> has no connection", MANAGER, |host| {
+        config(host, "<connection>secure</connection>", "")
+    }),
+    fault(
+        checks::CONFIG_UNKNOWN_ELEMENT,
+        "the connection of the only <remote> is misspelt",
+        MANAGER,
+        |host| config(host, "<connection>secure</connection>", "<conection>secure</conection>"),
+    ),
+    fault(checks::CONFIG_EMPTY_BLOCK, "the only <remote> is empty", MANAGER, |host| {
+        config(
+            host,
+            "  <remote>\n    <connection>secure</connection>\n    <port>1514</port>\n    <protocol>tcp</protocol>\n  </remote>",
+            "  <remote></remote>",
+        )
+    }),
+    fault(checks::CONFIG_EMPTY_BLOCK, "the command of a response is empty", MANAGER, |host| {
+        config(
+            host,
+            "  <command>\n    <name>notify-oncall</name>\n    <executable>notify-oncall.sh</executable>\n  </command>",
+            "  <command></command>",
+        )
+    }),
+    fault(checks::CONFIG_MISSING_OPTION, "the command of a response has no name", MANAGER, |host| {
+        config(host, "    <name>notify-oncall</name>\n", "")
+    }),
+    fault(checks::CONFIG_UNKNOWN_ELEMENT, "the manager's address is in a misspelt element", AGENT, |host| {
+        config(host, "<address>10.20.0.5</address>", "<adress>10.20.0.5</adress>")
+    }),
+    fault(
+        checks::CONFIG_BAD_VALUE,
+        "the log of responses is collected in a format that is none",
+        AGENT,
+        |host| config(host, "<log_format>syslog</log_format>", "<log_format>Syslog</log_format>"),
+    ),
+    fault(checks::CONFIG_EMPTY_BLOCK, "the only <localfile> of a manager is empty", MANAGER, |host| {
+        config(
+            host,
+            "  <localfile>\n    <log_format>syslog</log_format>\n    <location>/var/ossec/logs/active-responses.log</location>\n  </localfile>",
+            "  <localfile></localfile>",
         )
     }),
 ];

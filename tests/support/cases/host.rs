@@ -129,6 +129,13 @@ fn process(host: &mut CaptureHost, pid: u32, change: impl FnOnce(&mut Process)) 
     Ok(())
 }
 
+/// Takes a group away; the files keep its number.
+fn without_group(host: &mut CaptureHost, name: &str) -> Done {
+    let groups = host.groups().get().cloned().unwrap_or_default();
+    host.set_groups(groups.into_iter().filter(|group| group.name != name).collect());
+    Ok(())
+}
+
 fn mount(host: &mut CaptureHost, target: &str, options: &str) -> Done {
     host.add_mount(Mount {
         target: target.into(),
@@ -150,6 +157,27 @@ fn program(host: &mut CaptureHost, path: &str, machine: &str, class: u8, loader:
     };
     host.write_elf(path, &elf)?.set_mode(path, 0o750)?;
     Ok(())
+}
+
+/// A second script of the agent, and a response for it.
+fn second_script(host: &mut CaptureHost, text: &str) -> Done {
+    script(host, "/var/ossec/active-response/bin/night-watch.sh", text)?;
+    more_lines(host, "night-watch0 - night-watch.sh - 0\n")
+}
+
+/// An interpreter that is a script itself.
+fn wrapper(host: &mut CaptureHost, path: &str, line: &str) -> Done {
+    host.write(path, format!("{line}exec /bin/bash \"$@\"\n"))?.set_mode(path, 0o755)?;
+    Ok(())
+}
+
+/// Wrappers that start each other, `count` of them, the last one for bash.
+fn wrappers(host: &mut CaptureHost, count: usize) -> Done {
+    for at in 1..count {
+        wrapper(host, &format!("/usr/local/bin/w{at}"), &format!("#!/usr/local/bin/w{}\n", at + 1))?;
+    }
+    wrapper(host, &format!("/usr/local/bin/w{count}"), "#!/bin/bash\n")?;
+    first_line(host, "#!/usr/local/bin/w1\n")
 }
 
 /// A program linked as the stock ones are.
@@ -332,6 +360,42 @@ pub const CASES: &[Case] = &[
         host.remove(AR_CONF)?;
         Ok(())
     }),
+    fault(checks::AR_CONF_MISSING, "ar.conf is a directory", AGENT, |host| {
+        host.remove(AR_CONF)?.mkdir(AR_CONF)?;
+        Ok(())
+    }),
+    fault(checks::AR_CONF_MISSING, "ar.conf is a directory on a manager", MANAGER, |host| {
+        host.remove(AR_CONF)?.mkdir(AR_CONF)?;
+        Ok(())
+    }),
+    fault(checks::AR_CONF_MISSING, "ar.conf is a FIFO", AGENT, |host| {
+        host.remove(AR_CONF)?.mkfifo(AR_CONF)?;
+        Ok(())
+    }),
+    fault(checks::AR_CONF_MISSING, "ar.conf is a link to itself", AGENT, |host| {
+        host.remove(AR_CONF)?.symlink(AR_CONF, "ar.conf")?;
+        Ok(())
+    }),
+    near(checks::AR_CONF_MISSING, "ar.conf is a link to a file elsewhere", AGENT, |host| {
+        host.rename(AR_CONF, "/var/ossec/etc/ar.conf")?.symlink(AR_CONF, "../ar.conf")?;
+        Ok(())
+    }),
+    fault(checks::CONFIG_MISSING, "ossec.conf is a directory", AGENT, |host| {
+        host.remove(CONF)?.mkdir(CONF)?;
+        Ok(())
+    }),
+    fault(checks::CONFIG_MISSING, "ossec.conf is a FIFO on a manager", MANAGER, |host| {
+        host.remove(CONF)?.mkfifo(CONF)?;
+        Ok(())
+    }),
+    fault(checks::CONFIG_MISSING, "ossec.conf is a link to itself", AGENT, |host| {
+        host.remove(CONF)?.symlink(CONF, "ossec.conf")?;
+        Ok(())
+    }),
+    near(checks::CONFIG_MISSING, "ossec.conf is a link to a file elsewhere", AGENT, |host| {
+        host.rename(CONF, "/var/ossec/etc/ours.conf")?.symlink(CONF, "ours.conf")?;
+        Ok(())
+    }),
     near(checks::AR_CONF_MISSING, "ar.conf with CR LF", AGENT, |host| {
         let lines = text(host, AR_CONF).replace('\n', "\r\n");
         host.write(AR_CONF, lines)?;
@@ -395,6 +459,31 @@ pub const CASES: &[Case] = &[
     fault(checks::AR_CONF_MALFORMED, "tabs between the parts on a manager", MANAGER, |host| {
         replace(host, AR_CONF, "notify-oncall0 - notify-oncall.sh - 0", "notify-oncall0\t-\tnotify-oncall.sh\t-\t0")
     }),
+    fault(checks::AR_CONF_MALFORMED, "a byte order mark before a response", AGENT, |host| {
+        replace(host, AR_CONF, LINE, "")?;
+        let lines = text(host, AR_CONF);
+        host.write(AR_CONF, format!("\u{feff}{LINE}{lines}"))?;
+        Ok(())
+    }),
+    fault(checks::AR_CONF_MALFORMED, "a blank before a response", AGENT, |host| {
+        replace(host, AR_CONF, LINE, &format!(" {LINE}"))
+    }),
+    fault(checks::AR_CONF_MALFORMED, "a byte order mark before a stock line", AGENT, |host| {
+        let lines = text(host, AR_CONF);
+        host.write(AR_CONF, format!("\u{feff}{lines}"))?;
+        Ok(())
+    }),
+    fault(checks::AR_CONF_MALFORMED, "a blank before a response on a manager", MANAGER, |host| {
+        replace(host, AR_CONF, "notify-oncall0 -", " notify-oncall0 -")
+    }),
+    near(checks::EXECUTABLE_OTHER_CONTRACT, "a byte order mark before a stock line", AGENT, |host| {
+        let lines = text(host, AR_CONF);
+        host.write(AR_CONF, format!("\u{feff}{lines}"))?;
+        Ok(())
+    }),
+    near(checks::AR_CONF_MALFORMED, "a blank inside a name", AGENT, |host| {
+        more_lines(host, "edge block5 - edge-block.sh - 5\n")
+    }),
     near(checks::AR_CONF_MALFORMED, "CR LF at the ends of lines", AGENT, |host| {
         let lines = text(host, AR_CONF).replace('\n', "\r\n");
         host.write(AR_CONF, lines)?;
@@ -454,6 +543,16 @@ pub const CASES: &[Case] = &[
     fault(checks::EXECUTABLE_MISSING, "the manager's own script is not there", MANAGER, |host| {
         host.remove(NOTIFY)?;
         Ok(())
+    }),
+    fault(checks::EXECUTABLE_MISSING, "the script is not there, another response's has nearly its name", AGENT, |host| {
+        host.rename(SCRIPT, "/var/ossec/active-response/bin/edge-blocks.sh")?;
+        more_lines(host, "edge-blocks0 - edge-blocks.sh - 0\n")
+    }),
+    fault(checks::EXECUTABLE_MISSING, "an installer of Windows, which may be meant for other hosts", AGENT, |host| {
+        more_lines(host, "sweep0 - sweep.msi - 0\n")
+    }),
+    near(checks::EXECUTABLE_MISSING, "a script of a suffix that is rare, and there", AGENT, |host| {
+        renamed(host, "edge-block.ksh")
     }),
     near(checks::EXECUTABLE_MISSING, "a program that no response uses", AGENT, |host| {
         host.remove("/var/ossec/active-response/bin/host-deny")?;
@@ -553,6 +652,13 @@ pub const CASES: &[Case] = &[
     ),
     fault(checks::SCRIPT_NOT_EXECUTABLE, "mode 0640 on an agent of 5.x", AGENT_50, |host| {
         host.set_mode("/var/ossec/active-response/bin/block-ip", 0o640)?;
+        Ok(())
+    }),
+    fault(checks::SCRIPT_NOT_EXECUTABLE, "mode 0640 of every script: one entry", AGENT, |host| {
+        second_script(host, TEXT)?;
+        host.set_mode(SCRIPT, 0o640)?
+            .set_mode(DROP, 0o640)?
+            .set_mode("/var/ossec/active-response/bin/night-watch.sh", 0o640)?;
         Ok(())
     }),
     near(checks::SCRIPT_NOT_EXECUTABLE, "an execute bit for the owner alone", AGENT, |host| {
@@ -689,6 +795,10 @@ pub const CASES: &[Case] = &[
         host.write(NOTIFY, lines)?;
         Ok(())
     }),
+    fault(checks::CRLF_SHEBANG, "CR LF in two scripts: one entry", AGENT, |host| {
+        second_script(host, &TEXT.replace('\n', "\r\n"))?;
+        first_line(host, "#!/bin/bash\r\n")
+    }),
     near(checks::CRLF_SHEBANG, "CR LF in the body only", AGENT, |host| replace(host, SCRIPT, "exit 1\n", "exit 1\r\n")),
     near(checks::CRLF_SHEBANG, "CR LF, and a link of that name to help it", AGENT, |host| {
         host.symlink("/usr/bin/bash\r", "bash")?;
@@ -706,6 +816,24 @@ pub const CASES: &[Case] = &[
     fault(checks::SHEBANG_MISSING, "#! with nothing behind it", AGENT, |host| first_line(host, "#!\n")),
     fault(checks::SHEBANG_MISSING, "bash without a first line where sh is bash: advice", RHEL, |host| {
         first_line(host, "")
+    }),
+    fault(checks::SHEBANG_MISSING, "an interpreter's path that is too long for the kernel", AGENT, |host| {
+        let path = format!("/opt/{}/python3", "x".repeat(245));
+        host.symlink(&path, "/usr/bin/python3")?;
+        first_line(host, &format!("#!{path}\n"))
+    }),
+    fault(checks::SHEBANG_MISSING, "a path that is too long, with an argument behind it", AGENT, |host| {
+        let path = format!("/opt/{}/python3", "x".repeat(245));
+        host.symlink(&path, "/usr/bin/python3")?;
+        first_line(host, &format!("#!{path} -u\n"))
+    }),
+    near(checks::SHEBANG_MISSING, "an interpreter's path that just fits", AGENT, |host| {
+        let path = format!("/opt/{}/python3", "x".repeat(240));
+        host.symlink(&path, "/usr/bin/python3")?;
+        first_line(host, &format!("#!{path}\n"))
+    }),
+    near(checks::SHEBANG_MISSING, "an argument that is cut", AGENT, |host| {
+        first_line(host, &format!("#!/bin/bash -{}\n", "e".repeat(300)))
     }),
     near(checks::SHEBANG_MISSING, "a blank behind #!", AGENT, |host| first_line(host, "#! /bin/bash\n")),
     fault(checks::SHEBANG_BEHIND_BOM, "a byte order mark", AGENT, |host| first_line(host, "\u{feff}#!/bin/bash\n")),
@@ -737,6 +865,23 @@ pub const CASES: &[Case] = &[
         first_line(host, "#!/usr/bin/pwsh\n")
     }),
     fault(checks::INTERPRETER_MISSING, "env in the wrong place", AGENT, |host| first_line(host, "#!/usr/sbin/env bash\n")),
+    fault(checks::INTERPRETER_MISSING, "two scripts and one interpreter: one entry", AGENT, |host| {
+        second_script(host, "#!/usr/bin/pwsh\nexit 0\n")?;
+        first_line(host, "#!/usr/bin/pwsh\n")
+    }),
+    fault(checks::INTERPRETER_MISSING, "an interpreter that is a script for nothing", AGENT, |host| {
+        wrapper(host, "/usr/local/bin/w", "#!/opt/nope\n")?;
+        first_line(host, "#!/usr/local/bin/w\n")
+    }),
+    fault(checks::INTERPRETER_MISSING, "an interpreter that is a script with CR LF", AGENT, |host| {
+        wrapper(host, "/usr/local/bin/w", "#!/bin/bash\r\n")?;
+        first_line(host, "#!/usr/local/bin/w\n")
+    }),
+    fault(checks::INTERPRETER_MISSING, "a script for nothing behind env", AGENT, |host| {
+        wrapper(host, "/usr/local/bin/w", "#!/opt/nope\n")?;
+        first_line(host, "#!/usr/bin/env w\n")
+    }),
+    near(checks::INTERPRETER_MISSING, "an interpreter that is a script for bash", AGENT, |host| wrappers(host, 1)),
     near(checks::INTERPRETER_MISSING, "an interpreter through two links", AGENT, |host| {
         host.symlink("/usr/bin/python", "python3")?;
         first_line(host, "#!/bin/python\n")
@@ -746,6 +891,15 @@ pub const CASES: &[Case] = &[
         host.set_mode("/usr/bin/python3", 0o644)?;
         first_line(host, "#!/usr/bin/python3\n")
     }),
+    fault(checks::INTERPRETER_NOT_EXECUTABLE, "five scripts, one for the other", AGENT, |host| wrappers(host, 5)),
+    near(checks::INTERPRETER_NOT_EXECUTABLE, "four scripts, one for the other", AGENT, |host| wrappers(host, 4)),
+    fault(checks::INTERPRETER_NOT_EXECUTABLE, "env and the path of a directory", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env /usr/bin\n")
+    }),
+    fault(checks::INTERPRETER_NOT_EXECUTABLE, "env and the path of a file without an execute bit", AGENT, |host| {
+        host.set_mode("/usr/bin/python3", 0o644)?;
+        first_line(host, "#!/usr/bin/env /usr/bin/python3\n")
+    }),
     near(checks::INTERPRETER_NOT_EXECUTABLE, "an interpreter for root alone", AGENT, |host| {
         host.set_mode("/usr/bin/bash", 0o700)?;
         Ok(())
@@ -754,6 +908,15 @@ pub const CASES: &[Case] = &[
         first_line(host, "#!/usr/bin/env python3 -u\n")
     }),
     fault(checks::ENV_TWO_WORDS, "env, an option and a name", AGENT, |host| first_line(host, "#!/usr/bin/env -i bash\n")),
+    fault(checks::ENV_TWO_WORDS, "env and nothing behind it", AGENT, |host| first_line(host, "#!/usr/bin/env\n")),
+    fault(checks::ENV_TWO_WORDS, "env and a variable alone", AGENT, |host| first_line(host, "#!/usr/bin/env FOO=1\n")),
+    fault(checks::ENV_TWO_WORDS, "env and a dash alone", AGENT, |host| first_line(host, "#!/usr/bin/env -\n")),
+    fault(checks::ENV_TWO_WORDS, "env, a variable and a name", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env LANG=C bash\n")
+    }),
+    fault(checks::ENV_TWO_WORDS, "env -S and a variable alone", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env -S LANG=C\n")
+    }),
     near(checks::ENV_TWO_WORDS, "env -S", AGENT, |host| first_line(host, "#!/usr/bin/env -S python3 -u\n")),
     near(checks::ENV_TWO_WORDS, "env -S with options of its own", AGENT, |host| {
         first_line(host, "#!/usr/bin/env -S -i LANG=C bash -e\n")
@@ -780,6 +943,19 @@ pub const CASES: &[Case] = &[
         first_line(host, "#!/usr/bin/env python3.12\n")
     })
     .not_on_a_tree(NO_PROCESSES),
+    fault(checks::ENV_NOT_IN_PATH, "a path that is not there", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env /opt/nope\n")
+    }),
+    fault(checks::ENV_NOT_IN_PATH, "a path without its first slash", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env bin/bash\n")
+    }),
+    fault(checks::ENV_NOT_IN_PATH, "two scripts, one name: one entry", AGENT, |host| {
+        second_script(host, "#!/usr/bin/env nosuch\n")?;
+        first_line(host, "#!/usr/bin/env nosuch\n")
+    }),
+    near(checks::ENV_NOT_IN_PATH, "env and a path that is there", AGENT, |host| {
+        first_line(host, "#!/usr/bin/env /bin/bash\n")
+    }),
     near(checks::ENV_NOT_IN_PATH, "env and bash", AGENT, |host| first_line(host, "#!/usr/bin/env bash\n")),
     // --- what it is compiled for -----------------------------------------------------------
     fault(checks::WRONG_ARCHITECTURE, "a program for arm", AGENT, |host| program(host, SCRIPT, "aarch64", 64, None)),
@@ -795,10 +971,24 @@ pub const CASES: &[Case] = &[
         host.write(SCRIPT, b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48")?;
         Ok(())
     }),
+    fault(checks::WRONG_ARCHITECTURE, "two scripts, and their interpreter is for arm: one entry", AGENT, |host| {
+        program(host, "/opt/python3", "aarch64", 64, None)?;
+        second_script(host, "#!/opt/python3\n")?;
+        first_line(host, "#!/opt/python3\n")
+    }),
+    near(checks::WRONG_ARCHITECTURE, "an interpreter for 32 bits on 64 bits", AGENT, |host| {
+        program(host, "/opt/python3", "i386", 32, None)?;
+        first_line(host, "#!/usr/bin/env /opt/python3\n")
+    }),
     near(checks::WRONG_ARCHITECTURE, "a program for 32 bits on 64 bits", AGENT, |host| {
         program(host, SCRIPT, "i386", 32, None)
     }),
     fault(checks::LOADER_MISSING, "a program for another C library", AGENT, |host| {
+        program(host, SCRIPT, "x86_64", 64, Some("/lib/ld-musl-x86_64.so.1"))
+    }),
+    fault(checks::LOADER_MISSING, "a program and an interpreter without their loader: one entry", AGENT, |host| {
+        program(host, "/opt/python3", "x86_64", 64, Some("/lib/ld-musl-x86_64.so.1"))?;
+        second_script(host, "#!/usr/bin/env -S /opt/python3 -u\n")?;
         program(host, SCRIPT, "x86_64", 64, Some("/lib/ld-musl-x86_64.so.1"))
     }),
     near(checks::LOADER_MISSING, "a static program", AGENT, |host| program(host, SCRIPT, "x86_64", 64, None)),
@@ -821,6 +1011,18 @@ pub const CASES: &[Case] = &[
     fault(checks::LIBRARY_MISSING, "a copy of a stock program in a directory below", AGENT, |host| {
         stock_program(host, "/var/ossec/active-response/bin/ours/drop")?;
         executable(host, "ours/drop")
+    }),
+    fault(checks::LIBRARY_MISSING, "a library that the interpreter of two scripts needs", AGENT, |host| {
+        let elf = Elf {
+            class: 64,
+            machine: "x86_64".to_owned(),
+            interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
+            needed: vec!["libpython3.12.so.1.0".to_owned()],
+            runpath: Vec::new(),
+        };
+        host.write_elf("/opt/python3", &elf)?.set_mode("/opt/python3", 0o755)?;
+        second_script(host, "#!/opt/python3\n")?;
+        first_line(host, "#!/opt/python3\n")
     }),
     near(checks::LIBRARY_MISSING, "a link to a stock program beside it", AGENT, |host| {
         host.symlink("/var/ossec/active-response/bin/drop", "firewall-drop")?;
@@ -897,6 +1099,25 @@ pub const CASES: &[Case] = &[
         process(host, EXECD, |execd| execd.exe = Some("/srv/jail/var/ossec/bin/wazuh-execd".into()))
     })
     .not_on_a_tree(NO_PROCESSES),
+    fault(checks::EXECD_NOT_RUNNING, "the execd of a container", AGENT, |host| {
+        process(host, EXECD, |execd| execd.foreign = true)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::GROUP_MISSING, "no group wazuh, and execd is down", AGENT, |host| {
+        without_group(host, "wazuh")?;
+        host.remove_process(EXECD)?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::GROUP_MISSING, "no group wazuh in a tree", AGENT, |host| without_group(host, "wazuh")),
+    fault(checks::GROUP_MISSING, "no group ossec on 4.2", AGENT_42, |host| without_group(host, "ossec")),
+    fault(checks::GROUP_MISSING, "no group wazuh on a manager", MANAGER, |host| without_group(host, "wazuh")),
+    near(checks::GROUP_MISSING, "a group wazuh, and no user of that name", AGENT, |host| {
+        let users = host.users().get().cloned().unwrap_or_default();
+        host.set_users(users.into_iter().filter(|user| user.name != "wazuh").collect());
+        Ok(())
+    }),
+    near(checks::GROUP_MISSING, "no group ossec on 4.14", AGENT, |host| without_group(host, "ossec")),
     near(checks::EXECD_NOT_RUNNING, "execd runs under another number", AGENT, |host| {
         let mut execd = None;
         process(host, EXECD, |process| execd = Some(process.clone()))?;
@@ -998,6 +1219,38 @@ pub const CASES: &[Case] = &[
         mount(host, "/usr/lib", "ro,relatime")
     })
     .mounted("/usr/lib", "ro"),
+    fault(checks::AR_LOG_UNWRITABLE, "the directory of the logs is not there", AGENT, |host| {
+        host.remove("/var/ossec/logs")?;
+        Ok(())
+    }),
+    fault(checks::AR_LOG_UNWRITABLE, "the log is a link into a directory that is not there", AGENT, |host| {
+        host.remove(LOG)?.symlink(LOG, "old/active-responses.log")?;
+        Ok(())
+    }),
+    fault(checks::BIN_READ_ONLY, "the directory of responses is mounted read-only", AGENT, |host| {
+        mount(host, BIN, "ro,relatime")
+    })
+    .mounted(BIN, "ro"),
+    fault(checks::BIN_READ_ONLY, "the whole home is mounted read-only", AGENT, |host| {
+        mount(host, "/var/ossec", "ro,relatime")
+    })
+    .mounted("/var/ossec", "ro"),
+    fault(checks::BIN_READ_ONLY, "a read-only mount on a manager that runs a program for itself", MANAGER, |host| {
+        config(host, "<executable>notify-oncall.sh<", "<executable>host-deny<")?;
+        mount(host, "/var/ossec/active-response", "ro,relatime")
+    })
+    .mounted("/var/ossec/active-response", "ro"),
+    near(checks::BIN_READ_ONLY, "another directory of the home is mounted read-only", AGENT, |host| {
+        mount(host, "/var/ossec/ruleset", "ro,relatime")
+    })
+    .mounted("/usr/lib", "ro"),
+    near(checks::BIN_READ_ONLY, "a read-only mount and only a script without a lock", AGENT, |host| {
+        let lines: String =
+            text(host, AR_CONF).lines().filter(|line| !line.contains("firewall-drop")).map(|line| format!("{line}\n")).collect();
+        host.write(AR_CONF, lines)?;
+        mount(host, BIN, "ro,relatime")
+    })
+    .mounted(BIN, "ro"),
     fault(checks::AR_LOG_MISSING, "no log", AGENT, |host| {
         host.remove(LOG)?;
         Ok(())
@@ -1043,6 +1296,12 @@ pub const CASES: &[Case] = &[
     near(checks::LOCALFILE_MISSING, "a location relative to the home", AGENT, |host| {
         replace(host, CONF, "/var/ossec/logs/active-responses.log", "logs/active-responses.log")
     }),
+    near(checks::LOCALFILE_MISSING, "the home is a link, and the location names the real path", AGENT, |host| {
+        host.rename("/var/ossec", "/srv/ossec")?.symlink("/var/ossec", "/srv/ossec")?;
+        process(host, EXECD, |execd| execd.exe = Some("/srv/ossec/bin/wazuh-execd".into()))?;
+        replace(host, CONF, "/var/ossec/logs/active-responses.log", "/srv/ossec/logs/active-responses.log")
+    })
+    .not_on_a_tree(NO_PROCESSES),
     near(checks::LOCALFILE_MISSING, "a pattern", AGENT, |host| {
         replace(host, CONF, "/var/ossec/logs/active-responses.log", "/var/ossec/logs/active-*.log")
     }),
