@@ -6,6 +6,7 @@
 mod support;
 
 use ar_doctor::findings::CheckId;
+use ar_doctor::host::Host as _;
 use support::cases::{Shows, cases};
 
 #[test]
@@ -37,4 +38,37 @@ fn every_check_has_a_probe() {
         .filter(|id| !ar_doctor::probes::PROBES.iter().any(|probe| probe.checks.contains(id)))
         .collect();
     assert!(orphans.is_empty(), "no probe reports {orphans:?}");
+}
+
+fn fingerprints(outcome: &support::Outcome) -> Vec<String> {
+    outcome.diagnosis.findings().map(ar_doctor::findings::Finding::fingerprint).collect()
+}
+
+#[test]
+fn fingerprints_are_unique_and_stay_when_lines_are_added() {
+    const CONF: &str = "/var/ossec/etc/ossec.conf";
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let mut host = support::base(case.base);
+        (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        let first = fingerprints(&support::diagnose(&host));
+        let unique: std::collections::BTreeSet<&String> = first.iter().collect();
+        if unique.len() != first.len() {
+            wrong.push(format!("{}\n  not unique: {first:?}", case.name()));
+        }
+        // A file that is not read, or broken where it begins, cannot be moved down.
+        let content = host.read(CONF.as_ref(), 1 << 20);
+        let Some(content) = content.get() else { continue };
+        if case.check == ar_doctor::findings::checks::CONFIG_XML_ERROR || !content.bytes.starts_with(b"<!-- ")
+        {
+            continue;
+        }
+        let moved = [b"<!-- One more line. -->\n\n\n", content.bytes.as_slice()].concat();
+        host.write(CONF, moved).expect("the file is there");
+        let second = fingerprints(&support::diagnose(&host));
+        if first != second {
+            wrong.push(format!("{}\n  {first:?}\n  becomes\n  {second:?}", case.name()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} rows fail:\n{}", wrong.len(), wrong.join("\n"));
 }
