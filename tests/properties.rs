@@ -113,6 +113,7 @@ fn property<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value)) {
 }
 
 fn reader_keeps_its_spans(input: Vec<u8>) {
+    assert_eq!(xml::check(&input).err(), xml::parse(&input).err());
     match xml::parse(&input) {
         Ok(document) => {
             for element in document.elements() {

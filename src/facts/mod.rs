@@ -827,7 +827,7 @@ fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<RulesetFile>
 fn ruleset_file(host: &dyn Host, home: &Path, path: &Path) -> RulesetFile {
     let shown = path.strip_prefix(home).unwrap_or(path).display().to_string();
     let refused = host.read(path, CONFIG_LIMIT).map(|content| {
-        let error = xml::parse(&content.bytes).err()?;
+        let error = xml::check(&content.bytes).err()?;
         let bytes = Fact::known(path.display().to_string(), content.bytes);
         let file = TextFile::of_bytes(shown.clone(), path.to_owned(), bytes);
         let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });

@@ -200,6 +200,12 @@ pub fn parse(bytes: &[u8]) -> Result<Document, Error> {
     Reader::new(bytes).read()
 }
 
+/// Whether OS_XML accepts a file, without keeping what is in it.
+pub fn check(bytes: &[u8]) -> Result<(), Error> {
+    let reader = Reader { keeps: false, ..Reader::new(bytes) };
+    reader.read().map(drop)
+}
+
 /// What the reader is about to meet (`location` in `src/os_xml/os_xml.c _ReadElem`).
 enum Phase {
     /// Between root elements.
@@ -347,6 +353,8 @@ struct Reader<'a> {
     invisible: Vec<Invisible>,
     slots: Vec<Slot>,
     stopped_at: Option<usize>,
+    /// Whether the tree is wanted, not only the verdict.
+    keeps: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -363,6 +371,7 @@ impl<'a> Reader<'a> {
             invisible: Vec::new(),
             slots: Vec::new(),
             stopped_at: None,
+            keeps: true,
         }
     }
 
@@ -626,7 +635,7 @@ impl<'a> Reader<'a> {
     fn prune(&mut self, depth: usize) {
         while self.spine.last().is_some_and(|limb| limb.depth >= depth) {
             let Some(limb) = self.spine.pop() else { return };
-            if limb.attached {
+            if limb.attached && self.keeps {
                 match self.spine.last_mut() {
                     Some(parent) => parent.element.children.push(limb.element),
                     None => self.roots.push(limb.element),
@@ -690,8 +699,13 @@ impl<'a> Reader<'a> {
                 Some(b'/') => {
                     self.runs.push(run, at);
                     self.pos += 1;
-                    let (content, span) = self.runs.collect(self.bytes, begin);
-                    return self.end_tag(at, content.into_owned(), span);
+                    let (content, span) = if self.keeps {
+                        let (content, span) = self.runs.collect(self.bytes, begin);
+                        (content.into_owned(), span)
+                    } else {
+                        (Vec::new(), Span { start: begin, end: begin })
+                    };
+                    return self.end_tag(at, content, span);
                 }
                 _ => {
                     if self.frames.len() >= MAX_NESTING {
