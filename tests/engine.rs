@@ -144,3 +144,17 @@ fn the_filter_comes_before_the_sorting() {
     assert_eq!(one.entries[0].finding.check, checks::EXECUTABLE_WRITABLE);
     assert_eq!(one.worst(), Some(Severity::Warning));
 }
+
+#[test]
+fn a_response_for_another_system_is_not_stopped_here() {
+    let mut host = support::base("agent-4.14-debian");
+    host.write("/var/ossec/etc/ossec.conf", "<ossec_config><client></ossec_config>")
+        .expect("the file is there");
+    for stage in Stage::ALL {
+        assert_eq!(state(&host, "netsh1800", stage), State::NotApplicable, "{stage}");
+    }
+    let outcome = support::diagnose(&host);
+    assert_eq!(outcome.entries[0].0, checks::CONFIG_XML_ERROR);
+    let stopped = &outcome.diagnosis.entries[0].finding.responses;
+    assert_eq!(stopped.len(), 2, "{stopped:?}");
+}

@@ -197,7 +197,7 @@ fn examine(
     }
     let runs = facts.response(index).map(|response| response.runs);
     if let Some(Runs::OtherSystem(system)) = runs {
-        let reason = format!("its executable is for another system ({system:?})");
+        let reason = format!("its executable is for {system}");
         return result(State::NotApplicable, None, Some(Reason::Words(reason)));
     }
     if facts.role() == Role::Agent && ON_MANAGER.contains(&stage) {

@@ -1,6 +1,6 @@
 //! Where probes put what they find, and what they could not find out.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Runs};
 use crate::findings::{CheckId, Finding, ResponseIndex, Stage};
 use crate::host::Gap;
 use crate::wazuh::ossec_conf::Role;
@@ -35,8 +35,14 @@ impl<'a, 'h> Sink<'a, 'h> {
     }
 
     /// Puts a finding; one of a check that does not apply here is dropped.
-    pub fn find(&mut self, finding: Finding) {
+    pub fn find(&mut self, mut finding: Finding) {
         if applies(self.facts, finding.check) {
+            // What is for another system cannot be stopped on this one.
+            finding.responses.retain(|&index| {
+                self.facts
+                    .response(index)
+                    .is_none_or(|response| !matches!(response.runs, Runs::OtherSystem(_)))
+            });
             self.findings.push(finding);
         }
     }

@@ -16,6 +16,16 @@ pub enum System {
     Windows,
 }
 
+impl std::fmt::Display for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Linux => "Linux",
+            Self::OtherUnix => "another Unix than Linux",
+            Self::Windows => "Windows",
+        })
+    }
+}
+
 /// One shipped program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program {
