@@ -70,17 +70,10 @@ fn host(temp: &tempfile::TempDir) -> PathBuf {
     temp.path().join("host")
 }
 
-/// Says that a test is skipped, or fails where nothing may be.
-fn skip(why: &str) {
-    let required = std::env::var_os("AR_DOCTOR_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "must not be skipped: {why}");
-    eprintln!("skipped: {why}");
-}
-
 /// The binary run by an ordinary user with these groups, from a place he can reach.
 fn as_user(temp: &tempfile::TempDir, groups: &str, arguments: &[&str]) -> Option<Output> {
     if !nix::unistd::geteuid().is_root() {
-        skip("only root can become another user");
+        support::skip("only root can become another user");
         return None;
     }
     let binary = temp.path().join("ar-doctor");

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::{Probe, Sink, quote, quote_bytes, quote_path};
+use super::{Probe, Sink, lossy, quote, quote_bytes, quote_path};
 use crate::facts::{Executable, Facts, Response, Runs, TextFile};
 use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
 use crate::host::{Fact, FileType, Gap, Meta, Mount, Value};
@@ -107,7 +107,7 @@ fn who(facts: &Facts<'_>, executable: &Executable) -> String {
 /// Its first response, else its own name.
 fn first_user(facts: &Facts<'_>, executable: &Executable) -> String {
     let first = facts.users_of(executable).first().and_then(|&user| facts.response(user));
-    first.map_or_else(|| String::from_utf8_lossy(&executable.name).into_owned(), |response| response.shown())
+    first.map_or_else(|| lossy(&executable.name), |response| response.shown())
 }
 
 /// A fault of one executable, told together with those of the same cause.
@@ -290,7 +290,7 @@ fn near_names(facts: &Facts<'_>, name: &[u8]) -> Vec<String> {
         Some(slash) => (true, &name[slash + 1..]),
         None => (false, name),
     };
-    let name = String::from_utf8_lossy(base).into_owned();
+    let name = lossy(base);
     let names = facts.bin_names();
     let mut near: Vec<(usize, String)> = names
         .get()
@@ -962,7 +962,7 @@ fn cut_shebang(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executab
     let path = path.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let path = Path::new(OsStr::from_bytes(path));
     let base = path.file_name().unwrap_or_default();
-    let stem = String::from_utf8_lossy(base.as_bytes()).into_owned();
+    let stem = lossy(base.as_bytes());
     let (severity, where_bash) = run_by_sh(facts, Some(&stem));
     let why = "the path of its interpreter is longer than the kernel reads";
     let title = if severity == Severity::Error {
@@ -1293,7 +1293,7 @@ fn chain<'f>(
             gap(sink, facts, executable, &both, Some(why));
         }
         End::Missing(next, name) => {
-            let shown = String::from_utf8_lossy(&name).into_owned();
+            let shown = lossy(&name);
             let crlf = name.ends_with(b"\r");
             let real = facts.resolve(last).get().map_or_else(|| last.to_owned(), |real| real.path.clone());
             let finding = Finding::new(
@@ -1450,7 +1450,7 @@ fn env_line<'f>(
                 chain(facts, sink, hits, programs, executable, Path::new(&found.source), excerpt);
                 return;
             }
-            let shown = String::from_utf8_lossy(name).into_owned();
+            let shown = lossy(name);
             let finding = Finding::new(checks::ENV_NOT_IN_PATH, subject(executable), "")
                 .confidence(confidence)
                 .cause("env exits with 127 and its message is thrown away; execd ignores the exit status and logs nothing.")
@@ -1516,7 +1516,7 @@ fn env_two_words(
 ) {
     let quoted = real_quoted(executable);
     let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-    let shown = String::from_utf8_lossy(argument).into_owned();
+    let shown = lossy(argument);
     let (first, rest) = argument.split_at(argument.iter().position(blank).unwrap_or(argument.len()));
     let rest = rest.trim_ascii();
     // With one option left the kernel itself can hand it over.

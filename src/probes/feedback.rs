@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Probe, Sink, block_subject, quote, read_config};
+use super::{Probe, Sink, block_subject, lossy, quote, read_config};
 use crate::facts::executable::mount_of;
 use crate::facts::{Facts, Response, Runs};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Subject, checks};
@@ -240,7 +240,7 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stuck: &[ResponseIndex]) {
 /// Whether a `<location>` means the log of responses; globs count by their
 /// fixed beginning and end.
 fn is_the_log(location: &[u8], home: &str) -> bool {
-    let location = String::from_utf8_lossy(location).into_owned();
+    let location = lossy(location);
     let path = if location.starts_with('/') { location } else { format!("{home}/{location}") };
     let log = format!("{home}/logs/active-responses.log");
     match path.find(['*', '?', '[']) {
@@ -323,7 +323,7 @@ fn collection(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     for localfile in collecting {
         let Some(format) = &localfile.log_format else { continue };
-        let text = String::from_utf8_lossy(&format.text).into_owned();
+        let text = lossy(&format.text);
         sink.find(
             Finding::new(
                 checks::LOCALFILE_WRONG_FORMAT,

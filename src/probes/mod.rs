@@ -65,18 +65,17 @@ fn block_subject(facts: &Facts<'_>, span: Span) -> Subject {
 /// A place by the names around it (`active-response[firewall-drop600]/timeout`):
 /// it stays the same when lines are added elsewhere.
 fn named_place(file: &TextFile, read: &Configuration, span: Span) -> String {
-    let holds = |block: Span| block.start <= span.start && span.end <= block.end;
     let element = read.xml.as_ref().ok().and_then(|document| document.element_at(span.start));
     let inside = |block: Span| match element {
         Some(element) if element.span != block => format!("/{}", lossy(&element.name)),
         _ => String::new(),
     };
-    if let Some(block) = read.responses.iter().find(|block| holds(block.span)) {
+    if let Some(block) = read.responses.iter().find(|block| holds(block.span, span)) {
         let name = block.name.as_ref().or(block.command.as_ref().map(|value| &value.text));
         let name = name.map_or_else(String::new, |name| lossy(name));
         return format!("active-response[{name}]{}", inside(block.span));
     }
-    if let Some(block) = read.commands.iter().find(|block| holds(block.span)) {
+    if let Some(block) = read.commands.iter().find(|block| holds(block.span, span)) {
         let name = block.name.as_ref().map_or_else(String::new, |name| lossy(&name.text));
         return format!("command[{name}]{}", inside(block.span));
     }

@@ -1,7 +1,7 @@
 //! Blocks that stand where nobody reads them, and locations that do not mean
 //! what they say.
 
-use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, quote, read_config};
+use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, lossy, quote, read_config};
 use crate::facts::{Facts, Response, Runs, response};
 use crate::findings::{Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::{BlockKind, CommentedBlock, Dispatch, Outcome, ResponseBlock, Role};
@@ -78,12 +78,8 @@ fn in_comments(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         comment_of(a).map(|comment| comment.span) == comment_of(b).map(|comment| comment.span)
     }) {
         let Some(first) = blocks.first() else { continue };
-        let names: Vec<String> = blocks
-            .iter()
-            .map(|block| {
-                String::from_utf8_lossy(block.command_name.as_deref().unwrap_or_default()).into_owned()
-            })
-            .collect();
+        let names: Vec<String> =
+            blocks.iter().map(|block| lossy(block.command_name.as_deref().unwrap_or_default())).collect();
         let title = match names.as_slice() {
             [only] => format!(
                 "The response to {only} on line {} is not configured: its block stands inside a comment.",
@@ -209,7 +205,7 @@ fn in_agent_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     checks::AGENT_CONF_IGNORED,
                     Subject::Config(
                         conf.file.shown.clone(),
-                        format!("{what}[{}]", block.command_name.as_deref().map(super::lossy).unwrap_or_default()),
+                        format!("{what}[{}]", block.command_name.as_deref().map(lossy).unwrap_or_default()),
                     ),
                     if fatal {
                         format!("5.x refuses {}: <{what}> on line {} is unknown to it.", conf.file.shown, conf.file.line(block.span.start))
@@ -275,7 +271,7 @@ fn one_location(
 ) {
     let config = facts.config();
     let Some(value) = &block.location else { return };
-    let text = String::from_utf8_lossy(&value.text).into_owned();
+    let text = lossy(&value.text);
     let words: Vec<String> = text
         .split(|letter: char| letter == ',' || letter.is_whitespace())
         .filter(|word| !word.is_empty())
@@ -373,7 +369,7 @@ fn agent_list(
     if !trimmed.is_empty() && trimmed.len() <= 9 && trimmed.iter().all(u8::is_ascii_digit) {
         return;
     }
-    let text = String::from_utf8_lossy(&value.text).into_owned();
+    let text = lossy(&value.text);
     // More digits than a number holds: what is left of them is no agent's.
     let digits = trimmed.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let lost = id < 0 || digits > 9;

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::{Probe, RESTART_AGENT, RESTART_MANAGER, Sink, block_subject, quote, read_config, under_home};
+use super::{
+    Probe, RESTART_AGENT, RESTART_MANAGER, Sink, block_subject, lossy, quote, read_config, under_home,
+};
 use crate::facts::{Executable, Facts, Response, Runs};
 use crate::findings::{CheckId, Confidence, Evidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::host::{FileType, TOO_MANY_LINKS, Value};
@@ -235,7 +237,7 @@ fn name_finding(
     fault: CheckId,
 ) {
     let who = response.shown();
-    let text = String::from_utf8_lossy(name).into_owned();
+    let text = lossy(name);
     let home = facts.install.home.display();
     let path = format!("{home}/active-response/bin/{text}");
     let base = text.trim().rsplit('/').next().unwrap_or("").to_owned();
@@ -327,10 +329,7 @@ fn name_finding(
     } else {
         "the manager's etc/ossec.conf".to_owned()
     };
-    let command = response
-        .command
-        .as_ref()
-        .map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned());
+    let command = response.command.as_ref().map_or_else(|| who.clone(), |command| lossy(command));
     let mut finding =
         Finding::new(fault, Subject::Command(command), title).confidence(confidence).cause(cause);
     if matches!(fault, checks::EXECUTABLE_ABSOLUTE | checks::EXECUTABLE_TRAVERSAL) && response.is_here() {
@@ -420,11 +419,11 @@ fn other_system(
     is_there: bool,
 ) {
     let who = response.shown();
-    let text = String::from_utf8_lossy(name).into_owned();
+    let text = lossy(name);
     let (evidence, position) = executable_evidence(facts, response, 0..name.len(), "for another system");
     let mut finding = Finding::new(
         checks::EXECUTABLE_OTHER_SYSTEM,
-        Subject::Command(response.command.as_ref().map_or_else(|| who.clone(), |command| String::from_utf8_lossy(command).into_owned())),
+        Subject::Command(response.command.as_ref().map_or_else(|| who.clone(), |command| lossy(command))),
         if is_there {
             format!("{who} has no effect: {text} drives a firewall of another system, and its location makes it run on this host.")
         } else {
@@ -602,7 +601,7 @@ fn clashes_in_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let (Some(first), Some(place)) = (first, &response.place) else { continue };
         let own = |response: &Response| {
             let command = response.command.as_deref().unwrap_or_default();
-            String::from_utf8_lossy(command).into_owned()
+            lossy(command)
         };
         let with = match response.timeout {
             Some(timeout) if timeout != 0 => format!(" with timeout {timeout}"),
@@ -645,7 +644,7 @@ fn malformed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let lines = problems.get(..taken).unwrap_or_default();
         problems = problems.get(taken..).unwrap_or(rest);
         let name = text.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
-        let name = String::from_utf8_lossy(name).into_owned();
+        let name = lossy(name);
         let (severity, title) = match problem {
             LineProblem::Malformed1313 if text.is_empty() || text.starts_with(b"#") => {
                 let what = if text.is_empty() { "is empty" } else { "is a comment" };
@@ -887,11 +886,7 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
     let only_missing =
         extra.is_empty() && missing.iter().all(|line| !on_disk.iter().any(|other| other.0 == line.0));
     if only_missing {
-        let names = missing
-            .iter()
-            .map(|line| String::from_utf8_lossy(&line.0).into_owned())
-            .collect::<Vec<_>>()
-            .join(", ");
+        let names = missing.iter().map(|line| lossy(&line.0)).collect::<Vec<_>>().join(", ");
         let mut finding = Finding::new(
             checks::AR_CONF_NAME_MISSING,
             Subject::File(path.clone()),
@@ -916,8 +911,7 @@ fn against_config(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, actual: &[ArLine])
         stopped.iter().filter_map(|&index| facts.response(index)).map(Response::shown).collect();
     let title = match names.as_slice() {
         [] => {
-            let lines: Vec<String> =
-                extra.iter().map(|line| String::from_utf8_lossy(&line.0).into_owned()).collect();
+            let lines: Vec<String> = extra.iter().map(|line| lossy(&line.0)).collect();
             let shown = &config.file.shown;
             format!(
                 "execd knows responses that {shown} does not have: {} has lines for {}.",

@@ -1,7 +1,7 @@
 //! Whether a block is bound to any rule, and whether its times mean what they say.
 
 use super::config::{near_element, options_of};
-use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, quote, read_config};
+use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, lossy, quote, read_config};
 use crate::facts::{Facts, Response, response};
 use crate::findings::{Confidence, Finding, Severity, checks};
 use crate::wazuh::ossec_conf::{Configuration, Outcome, ProblemKind, ResponseBlock, Role};
@@ -140,7 +140,7 @@ fn is_misspelt(read: &Configuration, block: &ResponseBlock) -> bool {
 fn numbers_in(text: &[u8]) -> String {
     text.split(|byte| !byte.is_ascii_digit())
         .filter(|digits| !digits.is_empty())
-        .map(|digits| String::from_utf8_lossy(digits).into_owned())
+        .map(lossy)
         .collect::<Vec<_>>()
         .join(",")
 }
@@ -164,7 +164,7 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
         return;
     };
     let name = response.shown();
-    let text = String::from_utf8_lossy(&value.text).into_owned();
+    let text = lossy(&value.text);
     let digits = value.text.trim_ascii();
     let plain = !digits.is_empty() && digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit);
     if !plain && !text.trim().is_empty() {
@@ -200,10 +200,7 @@ fn timeout(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, index: usize, block: &Res
         && block.raw_timeout != 0
         && block.timeout_in_force == 0
     {
-        let command_name = command
-            .name
-            .as_ref()
-            .map_or_else(String::new, |name| String::from_utf8_lossy(&name.text).into_owned());
+        let command_name = command.name.as_ref().map_or_else(String::new, |name| lossy(&name.text));
         let evidence = match &command.timeout_allowed_value {
             Some(allowed) => config.file.excerpt(allowed.element, "this makes the effect permanent"),
             None => {
@@ -241,7 +238,7 @@ fn repeated_offenders(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     else {
         return;
     };
-    let text = String::from_utf8_lossy(&value.text).into_owned();
+    let text = lossy(&value.text);
     let pieces: Vec<&str> = text.split(',').collect();
     // execd passes over empty values.
     let pieces: Vec<&str> = pieces.into_iter().map(str::trim).filter(|piece| !piece.is_empty()).collect();

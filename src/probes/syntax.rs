@@ -1,6 +1,6 @@
 //! Whether OS_XML reads the files at all, and what ordinary XML tools make of them.
 
-use super::{Probe, RESTART_MANAGER, Sink, quote};
+use super::{Probe, RESTART_MANAGER, Sink, lossy, quote};
 use crate::facts::Facts;
 use crate::findings::{Evidence, Finding, Subject, checks};
 use crate::host::FileType;
@@ -244,7 +244,7 @@ fn unreadable(facts: &Facts<'_>, error: &xml::Error) -> Finding {
     let config = facts.config();
     let path = config.file.path.display().to_string();
     let bytes = config.file.bytes.get().map_or(&[][..], Vec::as_slice);
-    let said = String::from_utf8_lossy(&error.message).into_owned();
+    let said = lossy(&error.message);
     let noticed = Span { start: error.offset.saturating_sub(1), end: error.offset };
     let plain = plain(error, bytes);
     let culprit = plain.at;

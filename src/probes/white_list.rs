@@ -1,6 +1,6 @@
 //! White list entries that match every source, or none.
 
-use super::{Probe, RESTART_MANAGER, Sink, block_subject, read_config};
+use super::{Probe, RESTART_MANAGER, Sink, block_subject, lossy, read_config};
 use crate::facts::Facts;
 use crate::findings::{Confidence, Finding, checks};
 use crate::wazuh::os_match::looks_like_ip;
@@ -18,7 +18,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let Some(read) = read_config(facts, sink, PROBE.checks) else { return };
     let stopped = facts.meant_to_run();
     for entry in &read.white_list {
-        let text = String::from_utf8_lossy(&entry.value.text).into_owned();
+        let text = lossy(&entry.value.text);
         let span = if entry.value.span.start == entry.value.span.end {
             entry.value.element
         } else {
@@ -105,7 +105,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 /// Why a text can be in no source address. Host names are left alone: `srcip`
 /// may hold one.
 fn never(text: &[u8], can_match: bool) -> Option<String> {
-    let text = String::from_utf8_lossy(text).into_owned();
+    let text = lossy(text);
     match text.as_str() {
         "*" => return Some("* stands for itself, and no source address contains it".to_owned()),
         "^$" => return Some("it matches only an empty address, and no event has one".to_owned()),

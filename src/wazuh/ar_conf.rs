@@ -389,22 +389,21 @@ pub fn atoi(text: &[u8]) -> i32 {
     low
 }
 
-/// C's `strtol` in base ten: the number and how many bytes it took.
-pub(super) fn strtol(text: &[u8]) -> (i64, usize) {
+/// Where the digits of a number begin as C's conversions see it: behind blanks and
+/// a sign; and whether the sign is a minus.
+pub(super) fn blanks_and_sign(text: &[u8]) -> (usize, bool) {
     let blanks =
         text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).count();
-    let mut at = blanks;
-    let negative = match text.get(at) {
-        Some(b'-') => {
-            at += 1;
-            true
-        }
-        Some(b'+') => {
-            at += 1;
-            false
-        }
-        _ => false,
-    };
+    match text.get(blanks) {
+        Some(b'-') => (blanks + 1, true),
+        Some(b'+') => (blanks + 1, false),
+        _ => (blanks, false),
+    }
+}
+
+/// C's `strtol` in base ten: the number and how many bytes it took.
+pub(super) fn strtol(text: &[u8]) -> (i64, usize) {
+    let (mut at, negative) = blanks_and_sign(text);
     let digits_from = at;
     let mut number = 0_i64;
     while let Some(digit) = text.get(at).filter(|byte| byte.is_ascii_digit()) {

@@ -1,6 +1,6 @@
 //! The sections beside the responses: their elements, and the values that are refused.
 
-use super::super::ar_conf::{atoi, strtol};
+use super::super::ar_conf::{atoi, blanks_and_sign, strtol};
 use super::super::behavior::{
     CA_IN_AGENT_UPGRADE, CLIENT_BLOCKS_ADD_UP, CLIENT_LOCAL_IP_IGNORED, COMMAND_SECTION_REMOVED,
     JSON_CONTRACT, LINK_LOCAL_CHECKED, REMOTED_NEEDS_CONNECTION,
@@ -1296,20 +1296,7 @@ fn label(ctx: &mut Ctx<'_>, items: &mut Vec<Item>, child: &Element) {
 
 /// `strtoul` in base 0 as far as an unsigned int of it is looked at.
 fn strtoul(text: &[u8]) -> (u32, usize) {
-    let blanks =
-        text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).count();
-    let mut at = blanks;
-    let negative = match text.get(at) {
-        Some(b'-') => {
-            at += 1;
-            true
-        }
-        Some(b'+') => {
-            at += 1;
-            false
-        }
-        _ => false,
-    };
+    let (mut at, negative) = blanks_and_sign(text);
     let digit = |at: usize, base: u64| {
         let value = match text.get(at)? {
             byte @ b'0'..=b'9' => u64::from(byte - b'0'),
