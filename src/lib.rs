@@ -2,8 +2,8 @@
 //! response did not run.
 //!
 //! It has no stable Rust interface; it serves the binary, the benchmarks and
-//! the tests. Arrows run one way: `cli` -> `report`, `engine` -> `probes` ->
-//! `facts` -> `host`, `wazuh`. `findings` and `redact` stand at the bottom.
+//! the tests. Arrows run one way: `cli` -> `report`, `replay`, `engine` ->
+//! `probes` -> `facts` -> `host`, `wazuh`. `findings` and `redact` stand at the bottom.
 
 pub mod cli;
 pub mod engine;
@@ -12,5 +12,6 @@ pub mod findings;
 pub mod host;
 pub mod probes;
 pub mod redact;
+pub mod replay;
 pub mod report;
 pub mod wazuh;

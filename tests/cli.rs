@@ -20,6 +20,7 @@ fn text(output: &Output) -> String {
 
 const TICKET: &str = "fixtures/tickets/web-01";
 const MANAGER: &str = "fixtures/hosts/manager-4.14-debian";
+const AGENT: &str = "fixtures/hosts/agent-4.14-debian";
 
 #[test]
 fn check_as_text() {
@@ -51,7 +52,7 @@ fn show_as_json() {
 
 #[test]
 fn help_teaches() {
-    for command in ["check", "show", "explain", "list", "schema", "completions"] {
+    for command in ["check", "show", "replay", "explain", "list", "schema", "completions"] {
         insta::assert_snapshot!(format!("help-{command}"), text(&doctor(&[command, "--help"])));
     }
     insta::assert_snapshot!("help", text(&doctor(&["--help"])));
@@ -79,11 +80,34 @@ fn the_exit_status_follows_fail_on_and_strict() {
         (&["check", "--from", MANAGER, "--fail-on", "advice"], 0),
         (&["check", "--from", MANAGER, "--strict"], 0),
         (&["show", "--from", MANAGER], 0),
+        (&["replay", "edge-block900", "--check-only", "--from", AGENT], 0),
+        (&["replay", "firewall-drop", "--check-only", "--from", MANAGER, "--set", "data.srcip=127.0.0.1"], 5),
+        (&["replay", "firewall-drop", "--check-only", "--from", MANAGER, "--payload", "README.md"], 5),
         (&["list"], 0),
         (&["schema", "check"], 0),
         (&["completions", "bash"], 0),
     ] {
         assert_eq!(doctor(arguments).status.code(), Some(status), "{arguments:?}");
+    }
+}
+
+#[test]
+fn replay_refuses_what_it_cannot_play() {
+    for (arguments, status, words) in [
+        (&["replay", "edge-block900", "--from", AGENT][..], 2, "--check-only"),
+        (&["replay", "edge-blok", "--check-only", "--from", AGENT], 2, "edge-block900"),
+        (&["replay", "edge-block900", "--check-only", "--from", AGENT, "--payload", "no.json"], 2, "no.json"),
+        (&["replay", "edge-block900", "--check-only", "--from", AGENT, "--rule", "1"], 2, "alerts.json"),
+        (&["replay", "./none", "--check-only"], 2, "./none"),
+        (&["replay", "x", "--check-only", "--set", "novalue"], 2, "novalue"),
+        (&["replay", "x", "--deadline", "0s"], 2, "0s"),
+        (&["replay", "x", "--yes"], 2, "--execute"),
+    ] {
+        let output = doctor(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
     }
 }
 

@@ -65,16 +65,17 @@ fn the_list_of_checks_is_complete() {
         }
         let _ = write!(
             text,
-            "\n## {stage}\n\n| Check | Severity | Side | What it finds |\n| --- | --- | --- | --- |\n"
+            "\n## {stage}\n\n| Check | Severity | Side | By | What it finds |\n| --- | --- | --- | --- | --- |\n"
         );
         for check in of_stage {
             let sides: Vec<&str> = check.sides.iter().map(|side| side.name()).collect();
             let (id, slug, title) = (check.id, check.slug, check.title.replace('|', "\\|"));
             let _ = writeln!(
                 text,
-                "| [{id}]({id}-{slug}.toml) {slug} | {} | {} | {title} |",
+                "| [{id}]({id}-{slug}.toml) {slug} | {} | {} | {} | {title} |",
                 check.severity,
-                sides.join(", ")
+                sides.join(", "),
+                check.found_by
             );
         }
     }
@@ -83,7 +84,7 @@ fn the_list_of_checks_is_complete() {
 
 #[test]
 fn the_schemas_are_the_published_ones() {
-    for name in ["check", "show"] {
+    for name in ["check", "show", "replay"] {
         page(&format!("tests/schema/{name}.v1.json"), &run(&["schema", name]));
     }
 }

@@ -6,6 +6,7 @@
 mod support;
 
 use ar_doctor::findings::CheckId;
+use ar_doctor::findings::catalogue::FoundBy;
 use ar_doctor::host::Host as _;
 use support::cases::{Shows, cases};
 
@@ -22,9 +23,14 @@ fn every_row_shows_what_it_says() {
     assert!(wrong.is_empty(), "{} rows fail:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The checks that `ar-doctor check` makes. For those of `replay`, tests/replay.rs keeps the same rules.
+fn made_by_probes() -> impl Iterator<Item = CheckId> {
+    CheckId::all().filter(|id| id.check().found_by == FoundBy::Check)
+}
+
 #[test]
 fn every_check_has_a_fault_and_a_near_miss() {
-    let missing: Vec<String> = CheckId::all()
+    let missing: Vec<String> = made_by_probes()
         .flat_map(|id| [(id, Shows::Fault), (id, Shows::NearMiss)])
         .filter(|(id, shows)| !cases().any(|case| case.check == *id && case.shows == *shows))
         .map(|(id, shows)| format!("{id}: no {shows:?}"))
@@ -34,10 +40,12 @@ fn every_check_has_a_fault_and_a_near_miss() {
 
 #[test]
 fn every_check_has_a_probe() {
-    let orphans: Vec<CheckId> = CheckId::all()
-        .filter(|id| !ar_doctor::probes::PROBES.iter().any(|probe| probe.checks.contains(id)))
-        .collect();
+    let has_one = |id: &CheckId| ar_doctor::probes::PROBES.iter().any(|probe| probe.checks.contains(id));
+    let orphans: Vec<CheckId> = made_by_probes().filter(|id| !has_one(id)).collect();
     assert!(orphans.is_empty(), "no probe reports {orphans:?}");
+    let strays: Vec<CheckId> =
+        CheckId::all().filter(has_one).filter(|id| id.check().found_by == FoundBy::Replay).collect();
+    assert!(strays.is_empty(), "a probe reports {strays:?}, which only a replay can find");
 }
 
 fn fingerprints(outcome: &support::Outcome) -> Vec<String> {

@@ -13,7 +13,8 @@ pub const FOUND: u8 = 1;
 pub const USAGE: u8 = 2;
 
 /// There is nothing to diagnose: no home, several of them, or one that cannot be
-/// entered (then a report is printed all the same).
+/// entered (then a report is printed all the same). `replay`: nothing to run, not
+/// permitted, or nothing that a sandbox can hold.
 pub const NOTHING: u8 = 3;
 
 /// `check --strict`: something that belongs to this side could not be examined.
@@ -68,6 +69,18 @@ pub fn of_check(outcome: Outcome, policy: Policy) -> u8 {
     }
 }
 
+/// The status of `replay`: a finding that counts comes before a script that was not run
+/// to its end.
+pub fn of_replay(worst: Option<Severity>, not_run: bool) -> u8 {
+    if worst >= Some(Severity::Warning) {
+        BROKEN
+    } else if not_run {
+        NOTHING
+    } else {
+        FINE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +109,22 @@ mod tests {
             let outcome = Outcome { worst, ..Outcome::default() };
             assert_eq!(of_check(outcome, Policy { fail_on, strict: false }), status, "{worst:?} {fail_on:?}");
             assert_eq!(of_check(outcome, Policy { fail_on, strict: true }), status, "{worst:?} {fail_on:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_contract_comes_before_what_was_not_run() {
+        for (worst, not_run, status) in [
+            (None, false, FINE),
+            (ADVICE, false, FINE),
+            (WARNING, false, BROKEN),
+            (ERROR, false, BROKEN),
+            (None, true, NOTHING),
+            (ADVICE, true, NOTHING),
+            (WARNING, true, BROKEN),
+            (ERROR, true, BROKEN),
+        ] {
+            assert_eq!(of_replay(worst, not_run), status, "{worst:?} {not_run}");
         }
     }
 

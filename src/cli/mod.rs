@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod explain;
 mod list;
+mod replay;
 mod schema;
 mod show;
 mod source;
@@ -30,14 +31,18 @@ Examples:
   ar-doctor check --config ossec.conf --role manager
                                           a file, before it is deployed
   ar-doctor show                          the configuration as each daemon takes it
+  sudo ar-doctor replay NAME --payload last
+                                          the last event once more, in a sandbox
   ar-doctor explain 1311                  a number, an id, or a pasted log line
 
 Exit status:
   0    fine
   1    check: a finding at or above --fail-on; show: a daemon would refuse to start
   2    usage, or a file named on the command line that cannot be read
-  3    nothing to diagnose: no home, several, or one that cannot be entered
+  3    nothing to diagnose: no home, several, or one that cannot be entered;
+       replay: nothing to run, or not permitted
   4    check --strict: not everything could be examined
+  5    replay: the script or the event breaks the contract
   70   internal error
   130  interrupted
 
@@ -46,7 +51,9 @@ Environment:
                             the Wazuh directory, where --home does not name it
   NO_COLOR, CLICOLOR_FORCE  colour off, colour on
 
-It only reads: it writes nothing, runs nothing, and connects to nothing.";
+It only reads: it writes nothing, runs nothing, and connects to nothing. The exception is
+replay, which runs one response: in a sandbox, so that nothing on the host changes, or for
+real with --execute.";
 
 /// Finds out why a Wazuh active response did not run, and proves it.
 #[derive(Debug, Parser)]
@@ -67,7 +74,7 @@ struct Global {
     /// Show advice, passed stages and whole lists
     #[arg(short, long, global = true, action = ArgAction::SetTrue, conflicts_with = "quiet")]
     verbose: bool,
-    /// check: print the first line only; show: print nothing
+    /// check, replay: print the first line only; show: print nothing
     #[arg(short, long, global = true, action = ArgAction::SetTrue)]
     quiet: bool,
     /// The Wazuh directory, as the host names it [default: found]
@@ -108,6 +115,8 @@ enum Command {
     Check(check::Arguments),
     /// Show the configuration as each daemon takes it, with its origin
     Show(show::Arguments),
+    /// Play execd with one response and one event, in a sandbox
+    Replay(replay::Arguments),
     /// Say what a check, a number of Wazuh or a log line means
     Explain(explain::Arguments),
     /// List all checks
@@ -176,6 +185,7 @@ fn run(redactor: &Redactor) -> u8 {
     let result = match cli.command {
         Command::Check(arguments) => check::run(&cli.global, &arguments, redactor),
         Command::Show(arguments) => show::run(&cli.global, &arguments, redactor),
+        Command::Replay(arguments) => replay::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Failure, exit, terminal};
-use crate::report::{json, show};
+use crate::report::{json, replay_json, show};
 
 /// Print the JSON Schema of a report.
 #[derive(Clone, Copy, Debug, Args)]
@@ -20,12 +20,15 @@ enum Document {
     Check,
     /// That of `show --format json`
     Show,
+    /// That of `replay --format json`
+    Replay,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
     let schema = match arguments.document {
         Document::Check => json::schema::<json::Check>(),
         Document::Show => json::schema::<show::Show>(),
+        Document::Replay => json::schema::<replay_json::Document>(),
     };
     terminal::print(&json::to_text(&schema).map_err(Failure::internal)?)?;
     Ok(exit::FINE)

@@ -22,7 +22,7 @@ use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Version;
 
 /// A bare configuration file.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Bare file")]
 pub(super) struct Bare {
     /// Look at one configuration file only, not at a host; `-` is standard input
@@ -45,7 +45,7 @@ enum RoleArgument {
     Agent,
 }
 
-fn version(text: &str) -> Result<Version, String> {
+pub(super) fn version(text: &str) -> Result<Version, String> {
     Version::parse(text).ok_or_else(|| "write it like 4.14.2".to_owned())
 }
 
@@ -75,6 +75,16 @@ impl Source {
         Ok(Self { host, bare: None })
     }
 
+    /// Opens the host the command line names.
+    pub(super) fn of_host(global: &Global) -> Result<Self, Failure> {
+        Self::open(global, &Bare::default())
+    }
+
+    /// The host itself.
+    pub(super) fn host(&self) -> &dyn Host {
+        self.host.as_ref()
+    }
+
     /// The facts about the one installation in it.
     pub(super) fn facts<'a>(&'a self, global: &Global, redactor: &'a Redactor) -> Result<Facts<'a>, Failure> {
         if let Some(bare) = &self.bare {
@@ -85,13 +95,13 @@ impl Source {
     }
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
 /// The bytes of a file the user named. Only a regular file is opened: a FIFO
 /// would wait for ever, a device may act.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     if is_stdin(path) {
         return limited(io::stdin().lock()).context("standard input");

@@ -33,6 +33,8 @@ pub struct Check {
     pub severity: super::Severity,
     /// Where it is looked for.
     pub sides: &'static [Side],
+    /// The command that reports it.
+    pub found_by: FoundBy,
     /// First version of Wazuh it applies to.
     pub since: Option<Version>,
     /// Last version of Wazuh it applies to.
@@ -140,6 +142,31 @@ impl Side {
 }
 
 impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The command of ar-doctor that reports a check.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum FoundBy {
+    /// `ar-doctor check`: a probe looks for it in files and the state of the host.
+    Check,
+    /// `ar-doctor replay`: it shows when a script is played with an event.
+    Replay,
+}
+
+impl FoundBy {
+    /// Its name in reports and in `checks/*.toml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+impl fmt::Display for FoundBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -721,6 +748,56 @@ mod tests {
         assert!(checks::CONFIG_XML_ERROR.can_explain(checks::STALE_PID_FILE));
         assert!(checks::COMMAND_UNDEFINED.can_explain(checks::AR_CONF_NAME_MISSING));
         assert!(!checks::EXECUTABLE_MISSING.can_explain(checks::EXECUTABLE_DANGLING_LINK));
+    }
+
+    #[test]
+    fn what_only_a_replay_finds() {
+        let by_replay = CATALOGUE.iter().filter(|c| c.found_by == FoundBy::Replay);
+        assert_eq!(by_replay.count(), 30);
+        assert_eq!(checks::STDIN_READ_TO_END.check().found_by, FoundBy::Replay);
+        assert_eq!(checks::CRLF_SHEBANG.check().found_by, FoundBy::Check);
+        for (cause, seen) in [
+            (checks::STDIN_READ_TO_END, checks::KEYS_MISSING),
+            (checks::KEYS_NOT_FLUSHED, checks::SCRIPT_NEVER_ENDS),
+            (checks::KEYS_EMPTY, checks::KEYS_CONSTANT),
+            (checks::TOOL_MISSING, checks::CHANGED_NOTHING),
+            (checks::SCRIPT_OTHER_CONTRACT, checks::CHANGED_NOTHING),
+            (checks::OUTPUT_AFTER_ANSWER, checks::SCRIPT_KILLED),
+            (checks::PAYLOAD_TOO_LARGE, checks::PAYLOAD_NOT_JSON),
+        ] {
+            assert!(cause.can_explain(seen), "{cause} and {seen}");
+            assert!(!seen.can_explain(cause), "{seen} and {cause}");
+        }
+        let first = |query: &str| explain(query).into_iter().find(|e| matches!(e, Explanation::Check(_)));
+        for (query, slug) in [
+            ("it works only once", "stdin-read-to-end"),
+            ("only first IP blocked", "noise-before-keys"),
+            ("jq: command not found", "tool-missing"),
+            ("active-response/bin/x: 3: jq: not found", "tool-missing"),
+            ("ModuleNotFoundError: No module named 'requests'", "module-missing"),
+            ("Can't locate JSON.pm in @INC (you may need to install the JSON module)", "module-missing"),
+            ("BrokenPipeError: [Errno 32] Broken pipe", "output-after-answer"),
+            (
+                "2026/11/20 10:00:00 active-response/bin/x: Cannot read 'srcip' from data",
+                "payload-field-missing",
+            ),
+            (
+                "2026/11/20 10:00:00 wazuh-execd: WARNING: Active response command 'x' reported failure (exit code 1).",
+                "script-exits-nonzero",
+            ),
+            (
+                "2026/11/20 10:00:00 wazuh-execd: WARNING: Active response command 'x' terminated abnormally.",
+                "output-after-answer",
+            ),
+            ("2026/11/20 10:00:00 wazuh-execd: ERROR: (1315): Invalid JSON message: '{'", "payload-not-json"),
+            (
+                "2026/11/20 10:00:00 wazuh-execd: WARNING: Active response key exceeds maximum size (4096). \
+                 Truncating keys.",
+                "keys-too-long",
+            ),
+        ] {
+            assert_eq!(first(query), Some(check(slug)), "{query}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::json::{ContractName, SCHEMA_VERSION, SeverityName, StageName, Tool};
 use super::page::{Page, Text, Tone};
-use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, Level, Message, Version};
+use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, FoundBy, Level, Message, Version};
 use crate::findings::{Severity, Stage};
 use crate::redact::Redacted;
 
@@ -56,15 +56,17 @@ pub fn explain(found: &[Explanation], page: &mut Page) {
     };
     if !checks.is_empty() {
         heading(page, also);
-        for check in checks {
+        for check in &checks {
             page.indented(2, &line_of(check));
         }
+        let by = |found_by| checks.iter().any(|check| check.found_by == found_by);
+        let looks = match (by(FoundBy::Check), by(FoundBy::Replay)) {
+            (_, false) => "`ar-doctor check` looks for all of them.",
+            (false, true) => "`ar-doctor replay` shows them.",
+            (true, true) => "`ar-doctor check` or, where it says so, `ar-doctor replay` finds them.",
+        };
         page.blank();
-        page.line(
-            &Text::new()
-                .own("`ar-doctor explain ID` says more, `ar-doctor check` looks for all of them.")
-                .all(Tone::Dim),
-        );
+        page.line(&Text::new().own("`ar-doctor explain ID` says more, ").own(looks).all(Tone::Dim));
     }
 }
 
@@ -92,7 +94,11 @@ fn write_check(check: &Check, page: &mut Page) {
     if let Some(range) = versions(check.since, check.until) {
         where_made.push(range);
     }
-    page.paragraph(0, &Text::new().own("Made on: ").list(where_made, ", ").all(Tone::Dim));
+    let made = match check.found_by {
+        FoundBy::Check => "Made on: ",
+        FoundBy::Replay => "Made by `ar-doctor replay` on: ",
+    };
+    page.paragraph(0, &Text::new().own(made).list(where_made, ", ").all(Tone::Dim));
     section(page, "What it means", check.meaning);
     section(page, "Why Wazuh behaves so", check.why);
     list(page, "Source", check.source);
@@ -153,7 +159,16 @@ fn list(page: &mut Page, name: &'static str, items: &'static [&'static str]) {
 }
 
 fn line_of(check: &Check) -> Text {
-    Text::new().toned(Tone::Strong, check.id).own(" ").own(check.slug).pad(44).own("  ").own(check.title)
+    let text = Text::new().toned(Tone::Strong, check.id).own(" ").own(check.slug).pad(44).own("  ");
+    text.own(check.title).and(by_replay(check))
+}
+
+/// Says that `check` does not look for it.
+fn by_replay(check: &Check) -> Text {
+    match check.found_by {
+        FoundBy::Check => Text::new(),
+        FoundBy::Replay => Text::new().toned(Tone::Dim, " (replay)"),
+    }
 }
 
 /// `4.2 to 4.13`; nothing where there is no bound.
@@ -194,12 +209,17 @@ pub fn write_list(page: &mut Page) {
                 .pad(44)
                 .own("  ")
                 .toned(tone, check.severity.name());
-            page.indented(2, &text.pad(54).own(check.title));
+            page.indented(2, &text.pad(54).own(check.title).and(by_replay(check)));
         }
     }
     page.blank();
+    let replayed = CATALOGUE.iter().filter(|check| check.found_by == FoundBy::Replay).count();
     page.line(
-        &Text::new().counted(CATALOGUE.len(), "check").own(". `ar-doctor explain ID` says more about one."),
+        &Text::new()
+            .counted(CATALOGUE.len(), "check")
+            .own(", ")
+            .count(replayed)
+            .own(" of them by `ar-doctor replay`. `ar-doctor explain ID` says more about one."),
     );
 }
 
@@ -230,6 +250,8 @@ pub struct ListedCheck {
     pub severity: SeverityName,
     /// `manager`, `agent`.
     pub sides: Vec<&'static str>,
+    /// The command that reports it: `check`, `replay`.
+    pub found_by: &'static str,
     /// First version of Wazuh it applies to.
     pub since: Option<Redacted>,
     /// Last version of Wazuh it applies to.
@@ -265,6 +287,7 @@ pub fn document() -> List {
         stage: check.stage.into(),
         severity: check.severity.into(),
         sides: check.sides.iter().map(|side| side.name()).collect(),
+        found_by: check.found_by.name(),
         since: version(check.since),
         until: version(check.until),
         contracts: check

@@ -449,12 +449,7 @@ pub fn check(report: &Report<'_, '_>) -> Check {
         verdict: report.verdict().into(),
         headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
         responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
-        findings: diagnosis
-            .entries
-            .iter()
-            .enumerate()
-            .flat_map(|(at, entry)| view.entry(at, entry))
-            .collect(),
+        findings: findings(report.redactor, &diagnosis.entries, &|responses| view.ids(responses)),
         unknown: diagnosis.unknown.iter().map(|unknown| view.unknown(unknown)).collect(),
         summary: Summary {
             errors: counts.errors,
@@ -558,6 +553,40 @@ impl View<'_, '_> {
         }
     }
 
+    fn unknown(&self, unknown: &engine::Unknown) -> Unknown {
+        let check = unknown.check.check();
+        Unknown {
+            check: check.id,
+            slug: check.slug,
+            responses: self.ids(&unknown.responses),
+            kind: unknown.gap.kind.into(),
+            source: self.text(&unknown.gap.source),
+            why: self.text(&unknown.gap.why),
+        }
+    }
+}
+
+/// The findings of ranked entries, each folded one behind the one that explains it.
+/// `ids` names responses.
+pub(super) fn findings(
+    redactor: &Redactor,
+    entries: &[engine::Entry],
+    ids: &dyn Fn(&[ResponseIndex]) -> Vec<Redacted>,
+) -> Vec<FindingEntry> {
+    let view = FindingView { redactor, ids };
+    entries.iter().enumerate().flat_map(|(at, entry)| view.entry(at, entry)).collect()
+}
+
+struct FindingView<'a> {
+    redactor: &'a Redactor,
+    ids: &'a dyn Fn(&[ResponseIndex]) -> Vec<Redacted>,
+}
+
+impl FindingView<'_> {
+    fn text(&self, text: impl AsRef<[u8]>) -> Redacted {
+        self.redactor.text(text)
+    }
+
     fn entry(&self, at: usize, entry: &engine::Entry) -> Vec<FindingEntry> {
         let cause = self.text(entry.finding.fingerprint());
         let explains = entry.folded.iter().map(|finding| self.text(finding.fingerprint())).collect();
@@ -595,7 +624,7 @@ impl View<'_, '_> {
             verify: self.text(if finding.verify.is_empty() { check.verify } else { &finding.verify }),
             explains,
             explained_by,
-            responses: self.ids(&finding.responses),
+            responses: (self.ids)(&finding.responses),
             rank,
         }
     }
@@ -606,25 +635,13 @@ impl View<'_, '_> {
                 file: self.text(file),
                 line: *line,
                 column: *column,
-                mark: characters(&self.report.redactor.hide(text), mark),
+                mark: characters(&self.redactor.hide(text), mark),
                 text: self.text(text),
                 label: self.text(label),
             },
             findings::Evidence::Observation { source, text } => {
                 Evidence::Observation { source: self.text(source), text: self.text(text) }
             }
-        }
-    }
-
-    fn unknown(&self, unknown: &engine::Unknown) -> Unknown {
-        let check = unknown.check.check();
-        Unknown {
-            check: check.id,
-            slug: check.slug,
-            responses: self.ids(&unknown.responses),
-            kind: unknown.gap.kind.into(),
-            source: self.text(&unknown.gap.source),
-            why: self.text(&unknown.gap.why),
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod catalogue;
 pub mod escape;
 pub mod json;
 pub mod page;
+pub mod replay;
+pub mod replay_json;
 pub mod show;
 pub mod text;
 

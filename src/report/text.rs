@@ -330,39 +330,14 @@ impl Writer<'_, '_> {
     }
 
     fn entry(&self, page: &mut Page, at: usize, entry: &Entry) {
-        let finding = &entry.finding;
-        let check = finding.check.check();
-        page.blank();
-        let tone = tone_of(finding.severity);
-        let head = Text::new().count(at + 1);
-        let head = Text::new()
-            .pad(2_usize.saturating_sub(head.columns()))
-            .and(head)
-            .own("  ")
-            .toned(Tone::Strong, check.id)
-            .own(" ")
-            .toned(Tone::Strong, check.slug)
-            .pad(30)
-            .own("  ")
-            .toned(tone, finding.severity.name())
-            .own(", ")
-            .own(finding.confidence.name());
-        let whom = self.whom(finding);
-        let head = if whom.is_empty() { head } else { head.pad(59).own("  ").and(whom) };
-        page.line(&head);
-        if at > 0 || self.first().is_none() {
-            page.paragraph(4, &self.host(&finding.title).all(Tone::Strong));
-        }
-        for evidence in &finding.evidence {
-            self.evidence(page, evidence);
-        }
-        self.folded(page, &entry.folded);
-        self.why(page, at, finding);
-        self.fix(page, finding);
-        self.verify(page, finding);
-        if self.options.why {
-            self.key(page, entry);
-        }
+        let is_headline = at == 0 && self.first().is_some();
+        let whom = self.whom(&entry.finding);
+        let writer = EntryWriter {
+            redactor: self.report.redactor,
+            verbose: self.options.verbose,
+            why: self.options.why,
+        };
+        writer.entry(page, at, entry, is_headline, whom);
     }
 
     /// `stops custom-block600`.
@@ -393,115 +368,6 @@ impl Writer<'_, '_> {
         names.truncate(shown);
         let text = text.list(names, ", ");
         if more > 0 { text.own(" and ").count(more).own(" more") } else { text }
-    }
-
-    fn evidence(&self, page: &mut Page, evidence: &Evidence) {
-        match evidence {
-            Evidence::Excerpt { file, line, column, text, mark, label } => {
-                write_excerpt(self.report.redactor, page, (file, *line, *column), (text, mark), label);
-            }
-            Evidence::Observation { source, text } => {
-                page.paragraph(
-                    4,
-                    &self
-                        .host(source)
-                        .own(": ")
-                        .all(Tone::Dim)
-                        .and(Text::new().own(" "))
-                        .and(self.host(text)),
-                );
-            }
-        }
-    }
-
-    fn folded(&self, page: &mut Page, folded: &[Finding]) {
-        let shown = if self.options.verbose { folded.len() } else { folded.len().min(SHORT_LIST) };
-        match folded {
-            [] => {}
-            [only] => {
-                let text = Text::new().own("also seen because of this: ").and(self.host(&only.title));
-                page.paragraph(4, &text);
-            }
-            several => {
-                page.indented(4, &Text::new().own("also seen because of this:"));
-                for finding in &several[..shown] {
-                    page.paragraph(6, &self.host(&finding.title));
-                }
-                if several.len() > shown {
-                    page.indented(
-                        6,
-                        &Text::new().own("... and ").count(several.len() - shown).own(" more (-v)"),
-                    );
-                }
-            }
-        }
-    }
-
-    /// What Wazuh or the kernel does. The headline has said it of the first
-    /// entry, so there the catalogue's own reason stands.
-    fn why(&self, page: &mut Page, at: usize, finding: &Finding) {
-        let check = finding.check.check();
-        let said = at == 0
-            && self.first().is_some()
-            && first_sentences(&finding.cause, page.width().saturating_sub(6)) == finding.cause;
-        let text = if said || finding.cause.is_empty() {
-            self.host(first_sentences(check.why, page.width()))
-        } else {
-            self.host(&finding.cause)
-        };
-        let source = match check.source.first() {
-            Some(source) => Text::new().own(" (").own(source).own(")"),
-            None => Text::new(),
-        };
-        page.labelled(4, "why", BESIDE, &text.and(source));
-    }
-
-    fn fix(&self, page: &mut Page, finding: &Finding) {
-        if finding.remedy.is_empty() {
-            return lines_beside(page, "fix", finding.check.check().fix);
-        }
-        let mut label = "fix";
-        for remedy in &finding.remedy {
-            // A command stays on its line, however long, so that it can be pasted.
-            for line in remedy.lines() {
-                let text =
-                    Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
-                page.indented(4, &text);
-                label = "";
-            }
-        }
-    }
-
-    fn verify(&self, page: &mut Page, finding: &Finding) {
-        if finding.verify.is_empty() {
-            return lines_beside(page, "verify", finding.check.check().verify);
-        }
-        for (at, line) in finding.verify.lines().enumerate() {
-            let label = if at == 0 { "verify" } else { "" };
-            let text =
-                Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
-            page.indented(4, &text);
-        }
-    }
-
-    fn key(&self, page: &mut Page, entry: &Entry) {
-        let key = &entry.key;
-        let text = Text::new()
-            .own(key.severity.0.name())
-            .own(", ")
-            .own(key.confidence.0.name())
-            .own(", ")
-            .counted(key.stops.0, "response")
-            .own(", stage ")
-            .own(key.stage.name())
-            .own(", ");
-        let text = if key.position == usize::MAX {
-            text.own("no place in the configuration")
-        } else {
-            text.own("byte ").count(key.position).own(" of the configuration")
-        };
-        let text = text.own(", ").own(key.check.check().id).own(", ").and(self.host(&key.subject));
-        page.labelled(4, "rank", BESIDE, &text);
     }
 
     // ---- the footer ----
@@ -668,11 +534,173 @@ impl Writer<'_, '_> {
     }
 }
 
+/// Writes entries of a ranked list of findings; `check` and `replay` share it.
+#[derive(Clone, Copy)]
+pub(super) struct EntryWriter<'a> {
+    /// What all text passes.
+    pub(super) redactor: &'a Redactor,
+    /// Whole lists.
+    pub(super) verbose: bool,
+    /// The ranking key of every entry.
+    pub(super) why: bool,
+}
+
+impl EntryWriter<'_> {
+    fn host(&self, text: impl AsRef<[u8]>) -> Text {
+        Text::new().host(&self.redactor.text(text))
+    }
+
+    /// Writes an entry. `is_headline` says that its title stands above already; `whom`
+    /// what it does to which responses, where there is more than one.
+    pub(super) fn entry(&self, page: &mut Page, at: usize, entry: &Entry, is_headline: bool, whom: Text) {
+        let finding = &entry.finding;
+        let check = finding.check.check();
+        page.blank();
+        let tone = tone_of(finding.severity);
+        let head = Text::new().count(at + 1);
+        let head = Text::new()
+            .pad(2_usize.saturating_sub(head.columns()))
+            .and(head)
+            .own("  ")
+            .toned(Tone::Strong, check.id)
+            .own(" ")
+            .toned(Tone::Strong, check.slug)
+            .pad(30)
+            .own("  ")
+            .toned(tone, finding.severity.name())
+            .own(", ")
+            .own(finding.confidence.name());
+        let head = if whom.is_empty() { head } else { head.pad(59).own("  ").and(whom) };
+        page.line(&head);
+        if !is_headline {
+            page.paragraph(4, &self.host(&finding.title).all(Tone::Strong));
+        }
+        for evidence in &finding.evidence {
+            self.evidence(page, evidence);
+        }
+        self.folded(page, &entry.folded);
+        self.why(page, is_headline, finding);
+        self.fix(page, finding);
+        self.verify(page, finding);
+        if self.why {
+            self.key(page, entry);
+        }
+    }
+
+    fn evidence(&self, page: &mut Page, evidence: &Evidence) {
+        match evidence {
+            Evidence::Excerpt { file, line, column, text, mark, label } => {
+                write_excerpt(self.redactor, page, (file, *line, *column), (text, mark), label);
+            }
+            Evidence::Observation { source, text } => {
+                page.paragraph(
+                    4,
+                    &self
+                        .host(source)
+                        .own(": ")
+                        .all(Tone::Dim)
+                        .and(Text::new().own(" "))
+                        .and(self.host(text)),
+                );
+            }
+        }
+    }
+
+    fn folded(&self, page: &mut Page, folded: &[Finding]) {
+        let shown = if self.verbose { folded.len() } else { folded.len().min(SHORT_LIST) };
+        match folded {
+            [] => {}
+            [only] => {
+                let text = Text::new().own("also seen because of this: ").and(self.host(&only.title));
+                page.paragraph(4, &text);
+            }
+            several => {
+                page.indented(4, &Text::new().own("also seen because of this:"));
+                for finding in &several[..shown] {
+                    page.paragraph(6, &self.host(&finding.title));
+                }
+                if several.len() > shown {
+                    page.indented(
+                        6,
+                        &Text::new().own("... and ").count(several.len() - shown).own(" more (-v)"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// What Wazuh or the kernel does. The headline has said it of the first
+    /// entry, so there the catalogue's own reason stands.
+    fn why(&self, page: &mut Page, is_headline: bool, finding: &Finding) {
+        let check = finding.check.check();
+        let said =
+            is_headline && first_sentences(&finding.cause, page.width().saturating_sub(6)) == finding.cause;
+        let text = if said || finding.cause.is_empty() {
+            self.host(first_sentences(check.why, page.width()))
+        } else {
+            self.host(&finding.cause)
+        };
+        let source = match check.source.first() {
+            Some(source) => Text::new().own(" (").own(source).own(")"),
+            None => Text::new(),
+        };
+        page.labelled(4, "why", BESIDE, &text.and(source));
+    }
+
+    fn fix(&self, page: &mut Page, finding: &Finding) {
+        if finding.remedy.is_empty() {
+            return lines_beside(page, "fix", finding.check.check().fix);
+        }
+        let mut label = "fix";
+        for remedy in &finding.remedy {
+            // A command stays on its line, however long, so that it can be pasted.
+            for line in remedy.lines() {
+                let text =
+                    Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
+                page.indented(4, &text);
+                label = "";
+            }
+        }
+    }
+
+    fn verify(&self, page: &mut Page, finding: &Finding) {
+        if finding.verify.is_empty() {
+            return lines_beside(page, "verify", finding.check.check().verify);
+        }
+        for (at, line) in finding.verify.lines().enumerate() {
+            let label = if at == 0 { "verify" } else { "" };
+            let text =
+                Text::new().toned(Tone::Dim, label).pad(BESIDE).and(self.host(line).all(Tone::Command));
+            page.indented(4, &text);
+        }
+    }
+
+    fn key(&self, page: &mut Page, entry: &Entry) {
+        let key = &entry.key;
+        let text = Text::new()
+            .own(key.severity.0.name())
+            .own(", ")
+            .own(key.confidence.0.name())
+            .own(", ")
+            .counted(key.stops.0, "response")
+            .own(", stage ")
+            .own(key.stage.name())
+            .own(", ");
+        let text = if key.position == usize::MAX {
+            text.own("no place in the configuration")
+        } else {
+            text.own("byte ").count(key.position).own(" of the configuration")
+        };
+        let text = text.own(", ").own(key.check.check().id).own(", ").and(self.host(&key.subject));
+        page.labelled(4, "rank", BESIDE, &text);
+    }
+}
+
 fn is_troubled(result: &ResponseResult) -> bool {
     matches!(result.verdict, Verdict::Stops(..) | Verdict::Bent(..))
 }
 
-const fn tone_of(severity: Severity) -> Tone {
+pub(super) const fn tone_of(severity: Severity) -> Tone {
     match severity {
         Severity::Error => Tone::Fail,
         Severity::Warning => Tone::Warn,
@@ -707,7 +735,7 @@ fn lines_beside(page: &mut Page, label: &'static str, text: &'static str) {
 }
 
 /// As many whole sentences of a text as fit on about two lines, one at least.
-fn first_sentences(text: &str, width: usize) -> String {
+pub(super) fn first_sentences(text: &str, width: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let limit = width.saturating_mul(2);
     let mut end = None;

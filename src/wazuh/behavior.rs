@@ -120,6 +120,9 @@ rows! {
     KEY_TRUNCATION = "key-truncation", v(4, 14, 3), None,
         "execd cuts a key longer than 4096 bytes with a warning.",
         "src/os_execd/execd.c; CHANGELOG v4.14.3 #33665";
+    CJSON_1_7_18 = "cjson-1-7-18", v(4, 13, 0), None,
+        "The bundled cJSON is 1.7.18, before 1.7.12: -0 is printed as 0, and 15 digits do when they are nearly the number.",
+        "README.md, 4.12.0 and 4.13.0; cJSON.c print_number, 1.7.12 and 1.7.18";
     AR_QUEUE_TIMEOUT = "ar-queue-timeout", v(4, 14, 8), LAST_4,
         "analysisd gives up on a full queue after one second; before, it could stop for good.",
         "src/analysisd/alerts/exec.c; CHANGELOG v4.14.8 #37764";

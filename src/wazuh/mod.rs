@@ -5,6 +5,8 @@
 
 pub mod ar_conf;
 pub mod behavior;
+pub mod cjson;
+pub mod execd;
 pub mod install;
 pub mod launch;
 pub mod os_match;

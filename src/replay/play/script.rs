@@ -1,0 +1,698 @@
+//! One run of the script, driven as execd drives it: the line is written and standard input
+//! kept open, one line is read from its standard output, the answer written, both pipes
+//! closed, and its end waited for (`src/os_execd/execd.c ExecdRun`, 4.14).
+
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::{Duration, Instant};
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, socketpair,
+};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Gid, Pid, pipe2};
+
+use super::super::child::{self, Attributes, Decision, LaunchReport};
+use super::super::{Captured, Ended, ExecdWaits, Launch, Release, Stuck, Target, Times};
+use super::processes;
+use super::supervise::Supervisor;
+
+/// execd's buffer for the first line, without its final NUL (`OS_SIZE_8192`).
+const LINE: usize = 8191;
+
+/// Standard error that is kept, in bytes.
+const STDERR: usize = 64 * 1024;
+
+/// Output after the first line that is kept, in bytes.
+const REST: usize = 16 * 1024;
+
+/// How long a script that was stuck is given to show that something released it.
+const RELEASE: Duration = Duration::from_millis(400);
+
+/// How long it then may go on.
+const RELEASED: Duration = Duration::from_secs(2);
+
+/// What to run.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub(super) target: &'a Target,
+    /// Relative to the home, also `argv[0]`.
+    pub(super) path: &'a [u8],
+    /// Behind `argv[0]`.
+    pub(super) arguments: &'a [Vec<u8>],
+    /// The line without its line feed; none when it gets arguments instead.
+    pub(super) line: Option<&'a [u8]>,
+    /// execd waits for a line of the script: an add, not a delete.
+    pub(super) answers: bool,
+    pub(super) deadline: Duration,
+    /// In the sandbox, where this process is the init of the namespace.
+    pub(super) confined: bool,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) launch: Launch,
+    pub(super) times: Times,
+    pub(super) bytes_read: u64,
+    pub(super) first_line: Option<Vec<u8>>,
+    pub(super) after_line: Vec<u8>,
+    pub(super) ended: Ended,
+    pub(super) stuck: Option<Stuck>,
+    pub(super) stderr: Captured,
+    /// Processes it left behind that were still there at the deadline.
+    pub(super) left_behind: Vec<String>,
+}
+
+/// What execd says to the first line, or to end of file.
+pub(super) trait Execd {
+    /// The line of the answer, without its line feed; none at end of file.
+    fn answer(&mut self, first_line: Option<&[u8]>) -> Option<Vec<u8>>;
+    /// The line `continue` for this message, with no effect on the session table.
+    fn go_on(&self) -> Vec<u8>;
+}
+
+/// Runs it. `at_deadline` is called when the deadline has come, before anything is done
+/// about it.
+///
+/// # Errors
+///
+/// When the run could not be set up; a script that cannot be started is not an error.
+pub(super) fn run(
+    job: &Job<'_>,
+    supervisor: Option<&mut Supervisor>,
+    execd: &mut dyn Execd,
+    at_deadline: &mut dyn FnMut(),
+) -> io::Result<Seen> {
+    let mut play = Play::start(job, supervisor)?;
+    play.converse(execd)?;
+    if play.seen.stuck.is_some() {
+        // What follows execd would not do.
+        at_deadline();
+    }
+    play.finish(execd)
+}
+
+struct Play<'a> {
+    job: &'a Job<'a>,
+    supervisor: Option<&'a mut Supervisor>,
+    begin: Instant,
+    pid: Pid,
+    pidfd: Option<OwnedFd>,
+    status: Option<WaitStatus>,
+    stdin: Option<OwnedFd>,
+    stdin_name: Option<String>,
+    /// A second way to count what is left in the pipe, once execd has closed it.
+    stdin_left: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stdout_name: Option<String>,
+    stderr: Option<OwnedFd>,
+    report: Option<OwnedFd>,
+    records: Vec<u8>,
+    handover: Option<OwnedFd>,
+    listener: Option<OwnedFd>,
+    /// Bytes that wait to be written to the script.
+    pending: Vec<u8>,
+    /// Bytes that were written in all.
+    written: u64,
+    /// Length of the first line with its line feed.
+    line: u64,
+    /// What came from standard output and was not yet taken.
+    output: Vec<u8>,
+    output_ended: bool,
+    reading: bool,
+    seen: Seen,
+}
+
+impl<'a> Play<'a> {
+    fn start(job: &'a Job<'a>, supervisor: Option<&'a mut Supervisor>) -> io::Result<Self> {
+        let null = || open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
+        let pipe = || pipe2(OFlag::O_CLOEXEC);
+        let (stdin_read, stdin) = match job.line {
+            Some(_) => pipe().map(|(read, write)| (read, Some(write)))?,
+            None => (null()?, None),
+        };
+        let (stdout, stdout_write) = if job.answers && job.line.is_some() {
+            pipe().map(|(read, write)| (Some(read), write))?
+        } else {
+            (None, null()?)
+        };
+        let (stderr, stderr_write) = pipe()?;
+        let (report, report_write) = pipe()?;
+        let (handover, confined) = if job.confined {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let (here, there) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
+            (Some(here), Some(there))
+        } else {
+            (None, None)
+        };
+        for fd in [stdin.as_ref(), stdout.as_ref(), Some(&stderr), Some(&report)].into_iter().flatten() {
+            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
+        let path = text(job.path)?;
+        let mut arguments = vec![path.clone()];
+        for argument in job.arguments {
+            arguments.push(text(argument)?);
+        }
+        let mut environment = Vec::new();
+        for (name, value) in &job.target.environment {
+            environment.push(text([name.as_bytes(), b"=", value.as_bytes()].concat())?);
+        }
+        // Without root it runs as whoever asked; the caller has said so.
+        let root = nix::unistd::geteuid().is_root();
+        let gid = root.then(|| Gid::from_raw(job.target.gid.unwrap_or(0)));
+        let mut pending = job.line.map(<[u8]>::to_vec).unwrap_or_default();
+        if job.line.is_some() {
+            pending.push(b'\n');
+        }
+        let stdin_name = stdin.as_ref().and_then(processes::pipe_name);
+        let stdout_name = stdout.as_ref().and_then(processes::pipe_name);
+        let begin = Instant::now();
+        let pid = child::start(Attributes {
+            path,
+            arguments,
+            environment,
+            gid,
+            stdin: stdin_read,
+            stdout: stdout_write,
+            stderr: stderr_write,
+            report: report_write,
+            confined,
+        })?;
+        Ok(Self {
+            job,
+            supervisor,
+            begin,
+            pid,
+            pidfd: child::pidfd(pid),
+            status: None,
+            stdin,
+            stdin_name,
+            stdin_left: None,
+            reading: false,
+            output_ended: stdout.is_none(),
+            stdout,
+            stdout_name,
+            stderr: Some(stderr),
+            report: Some(report),
+            records: Vec::new(),
+            handover,
+            listener: None,
+            line: pending.len() as u64,
+            pending,
+            written: 0,
+            output: Vec::new(),
+            seen: Seen::default(),
+        })
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn is_late(&self) -> bool {
+        self.begin.elapsed() >= self.job.deadline
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.supervisor.as_ref().is_some_and(|supervisor| supervisor.refused.is_some())
+    }
+
+    // ---- what execd does ----
+
+    /// Plays execd's part, until both pipes are closed and the script has ended, or the
+    /// deadline has come.
+    fn converse(&mut self, execd: &mut dyn Execd) -> io::Result<()> {
+        let Some(waits) = self.play_execd(execd)? else { return Ok(()) };
+        if !self.is_stopped() {
+            self.describe(waits);
+        }
+        Ok(())
+    }
+
+    /// What execd waits for in vain; none when nothing.
+    fn play_execd(&mut self, execd: &mut dyn Execd) -> io::Result<Option<ExecdWaits>> {
+        if !self.until(|play| play.pending.is_empty())? {
+            return Ok(Some(ExecdWaits::Write));
+        }
+        if self.job.answers && self.stdout.is_some() {
+            self.reading = true;
+            if !self.until(|play| play.output_ended || play.has_line())? {
+                return Ok(Some(ExecdWaits::Line));
+            }
+            self.reading = false;
+            let line = self.take_line();
+            self.seen.times.keys = Some(self.elapsed());
+            self.seen.first_line = line;
+            if let Some(answer) = execd.answer(self.seen.first_line.as_deref()) {
+                self.pending = answer;
+                self.pending.push(b'\n');
+                if !self.until(|play| play.pending.is_empty())? {
+                    return Ok(Some(ExecdWaits::Write));
+                }
+                self.seen.times.answered = Some(self.elapsed());
+            }
+        }
+        self.close_stdin();
+        self.close_stdout();
+        if !self.until(|play| play.status.is_some())? {
+            return Ok(Some(ExecdWaits::Exit));
+        }
+        Ok(None)
+    }
+
+    fn has_line(&self) -> bool {
+        self.output.len() >= LINE || self.output.iter().take(LINE).any(|&byte| byte == b'\n')
+    }
+
+    /// As fgets(3): up to the line feed, 8191 bytes at most, or what there is at end of file.
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        let limit = self.output.len().min(LINE);
+        let end = self.output.iter().take(limit).position(|&byte| byte == b'\n').map_or(limit, |at| at + 1);
+        let rest = self.output.split_off(end);
+        let line = std::mem::replace(&mut self.output, rest);
+        (!line.is_empty()).then_some(line)
+    }
+
+    /// Closes the script's standard input, as far as execd holds it.
+    fn close_stdin(&mut self) {
+        self.count_read();
+        let Some(stdin) = self.stdin.take() else { return };
+        // Opened before the end is closed, so that what was never read stays countable; a
+        // reader more changes nothing for the script.
+        let again = format!("/proc/self/fd/{}", stdin.as_raw_fd());
+        self.stdin_left =
+            open(again.as_str(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty()).ok();
+    }
+
+    /// Closes the reading end of its standard output: who writes from now on gets SIGPIPE.
+    fn close_stdout(&mut self) {
+        if let Some(stdout) = self.stdout.take() {
+            let mut file = File::from(stdout);
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = file.read(&mut buffer) {
+                self.output.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                if self.output.len() > REST {
+                    break;
+                }
+            }
+            self.output_ended = true;
+        }
+        self.seen.after_line = std::mem::take(&mut self.output);
+        self.seen.after_line.truncate(REST);
+    }
+
+    /// Counts how much of the first line the script has taken.
+    fn count_read(&mut self) {
+        let left = match (&self.stdin, &self.stdin_left) {
+            (Some(stdin), _) => child::bytes_waiting(stdin),
+            (None, Some(stdin)) => child::bytes_waiting(stdin),
+            (None, None) => return,
+        };
+        let Ok(left) = left else { return };
+        let read = self.written.saturating_sub(left).min(self.line);
+        self.seen.bytes_read = self.seen.bytes_read.max(read);
+        if read == self.line && self.line > 0 && self.seen.times.line_read.is_none() {
+            self.seen.times.line_read = Some(self.elapsed());
+        }
+    }
+
+    /// Goes on until it is done; false when the deadline comes first, or the script was
+    /// stopped.
+    fn until(&mut self, done: impl Fn(&Self) -> bool) -> io::Result<bool> {
+        loop {
+            if done(self) {
+                return Ok(true);
+            }
+            if self.is_late() || self.is_stopped() {
+                return Ok(false);
+            }
+            self.pump()?;
+        }
+    }
+
+    // ---- the machinery ----
+
+    /// Waits a moment for whatever comes next, and deals with it.
+    fn pump(&mut self) -> io::Result<()> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Source {
+            Stdin,
+            Stdout,
+            Stderr,
+            Report,
+            Handover,
+            Calls,
+            End,
+        }
+        let writes = self.stdin.as_ref().filter(|_| !self.pending.is_empty());
+        let reads = self.stdout.as_ref().filter(|_| self.reading && !self.output_ended);
+        let end = self.pidfd.as_ref().filter(|_| self.status.is_none());
+        let sources = [
+            (Source::Stdin, writes, PollFlags::POLLOUT),
+            (Source::Stdout, reads, PollFlags::POLLIN),
+            (Source::Stderr, self.stderr.as_ref(), PollFlags::POLLIN),
+            (Source::Report, self.report.as_ref(), PollFlags::POLLIN),
+            (Source::Handover, self.handover.as_ref(), PollFlags::POLLIN),
+            (Source::Calls, self.listener.as_ref(), PollFlags::POLLIN),
+            (Source::End, end, PollFlags::POLLIN),
+        ];
+        let (names, mut fds): (Vec<Source>, Vec<PollFd<'_>>) = sources
+            .iter()
+            .filter_map(|(name, fd, flags)| Some((*name, PollFd::new(fd.as_ref()?.as_fd(), *flags))))
+            .unzip();
+        // While the line is unread its time is wanted to the millisecond; a pipe does not
+        // tell when it becomes empty.
+        let fine = self.seen.times.line_read.is_none() && self.begin.elapsed() < Duration::from_millis(200);
+        let pause = if fine || self.pidfd.is_none() { 1 } else { 10 };
+        match poll(&mut fds, PollTimeout::from(pause as u8)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready: Vec<Source> = names
+            .into_iter()
+            .zip(&fds)
+            .filter(|(_, fd)| fd.revents().is_some_and(|events| !events.is_empty()))
+            .map(|(name, _)| name)
+            .collect();
+        for source in ready {
+            match source {
+                Source::Stdin => self.write(),
+                Source::Stdout => self.read_stdout(),
+                Source::Stderr => self.read_stderr(),
+                Source::Report => self.read_report(),
+                Source::Handover => self.take_listener(),
+                Source::Calls => self.supervise()?,
+                Source::End => {}
+            }
+        }
+        self.count_read();
+        self.reap();
+        Ok(())
+    }
+
+    fn write(&mut self) {
+        let Some(stdin) = &self.stdin else { return };
+        match nix::unistd::write(stdin, &self.pending) {
+            Ok(count) => {
+                self.pending.drain(..count.min(self.pending.len()));
+                self.written += count as u64;
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // Nobody reads any more: execd does not look at that (its SIGPIPE is handled).
+            Err(_) => self.pending.clear(),
+        }
+    }
+
+    fn read_stdout(&mut self) {
+        let Some(stdout) = &self.stdout else { return };
+        let mut buffer = [0; 4096];
+        match nix::unistd::read(stdout, &mut buffer) {
+            Ok(0) => self.output_ended = true,
+            Ok(count) => self.output.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(_) => self.output_ended = true,
+        }
+    }
+
+    fn read_stderr(&mut self) {
+        let Some(stderr) = &self.stderr else { return };
+        let mut buffer = [0; 4096];
+        match nix::unistd::read(stderr, &mut buffer) {
+            Ok(count @ 1..) => {
+                let kept = &mut self.seen.stderr;
+                kept.total += count as u64;
+                let room = STDERR.saturating_sub(kept.bytes.len()).min(count);
+                kept.bytes.extend_from_slice(buffer.get(..room).unwrap_or_default());
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Ok(_) | Err(_) => self.stderr = None,
+        }
+    }
+
+    fn read_report(&mut self) {
+        let Some(report) = &self.report else { return };
+        let mut buffer = [0; 64];
+        match nix::unistd::read(report, &mut buffer) {
+            Ok(count @ 1..) => self.records.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Ok(_) | Err(_) => self.report = None,
+        }
+    }
+
+    fn take_listener(&mut self) {
+        let Some(socket) = self.handover.take() else { return };
+        let mut byte = [0];
+        let mut parts = [io::IoSliceMut::new(&mut byte)];
+        let mut space = cmsg_space!([std::os::fd::RawFd; 1]);
+        let message =
+            recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC);
+        let Ok(message) = message else { return };
+        let Ok(control) = message.cmsgs() else { return };
+        for control in control {
+            if let ControlMessageOwned::ScmRights(fds) = control {
+                self.listener = fds.first().map(|&fd| child::own(fd));
+            }
+        }
+    }
+
+    fn supervise(&mut self) -> io::Result<()> {
+        let (Some(listener), Some(supervisor)) = (&self.listener, &mut self.supervisor) else { return Ok(()) };
+        let listener: BorrowedFd<'_> = listener.as_fd();
+        match child::next_call(listener) {
+            Ok(Some(call)) => {
+                let before = supervisor.attempts.len();
+                let mut decision = supervisor.decide(&call);
+                if !child::is_waiting(listener, &call) {
+                    // Its process is gone: what was read may have been another's.
+                    supervisor.attempts.truncate(before);
+                    decision = Decision::Refuse(libc::EINTR);
+                }
+                child::decide(listener, &call, decision)
+            }
+            Ok(None) => Ok(()),
+            Err(_) => {
+                // No process is left that the filter is on.
+                self.listener = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Collects what has ended: the script, and what it left to the init of the namespace.
+    fn reap(&mut self) {
+        loop {
+            match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) | Err(_) => return,
+                Ok(status) if status.pid() == Some(self.pid) => {
+                    if matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..)) {
+                        self.seen.times.ended = Some(self.elapsed());
+                        self.status = Some(status);
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
+    // ---- the deadline ----
+
+    /// What everybody was doing when the deadline came.
+    fn describe(&mut self, execd: ExecdWaits) {
+        let processes = processes::waiting(
+            self.family(),
+            self.pid.as_raw(),
+            self.stdin_name.as_deref(),
+            self.stdout_name.as_deref(),
+        );
+        let partial = if execd == ExecdWaits::Line { self.output.clone() } else { Vec::new() };
+        self.seen.stuck = Some(Stuck { execd, processes, partial, ..Stuck::default() });
+    }
+
+    fn family(&self) -> Vec<processes::Process> {
+        let me = nix::unistd::getpid().as_raw();
+        processes::descendants(me)
+    }
+
+    fn reads_stdin(&self) -> bool {
+        let pipe = self.stdin_name.as_deref();
+        processes::waiting(self.family(), self.pid.as_raw(), pipe, None)
+            .iter()
+            .any(|process| process.reads_stdin)
+    }
+
+    /// Finds out what a stuck script waited for, by giving it what execd never would: the
+    /// second line, then the end of its input.
+    fn release(&mut self, execd: &dyn Execd) -> io::Result<()> {
+        let waits = self.seen.stuck.as_ref().is_some_and(|stuck| {
+            stuck.execd == ExecdWaits::Line && stuck.processes.iter().any(|process| process.reads_stdin)
+        });
+        if !waits {
+            return Ok(());
+        }
+        self.reading = true;
+        self.pending = execd.go_on();
+        self.pending.push(b'\n');
+        let mut released = None;
+        if self.goes_on()? {
+            released = Some(Release::SecondLine);
+        } else {
+            self.pending.clear();
+            self.stdin = None;
+            if self.goes_on()? {
+                released = Some(Release::EndOfInput);
+            }
+        }
+        let mut output = std::mem::take(&mut self.output);
+        let before = self.seen.stuck.as_ref().map_or(0, |stuck| stuck.partial.len());
+        output.drain(..before.min(output.len()));
+        output.truncate(REST);
+        if let Some(stuck) = &mut self.seen.stuck {
+            stuck.released_by = released;
+            stuck.output = output;
+        }
+        Ok(())
+    }
+
+    /// Whether it stops waiting for its input within a moment; then it is given time to end.
+    fn goes_on(&mut self) -> io::Result<bool> {
+        let begin = Instant::now();
+        let mut calm = 0;
+        while begin.elapsed() < RELEASE {
+            self.pump()?;
+            if self.status.is_some() {
+                return Ok(true);
+            }
+            // It may be between two reads.
+            calm = if self.pending.is_empty() && !self.reads_stdin() { calm + 1 } else { 0 };
+            if calm >= 8 {
+                break;
+            }
+        }
+        if calm < 8 {
+            return Ok(false);
+        }
+        while begin.elapsed() < RELEASED && self.status.is_none() && !self.is_stopped() {
+            self.pump()?;
+        }
+        Ok(self.status.is_some() || !self.reads_stdin())
+    }
+
+    // ---- the end ----
+
+    fn finish(mut self, execd: &mut dyn Execd) -> io::Result<Seen> {
+        if self.seen.stuck.is_some() {
+            if self.job.confined {
+                self.release(execd)?;
+            }
+        } else if self.job.confined && !self.is_stopped() {
+            self.wait_for_the_rest()?;
+        }
+        let by_itself = self.status;
+        self.count_read();
+        // On the host itself what a script leaves to work on is meant to.
+        if self.job.confined || self.seen.stuck.is_some() {
+            self.kill_all()?;
+        }
+        while self.stderr.is_some() {
+            let before = self.seen.stderr.total;
+            self.read_stderr();
+            if self.seen.stderr.total == before {
+                break;
+            }
+        }
+        self.read_report();
+        let records = LaunchReport::read(&self.records);
+        self.seen.launch = Launch { started: true, errno: None, by_sh: false };
+        for record in records {
+            let launch = &mut self.seen.launch;
+            match record {
+                LaunchReport::BySh => {
+                    launch.by_sh = true;
+                    launch.errno = Some(libc::ENOEXEC);
+                }
+                LaunchReport::Failed(errno) => {
+                    launch.started = false;
+                    launch.errno = Some(errno);
+                }
+                LaunchReport::Setup(errno) => return Err(io::Error::from_raw_os_error(errno)),
+            }
+        }
+        self.seen.ended = match by_itself {
+            _ if self.is_stopped() => Ended::Stopped,
+            _ if self.seen.stuck.is_some() && !self.ended_before_the_deadline() => Ended::Deadline,
+            Some(WaitStatus::Exited(_, status)) => Ended::Exit(status),
+            Some(WaitStatus::Signaled(_, signal, _)) => Ended::Signal(signal as i32),
+            _ => Ended::Deadline,
+        };
+        if self.seen.ended == Ended::Deadline || self.seen.ended == Ended::Stopped {
+            self.seen.times.ended = None;
+        }
+        Ok(self.seen)
+    }
+
+    /// A script that is gone while a child of it still holds its standard output.
+    fn ended_before_the_deadline(&self) -> bool {
+        let deadline = u64::try_from(self.job.deadline.as_micros()).unwrap_or(u64::MAX);
+        self.seen.times.ended.is_some_and(|ended| ended < deadline)
+    }
+
+    /// What the script started and left to itself works on; execd does not wait for it.
+    fn wait_for_the_rest(&mut self) -> io::Result<()> {
+        while !self.family().is_empty() {
+            if self.is_late() || self.is_stopped() {
+                self.seen.left_behind = self.family().into_iter().map(|process| process.name).collect();
+                return Ok(());
+            }
+            self.pump()?;
+        }
+        Ok(())
+    }
+
+    /// Ends and reaps every process of the run.
+    fn kill_all(&mut self) -> io::Result<()> {
+        let begin = Instant::now();
+        loop {
+            let family = self.family();
+            if family.is_empty() {
+                self.reap();
+                return Ok(());
+            }
+            if begin.elapsed() > Duration::from_secs(5) {
+                let names: Vec<String> = family.into_iter().map(|process| process.name).collect();
+                return Err(io::Error::other(format!("{} cannot be ended", names.join(", "))));
+            }
+            if self.job.confined {
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+            } else {
+                for process in family {
+                    let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+                }
+            }
+            self.pump()?;
+        }
+    }
+}
+
+fn text(bytes: impl AsRef<[u8]>) -> io::Result<CString> {
+    let bytes = bytes.as_ref();
+    CString::new(bytes).map_err(|_| {
+        let shown = OsStr::from_bytes(bytes).to_string_lossy().into_owned();
+        io::Error::new(io::ErrorKind::InvalidInput, format!("a NUL byte in {shown:?}"))
+    })
+}
+
+/// Writes all of it to a descriptor of this process.
+pub(super) fn write_all(fd: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::from(fd.try_clone()?);
+    file.write_all(bytes)
+}
