@@ -20,7 +20,7 @@ use crate::redact::Redactor;
 use crate::replay::battery;
 use crate::replay::payload::{Kind, Set};
 use crate::replay::play::{self, Refused};
-use crate::replay::{Attempt, AttemptKind, Deed, Plan, Run, Step};
+use crate::replay::{Attempt, AttemptKind, Deed, Ended, Plan, Run, Step};
 use crate::report::replay::{self as report, Containment, Note};
 use crate::report::{escape, json, replay_json};
 use crate::wazuh::version::{Contract, Version};
@@ -484,7 +484,9 @@ impl Case<'_> {
     fn causes(&self, run: &Run) -> Vec<Finding> {
         let (Some(facts), Some(index)) = (self.facts, self.found.response) else { return Vec::new() };
         let Some(first) = run.steps.first() else { return Vec::new() };
-        let failed = first.launch.as_ref().is_some_and(|launch| !launch.started);
+        // env(1) starts, and then fails to start what it is for: its status is 126 or 127.
+        let failed = first.launch.as_ref().is_some_and(|launch| !launch.started)
+            || matches!(first.ended, Ended::Exit(126 | 127));
         if !(failed || first.refused) || facts.contract() != self.found.setup.contract {
             return Vec::new();
         }
@@ -531,7 +533,10 @@ fn limits(containment: Containment, run: &Run) -> Vec<Note> {
 fn refusal(refused: &Refused, target: &str, real: bool) -> Failure {
     let advice = match (refused, real) {
         (_, true) => String::new(),
-        (Refused::NotRoot, _) => format!(": sudo ar-doctor replay {target}"),
+        (Refused::NotRoot, _) => format!(
+            ": sudo ar-doctor replay {target}. Nothing was run. Where there can be no sandbox, --execute \
+             (as root) runs it for real"
+        ),
         _ => format!(
             ". It was not run. On the host itself, outside of a container, it can be; `ar-doctor replay \
              {target} --execute` runs it for real"

@@ -227,7 +227,8 @@ fn prepare(attributes: &Attributes) -> Result<(), Errno> {
 /// first three is closed by exec.
 fn keep_no_other_descriptor() -> Result<(), Errno> {
     // SAFETY: close_range(2) takes integers; with this flag it closes nothing now.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let result =
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if result == 0 {
         return Ok(());
     }
@@ -272,13 +273,8 @@ const REFUSED: &[(libc::c_long, i32)] = &[
 ];
 
 /// System calls the supervisor decides on.
-const SUPERVISED: &[libc::c_long] = &[
-    libc::SYS_connect,
-    libc::SYS_kill,
-    libc::SYS_tkill,
-    libc::SYS_tgkill,
-    libc::SYS_rt_sigqueueinfo,
-];
+const SUPERVISED: &[libc::c_long] =
+    &[libc::SYS_connect, libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo];
 
 const NETLINK_AUDIT: u32 = 9;
 const OFFSET_NR: u32 = 0;

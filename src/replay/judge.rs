@@ -24,6 +24,10 @@ use crate::wazuh::version::Contract;
 
 /// The most execd takes of the first line, in bytes (`src/os_execd/execd.c ExecdRun`, 4.14 and 5.0).
 const FIRST_LINE: usize = 8191;
+
+/// Bytes execd has for all keys with the dashes before them (`OS_SIZE_4096`), so that one
+/// key of this many has no room.
+const KEYS: usize = 4095;
 /// SIGPIPE, signal(7).
 const SIGPIPE: i32 = 13;
 /// Longest piece of untrusted text in a sentence, in characters.
@@ -803,7 +807,11 @@ impl<'a> Judge<'a> {
         }
         let cut =
             |step: &StepRun| step.daemon_log.iter().any(|line| line.contains("key exceeds maximum size"));
-        let long: Vec<&StepRun> = steps.iter().copied().filter(|step| cut(step) || over_long(step)).collect();
+        let long: Vec<&StepRun> = steps
+            .iter()
+            .copied()
+            .filter(|step| cut(step) || over_long(step) || longest_key(step) >= KEYS)
+            .collect();
         let Some(step) = long.first() else { return };
         let length = step.first_line.as_deref().unwrap_or_default().len();
         let when = self.when(step);
@@ -814,6 +822,14 @@ impl<'a> Judge<'a> {
                     self.name()
                 ),
                 format!("{length} bytes and no line feed yet"),
+            )
+        } else if !cut(step) {
+            (
+                format!(
+                    "{} loses a key{when}: it is longer than the {KEYS} bytes execd has for all of them.",
+                    self.name()
+                ),
+                format!("a key of {} bytes, which execd leaves out without a word", longest_key(step)),
             )
         } else {
             (
@@ -905,7 +921,7 @@ impl<'a> Judge<'a> {
     }
 
     fn empty_keys(&mut self, steps: &[&'a StepRun]) {
-        if self.has(checks::KEYS_EMPTY) {
+        if self.has(checks::KEYS_EMPTY) || self.has(checks::KEYS_TOO_LONG) {
             return;
         }
         let contract = self.case.contract;
@@ -1685,6 +1701,14 @@ fn over_long(step: &StepRun) -> bool {
             .first_line
             .as_ref()
             .is_some_and(|line| line.len() >= FIRST_LINE && line.last() != Some(&b'\n'))
+}
+
+/// Bytes of the longest key it sent. execd leaves out a key for which there is no room, and
+/// all behind it (`src/active-response/active_responses.c get_keys_from_json`, 4.14).
+fn longest_key(step: &StepRun) -> usize {
+    let value = meant_as_keys(step.first_line.as_deref().unwrap_or_default());
+    let keys = value.as_ref().and_then(|value| value.pointer("/parameters/keys")?.as_array());
+    keys.into_iter().flatten().filter_map(|key| Some(key.as_str()?.len())).max().unwrap_or(0)
 }
 
 /// It wrote to a pipe that execd had closed.

@@ -165,8 +165,9 @@ fn apart(
         Fork::Child => {
             drop(hear);
             let result = die_with_parent(&alive, held).map_err(Refused::from).and_then(|()| {
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&tell)))
-                    .unwrap_or_else(|_| Err(Refused::Failed("a fault of ar-doctor, please report it".to_owned())))
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&tell))).unwrap_or_else(|_| {
+                    Err(Refused::Failed("a fault of ar-doctor, please report it".to_owned()))
+                })
             });
             let told = match result {
                 Ok(run) => Told::Done(Box::new(run)),
@@ -559,8 +560,7 @@ fn exit_status(ended: &Ended) -> Option<i32> {
 fn fill(played: &mut StepRun, answered: &execd::Answered) {
     played.keys.clone_from(&answered.keys);
     played.answer = answered.answer;
-    played.session_key =
-        answered.session_key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
+    played.session_key = answered.session_key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
     played.registered = answered.registered;
     played.timeout = answered.timeout;
 }
@@ -598,8 +598,9 @@ fn signals(attempts: &[Attempt]) -> Vec<Effect> {
 fn appended(path: &Path, length: u64) -> Vec<String> {
     let read = || -> io::Result<Vec<u8>> {
         let options = OFlag::O_NONBLOCK.bits();
-        let mut file = std::os::unix::fs::OpenOptionsExt::custom_flags(fs::OpenOptions::new().read(true), options)
-            .open(path)?;
+        let mut file =
+            std::os::unix::fs::OpenOptionsExt::custom_flags(fs::OpenOptions::new().read(true), options)
+                .open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Ok(Vec::new());

@@ -147,8 +147,14 @@ pub fn enter(wanted: &Wanted<'_>) -> Result<Sandbox, Error> {
     fs::create_dir(&root).explain(|| "the new root".to_owned())?;
     let scratch = open_path(scratch_point)?;
     let reach = format!("/proc/self/fd/{}", scratch.as_raw_fd());
-    let mut builder =
-        Builder { root: &root, scratch: scratch_point, reach, layers: Vec::new(), notes: Vec::new(), next: 0 };
+    let mut builder = Builder {
+        root: &root,
+        scratch: scratch_point,
+        reach,
+        layers: Vec::new(),
+        notes: Vec::new(),
+        next: 0,
+    };
     let mut lowers = Vec::new();
     for host in mounts {
         builder.show(&host)?;
@@ -322,9 +328,7 @@ impl Builder<'_> {
                 });
                 Ok(())
             }
-            Err(errno) if is_root => {
-                Err(errno).explain(|| format!("an overlay over / ({})", host.fstype))
-            }
+            Err(errno) if is_root => Err(errno).explain(|| format!("an overlay over / ({})", host.fstype)),
             Err(errno) => {
                 // Never the mount itself: what is written there would stay.
                 self.notes.push(format!(
@@ -455,7 +459,9 @@ impl Builder<'_> {
         if wanted.home.exists() {
             return Ok(());
         }
-        for part in ["", "active-response", "active-response/bin", "etc", "etc/shared", "logs", "queue", "tmp"] {
+        for part in
+            ["", "active-response", "active-response/bin", "etc", "etc/shared", "logs", "queue", "tmp"]
+        {
             let path = wanted.home.join(part);
             let what = || path.display().to_string();
             fs::create_dir_all(&path).explain(what)?;
@@ -506,7 +512,8 @@ fn read_only_copy(path: &Path) -> Result<(), Error> {
 fn change_root(root: &Path) -> Result<(), Error> {
     let what = || "changing the root".to_owned();
     let none: Option<&str> = None;
-    let fd = open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).explain(what)?;
+    let fd =
+        open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).explain(what)?;
     fchdir(&fd).explain(what)?;
     match pivot_root(".", ".") {
         Ok(()) => {

@@ -51,9 +51,7 @@ pub(super) fn descendants(ancestor: i32) -> Vec<Process> {
     let mut at = 0;
     while let Some(&parent) = family.get(at) {
         at += 1;
-        family.extend(
-            all.iter().filter(|process| process.parent == parent).map(|process| process.pid),
-        );
+        family.extend(all.iter().filter(|process| process.parent == parent).map(|process| process.pid));
         if family.len() > all.len() + 1 {
             break;
         }
@@ -137,8 +135,9 @@ fn reads(pid: i32, pipe: &str) -> bool {
         let Some(number) = words.next().and_then(|word| word.parse::<libc::c_long>().ok()) else {
             return false;
         };
-        let mut argument =
-            |at: usize| words.nth(at).and_then(|word| i32::from_str_radix(word.trim_start_matches("0x"), 16).ok());
+        let mut argument = |at: usize| {
+            words.nth(at).and_then(|word| i32::from_str_radix(word.trim_start_matches("0x"), 16).ok())
+        };
         if [libc::SYS_read, libc::SYS_readv, libc::SYS_pread64, libc::SYS_splice].contains(&number) {
             argument(0).is_some_and(|fd| is_pipe(pid, fd, pipe))
         } else if [libc::SYS_copy_file_range].contains(&number) {

@@ -466,7 +466,9 @@ impl<'a> Play<'a> {
     }
 
     fn supervise(&mut self) -> io::Result<()> {
-        let (Some(listener), Some(supervisor)) = (&self.listener, &mut self.supervisor) else { return Ok(()) };
+        let (Some(listener), Some(supervisor)) = (&self.listener, &mut self.supervisor) else {
+            return Ok(());
+        };
         let listener: BorrowedFd<'_> = listener.as_fd();
         match child::next_call(listener) {
             Ok(Some(call)) => {
@@ -551,6 +553,12 @@ impl<'a> Play<'a> {
             if self.goes_on()? {
                 released = Some(Release::EndOfInput);
             }
+        }
+        // What it wrote just before its end.
+        let mut known = None;
+        while known != Some(self.output.len()) {
+            known = Some(self.output.len());
+            self.read_stdout();
         }
         let mut output = std::mem::take(&mut self.output);
         let before = self.seen.stuck.as_ref().map_or(0, |stuck| stuck.partial.len());

@@ -68,14 +68,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(host_proc: PathBuf, host_pid: u32, home: PathBuf) -> Self {
-        Self {
-            host_proc,
-            host_pid,
-            home,
-            sockets: OnceCell::new(),
-            attempts: Vec::new(),
-            refused: None,
-        }
+        Self { host_proc, host_pid, home, sockets: OnceCell::new(), attempts: Vec::new(), refused: None }
     }
 
     /// What a call gets.
