@@ -3,12 +3,17 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
+#[path = "replay/play.rs"]
+mod play;
+mod support;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ar_doctor::findings::{CheckId, Stage};
+use regex::Regex;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -38,18 +43,85 @@ fn page(path: &str, expected: &str) {
     assert!(actual == expected, "{path} is stale: AR_DOCTOR_UPDATE=1 cargo test --test documents");
 }
 
+/// What a replay says of times and processes, and the repository's place, differ from run to run,
+/// and a column is as wide as its widest time.
+fn settled(report: &str) -> String {
+    [(r"\b\d+(\.\d+)? ms\b", "[TIME]"), (r"\bpid \d+", "pid [PID]"), (r"(\S) {2,}", "$1  ")].iter().fold(
+        report.to_owned(),
+        |text, (pattern, with)| {
+            Regex::new(pattern).expect("a pattern").replace_all(&text, *with).into_owned()
+        },
+    )
+}
+
+/// Why a replay cannot be shown here; none when it can.
+fn cannot_replay() -> Option<String> {
+    let missing = |tool: &&&str| {
+        !["/bin", "/sbin", "/usr/bin", "/usr/sbin"].iter().any(|path| Path::new(path).join(**tool).exists())
+    };
+    play::cannot_run()
+        .or_else(|| ["bash", "jq", "iptables"].iter().find(missing).map(|tool| format!("no {tool} here")))
+        // Of its own Wazuh it would take the version and the environment.
+        .or_else(|| Path::new("/var/ossec").exists().then(|| "Wazuh is installed here".to_owned()))
+}
+
+const REPORT: &str = "<!-- report: ar-doctor ";
+const END: &str = "\n```\n<!-- end of report -->";
+
+/// Each report is what the command in its mark prints. Times of a replay are as they were when
+/// it was written.
 #[test]
-fn the_report_in_the_readme_is_real() {
-    let report = run(&["check", "--from", "fixtures/tickets/web-01"]);
+fn the_reports_in_the_readme_are_real() {
     let readme = fs::read_to_string(root().join("README.md")).expect("there is a README");
-    let (before, rest) = readme.split_once("<!-- report:").expect("the README marks its report");
-    let (command, rest) = rest.split_once("-->").expect("the mark is closed");
-    let (_, after) = rest.split_once("<!-- end of report -->").expect("the README marks the report's end");
-    let expected = format!(
-        "{before}<!-- report:{command}-->\n```\n{}\n```\n<!-- end of report -->{after}",
-        report.trim_end()
-    );
-    page("README.md", &expected);
+    let mut expected = String::new();
+    let mut rest = readme.as_str();
+    let mut reports = 0;
+    while let Some((before, marked)) = rest.split_once(REPORT) {
+        let (command, marked) = marked.split_once(" -->\n```").expect("a mark is closed");
+        let (shown, after) = marked.split_once(END).expect("the end of a report is marked");
+        let (shown, arguments) = (shown.trim_start_matches('\n'), command.split(' ').collect::<Vec<_>>());
+        let report = match cannot_replay().filter(|_| command.starts_with("replay ")) {
+            Some(why) => {
+                support::skip(&format!("ar-doctor {command}: {why}"));
+                shown.to_owned()
+            }
+            None => {
+                let place = root().to_string_lossy().into_owned();
+                let report = run(&arguments).trim_end().replace(&place, "~/ar-doctor");
+                if settled(&report) == settled(shown) { shown.to_owned() } else { report }
+            }
+        };
+        expected += &format!("{before}{REPORT}{command} -->\n```\n{report}{END}");
+        rest = after;
+        reports += 1;
+    }
+    assert_eq!(reports, readme.matches("<!-- end of report -->").count(), "each mark has its end");
+    assert!(reports >= 3, "the README shows {reports} reports");
+    page("README.md", &(expected + rest));
+}
+
+/// `--help` is answered only where every option before it is known.
+#[test]
+fn commands_in_the_pages_are_understood() {
+    let mut commands = 0;
+    for page in ["README.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("the page is there");
+        for line in text.split("```").skip(1).step_by(2).flat_map(str::lines) {
+            let line = line.split('#').next().unwrap_or_default().split('<').next().unwrap_or_default();
+            let Some(rest) = line.strip_prefix("sudo ").unwrap_or(line).strip_prefix("ar-doctor ") else {
+                continue;
+            };
+            // The first line of a report.
+            if rest.starts_with(|letter: char| letter.is_ascii_digit()) {
+                continue;
+            }
+            let arguments: Vec<&str> = rest.split_whitespace().chain(["--help"]).collect();
+            let said = run(&arguments);
+            assert!(said.contains("Usage: ar-doctor"), "{page}: {line}");
+            commands += 1;
+        }
+    }
+    assert!(commands >= 12, "only {commands} commands are shown");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub const NOTHING: u8 = 3;
 /// `check --strict`: something that belongs to this side could not be examined.
 pub const INCOMPLETE: u8 = 4;
 
-/// `replay`: contract or payload broken.
+/// `replay`: contract or payload broken, which is a warning or an error.
 pub const BROKEN: u8 = 5;
 
 /// A fault of this program. A report that it did not stop is printed all the same.
@@ -69,13 +69,13 @@ pub fn of_check(outcome: Outcome, policy: Policy) -> u8 {
     }
 }
 
-/// The status of `replay`: a finding that counts comes before a script that was not run
-/// to its end.
+/// The status of `replay`: a script that was not run to its end comes before findings,
+/// which count from a warning on.
 pub fn of_replay(worst: Option<Severity>, not_run: bool) -> u8 {
-    if worst >= Some(Severity::Warning) {
-        BROKEN
-    } else if not_run {
+    if not_run {
         NOTHING
+    } else if worst >= Some(Severity::Warning) {
+        BROKEN
     } else {
         FINE
     }
@@ -121,8 +121,8 @@ mod tests {
             (ERROR, false, BROKEN),
             (None, true, NOTHING),
             (ADVICE, true, NOTHING),
-            (WARNING, true, BROKEN),
-            (ERROR, true, BROKEN),
+            (WARNING, true, NOTHING),
+            (ERROR, true, NOTHING),
         ] {
             assert_eq!(of_replay(worst, not_run), status, "{worst:?} {not_run}");
         }

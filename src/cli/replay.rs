@@ -2,6 +2,7 @@
 
 mod event;
 mod parts;
+mod placed;
 mod target;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -16,11 +17,13 @@ use super::{Failure, Format, Global, exit, terminal};
 use crate::engine::{self, rank};
 use crate::facts::{Facts, install};
 use crate::findings::{CheckId, Finding, Severity, Stage, checks};
+use crate::host::Host;
 use crate::redact::Redactor;
 use crate::replay::battery;
 use crate::replay::payload::{Kind, Set};
 use crate::replay::play::{self, Refused};
-use crate::replay::{Attempt, AttemptKind, Deed, Ended, Plan, Run, Step};
+use crate::replay::trial::Proof;
+use crate::replay::{Attempt, AttemptKind, Deed, Ended, Plan, Run, Step, StepRun};
 use crate::report::replay::{self as report, Containment, Note};
 use crate::report::{escape, json, replay_json};
 use crate::wazuh::version::{Contract, Version};
@@ -43,6 +46,13 @@ const OF_EXECD: &[CheckId] = &[
     checks::STALE_PID_FILE,
     checks::GROUP_MISSING,
 ];
+
+/// Checks that say why `/bin/sh` runs a file.
+const OF_SH: &[CheckId] =
+    &[checks::EXECUTABLE_EMPTY, checks::SHEBANG_MISSING, checks::SHEBANG_BEHIND_BOM, checks::WRONG_ARCHITECTURE];
+
+/// Checks of a first line with which the interpreter starts, and fails in its own way.
+const OF_THE_FIRST_LINE: &[CheckId] = &[checks::CRLF_SHEBANG, checks::ENV_TWO_WORDS];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -207,7 +217,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         version: arguments.wazuh_version,
     };
     let found = target::find(source.host(), facts, redactor, &asked)?;
-    let case = Case { arguments, redactor, facts, found: &found };
+    let case = Case { arguments, redactor, host: source.host(), facts, found: &found };
     let session = case.play()?;
     case.report(global, &session)
 }
@@ -237,6 +247,7 @@ fn facts<'a>(
 struct Case<'a> {
     arguments: &'a Arguments,
     redactor: &'a Redactor,
+    host: &'a dyn Host,
     facts: Option<&'a Facts<'a>>,
     found: &'a Found,
 }
@@ -247,17 +258,27 @@ struct Session {
     /// None when nothing was run.
     run: Option<(Plan, Run)>,
     containment: Containment,
+    /// What further runs with other events proved.
+    proof: Proof,
     /// Why it was not run at all.
     service: Option<Attempt>,
+    /// It is a FIFO: execd stands still when it opens it.
+    is_fifo: bool,
 }
 
 impl Case<'_> {
     /// Makes the message and plays it, unless only that was asked for.
     fn play(&self) -> Result<Session, Failure> {
         let arguments = self.arguments;
-        let prepared = self.prepare()?;
-        let not_run =
-            |prepared, service| Session { prepared, run: None, containment: Containment::None, service };
+        let mut prepared = self.prepare()?;
+        let not_run = |prepared, service| Session {
+            prepared,
+            run: None,
+            containment: Containment::None,
+            proof: Proof::default(),
+            service,
+            is_fifo: false,
+        };
         if arguments.check_only {
             return Ok(not_run(prepared, None));
         }
@@ -267,6 +288,18 @@ impl Case<'_> {
             return Ok(not_run(prepared, Some(attempt)));
         }
         let plan = self.plan(&prepared);
+        if self.found.is_fifo {
+            // execd opens every executable, and waits there for a writer, without a time limit.
+            let first = plan.steps.first();
+            let stood = first.map(|step| StepRun {
+                label: step.label.clone(),
+                deed: Some(step.deed),
+                refused: true,
+                ..StepRun::default()
+            });
+            let run = Run { steps: stood.into_iter().collect(), ..Run::default() };
+            return Ok(Session { run: Some((plan, run)), is_fifo: true, ..not_run(prepared, None) });
+        }
         let containment = if arguments.execute { Containment::Real } else { Containment::Sandbox };
         if arguments.execute {
             self.agree(&plan)?;
@@ -282,7 +315,15 @@ impl Case<'_> {
         };
         progress.erase();
         let run = played.map_err(|refused| refusal(&refused, &arguments.target, arguments.execute))?;
-        Ok(Session { prepared, run: Some((plan, run)), containment, service: None })
+        let proof = if arguments.execute || arguments.conformance {
+            Proof::default()
+        } else {
+            let proof =
+                self.trials(&mut prepared, &plan, &run, &mut |_, since| progress.tell("trial", since));
+            progress.erase();
+            proof
+        };
+        Ok(Session { prepared, run: Some((plan, run)), containment, proof, service: None, is_fifo: false })
     }
 
     /// The steps: the battery, or what is asked for, or all that execd would do.
@@ -387,16 +428,19 @@ impl Case<'_> {
     /// Judges the run and prints the report.
     fn report(&self, global: &Global, session: &Session) -> Result<u8, Failure> {
         let prepared = &session.prepared;
-        let mut findings = self.payload_findings(prepared);
+        let mut findings = self.payload_findings(prepared, &session.proof);
         let mut judged = Judged::default();
         if let Some((plan, run)) = &session.run {
-            judged = self.judge(plan, run);
+            judged = self.judge(plan, run, &session.proof);
             if session.containment == Containment::Real {
                 // Only a sandbox shows what changed in files.
                 judged.findings.retain(|finding| finding.check != checks::CHANGED_NOTHING);
             }
             findings.append(&mut judged.findings);
-            let mut causes = self.causes(run);
+            if let Some(outcome) = judged.outcome.as_mut().filter(|_| session.is_fifo) {
+                outcome.blocks_execd = Some(true);
+            }
+            let mut causes = self.causes(run, &mut findings);
             if causes.iter().any(|finding| finding.severity == Severity::Error) {
                 // The errno says less than its cause.
                 findings.retain(|finding| finding.check != checks::LAUNCH_REFUSED);
@@ -413,6 +457,8 @@ impl Case<'_> {
             .iter()
             .map(|entry| &entry.finding)
             .find(|finding| matches!(finding.check.check().stage, Stage::Resolve | Stage::Launch))
+            // It was not refused: execd never comes to it.
+            .filter(|_| !session.is_fifo)
             .map(|finding| finding.title.as_str());
         let summary = match run {
             Some(_) => judged.summary.clone(),
@@ -465,7 +511,7 @@ impl Case<'_> {
     }
 
     /// What is wrong with the event, with the way to look at it again.
-    fn payload_findings(&self, prepared: &Prepared) -> Vec<Finding> {
+    fn payload_findings(&self, prepared: &Prepared, proof: &Proof) -> Vec<Finding> {
         let arguments = self.arguments;
         let mut verify = format!("ar-doctor replay {}", quoted(&arguments.target));
         if let Some(path) = &arguments.payload {
@@ -475,30 +521,74 @@ impl Case<'_> {
             let set = format!("{}:={}", set.path, String::from_utf8_lossy(&set.json));
             verify.push_str(&format!(" --set {}", quoted(&set)));
         }
-        verify.push_str(" --check-only");
         let findings = prepared.payload.findings(&prepared.target.name);
-        findings.into_iter().map(|finding| finding.verify(verify.clone())).collect()
+        let problems = &prepared.payload.problems;
+        let verified = findings.into_iter().zip(problems).map(|(finding, problem)| {
+            // What only a trial shows, only a replay shows again.
+            let is_tried = proof.problems.iter().any(|tried| tried.pointer == problem.pointer);
+            finding.verify(if is_tried { verify.clone() } else { format!("{verify} --check-only") })
+        });
+        verified.collect()
     }
 
-    /// Where the start failed, or execd refused: what `check` knows about why.
-    fn causes(&self, run: &Run) -> Vec<Finding> {
-        let (Some(facts), Some(index)) = (self.facts, self.found.response) else { return Vec::new() };
+    /// Where the start failed, execd refused, or `/bin/sh` ran the file: what `check` knows about
+    /// why. What that makes of `findings` is left out of them.
+    fn causes(&self, run: &Run, findings: &mut Vec<Finding>) -> Vec<Finding> {
         let Some(first) = run.steps.first() else { return Vec::new() };
         // env(1) starts, and then fails to start what it is for: its status is 126 or 127.
         let failed = first.launch.as_ref().is_some_and(|launch| !launch.started)
             || matches!(first.ended, Ended::Exit(126 | 127));
-        if !(failed || first.refused) || facts.contract() != self.found.setup.contract {
+        let by_sh = first.launch.as_ref().is_some_and(|launch| launch.started && launch.by_sh);
+        // An interpreter that gets a carriage return as an option ends with a status of its own,
+        // and env without a program starts the script for ever.
+        let went_wrong = first.launch.is_some() && !matches!(first.ended, Ended::Exit(0) | Ended::Never);
+        if !(failed || by_sh || went_wrong || first.refused) {
             return Vec::new();
         }
+        let wanted = |finding: &Finding| {
+            let stage = finding.check.check().stage;
+            !OF_EXECD.contains(&finding.check)
+                && (stage == Stage::Resolve
+                    || stage == Stage::Launch && failed
+                    || by_sh && OF_SH.contains(&finding.check)
+                    || went_wrong && OF_THE_FIRST_LINE.contains(&finding.check))
+        };
+        let mut causes = self.checked();
+        causes.retain(wanted);
+        if by_sh {
+            self.blame(first, &mut causes, findings);
+        }
+        causes
+    }
+
+    /// What `check` finds about the target.
+    fn checked(&self) -> Vec<Finding> {
+        let of_host = self.facts.zip(self.found.response);
+        let of_host = of_host.filter(|(facts, _)| facts.contract() == self.found.setup.contract);
+        let Some((facts, index)) = of_host else {
+            return placed::findings(self.host, self.found, self.redactor);
+        };
         let Some(response) = facts.response(index) else { return Vec::new() };
         let diagnosis = engine::run(facts, &engine::Options { response: Some(response.id.clone()) });
-        let wanted = |finding: &&Finding| {
-            let stage = finding.check.check().stage;
-            finding.responses.contains(&index)
-                && !OF_EXECD.contains(&finding.check)
-                && (stage == Stage::Resolve || stage == Stage::Launch && failed)
-        };
-        diagnosis.findings().filter(wanted).cloned().collect()
+        let own = diagnosis.findings().filter(|finding| finding.responses.contains(&index));
+        own.cloned().collect()
+    }
+
+    /// Where `/bin/sh` ran what is not for it, the faults of that run are not the script's own:
+    /// their cause is not milder than they are.
+    fn blame(&self, first: &StepRun, causes: &mut [Finding], findings: &mut Vec<Finding>) {
+        // sh takes a #! behind something else for the name of a program, and goes on.
+        if causes.iter().any(|cause| cause.check == checks::SHEBANG_BEHIND_BOM) {
+            findings.retain(|finding| finding.check != checks::TOOL_MISSING || !finding.title.contains("#!"));
+        }
+        // `Syntax error` of dash, `syntax error` of bash and others.
+        let not_sh = memchr::memmem::find(&first.stderr.bytes, b"yntax error").is_some();
+        for cause in causes.iter_mut().filter(|cause| not_sh || cause.severity > Severity::Advice) {
+            let seen = findings.iter().filter(|finding| cause.check.can_explain(finding.check));
+            if let Some(worst) = seen.map(|finding| finding.severity).max() {
+                cause.severity = cause.severity.max(worst);
+            }
+        }
     }
 }
 
@@ -517,13 +607,18 @@ fn limits(containment: Containment, run: &Run) -> Vec<Note> {
     let quiet = |text: &str| Note { text: text.to_owned(), matters: false };
     let mut notes: Vec<Note> = run.notes.iter().cloned().map(target::matters).collect();
     if containment == Containment::Real {
-        let text = "on the host itself changes of files and accounts are not watched; a sandbox shows them";
+        let text = "on the host itself changes of files and accounts are not watched, and standard error \
+                    is thrown away, as execd does; a sandbox shows them";
         notes.push(target::matters(text.to_owned()));
     }
     if containment == Containment::Sandbox {
-        notes.push(quiet(
-            "the SELinux domain of execd is not reproduced: what SELinux denies is allowed here",
-        ));
+        // It bears on the run only where SELinux is on.
+        notes.push(Note {
+            text: "the SELinux domain of execd is not reproduced: what SELinux denies is allowed here".to_owned(),
+            matters: std::path::Path::new("/sys/fs/selinux/enforce").exists(),
+        });
+        notes.push(quiet("the kernel's audit is kept away: nothing the script does is recorded there"));
+        notes.push(quiet("mounts, other namespaces and the clock cannot be changed in the sandbox"));
         notes.push(quiet("the packet filter begins empty: rules of the host are not in the sandbox"));
         notes.push(quiet("services of the host (D-Bus, systemd, firewalld) cannot be reached"));
     }

@@ -9,10 +9,13 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::unistd::{ForkResult, Gid, Pid, execve, setgid, setgroups, setsid};
 
 /// Capabilities a script in the sandbox must not have, by number (capabilities(7)): they
@@ -21,6 +24,7 @@ const DROPPED: &[(i32, &str)] = &[
     (16, "CAP_SYS_MODULE"),
     (17, "CAP_SYS_RAWIO"),
     (19, "CAP_SYS_PTRACE"),
+    (21, "CAP_SYS_ADMIN"),
     (22, "CAP_SYS_BOOT"),
     (25, "CAP_SYS_TIME"),
     (27, "CAP_MKNOD"),
@@ -40,10 +44,10 @@ pub enum Fork {
 ///
 /// # Errors
 ///
-/// Those of fork(2), and EBUSY when this process has more than one thread: another thread
-/// may hold a lock that the child would wait for.
+/// Those of fork(2); EBUSY when this process has more than one thread, as another thread
+/// may hold a lock that the child would wait for; ENOSYS when that cannot be seen in `/proc`.
 pub fn fork() -> Result<Fork, Errno> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    let threads = std::fs::read_dir("/proc/self/task").map_err(|_| Errno::ENOSYS)?.count();
     if threads > 1 {
         return Err(Errno::EBUSY);
     }
@@ -62,10 +66,51 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Takes over a descriptor that was received over a socket.
-pub(super) fn own(fd: std::os::fd::RawFd) -> OwnedFd {
-    // SAFETY: recvmsg(2) made it for this process, and the caller hands it over only once.
-    unsafe { OwnedFd::from_raw_fd(fd) }
+/// Receives the descriptor that [`Attributes::handover`] is for; none when the child
+/// sends none.
+///
+/// # Errors
+///
+/// Those of recvmsg(2).
+pub fn receive(socket: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
+    let mut byte = [0];
+    let mut parts = [io::IoSliceMut::new(&mut byte)];
+    let mut space = nix::cmsg_space!([RawFd; 1]);
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = control {
+            // SAFETY: recvmsg(2) has just made it for this process; nobody else owns it. There
+            // is room for one.
+            return Ok(fds.first().map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) }));
+        }
+    }
+    Ok(None)
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this status.
+    Status(i32),
+    /// By this signal; real-time ones included, for which nix has no name.
+    Signal(i32),
+}
+
+/// Collects a child that has ended; none when none has.
+pub fn reap() -> Option<(Pid, Exit)> {
+    let mut status: libc::c_int = 0;
+    // SAFETY: waitpid(2) writes one int to the address, which is that of a live int.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    if pid <= 0 {
+        return None;
+    }
+    let exit = if libc::WIFSIGNALED(status) {
+        Exit::Signal(libc::WTERMSIG(status))
+    } else {
+        Exit::Status(libc::WEXITSTATUS(status))
+    };
+    Some((Pid::from_raw(pid), exit))
 }
 
 /// Bytes that wait in a pipe, at either of its ends.
@@ -109,8 +154,8 @@ pub struct Attributes {
     pub stderr: OwnedFd,
     /// Where the outcome of the start is written: see [`LaunchReport`]. Close-on-exec.
     pub report: OwnedFd,
-    /// Whether it is confined; then the supervisor's descriptor is sent over this socket.
-    pub confined: Option<OwnedFd>,
+    /// It is confined, and the supervisor's descriptor is sent over this socket.
+    pub handover: Option<OwnedFd>,
 }
 
 /// One record on [`Attributes::report`]: a letter and an errno in native byte order.
@@ -188,16 +233,12 @@ fn become_script(attributes: &Attributes) -> LaunchReport {
 }
 
 fn prepare(attributes: &Attributes) -> Result<(), Errno> {
-    for number in 1..=64 {
-        let Ok(signal) = Signal::try_from(number) else { continue };
-        if matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
-            continue;
-        }
+    for signal in 1..=64 {
         // execd is a daemon: nohup(1)-like, and its children inherit that.
-        let handler = if signal == Signal::SIGHUP { SigHandler::SigIgn } else { SigHandler::SigDfl };
-        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-        // SAFETY: no handler function is installed, only the two dispositions without code.
-        unsafe { sigaction(signal, &action) }?;
+        let action = if signal == libc::SIGHUP { libc::SIG_IGN } else { libc::SIG_DFL };
+        // SAFETY: no handler function is installed, only the two dispositions without code. SIGKILL,
+        // SIGSTOP and those libc keeps for itself are refused, which is no harm.
+        unsafe { libc::signal(signal, action) };
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
@@ -210,17 +251,72 @@ fn prepare(attributes: &Attributes) -> Result<(), Errno> {
         setgroups(&[gid])?;
         setgid(gid)?;
     }
-    if let Some(socket) = &attributes.confined {
-        for (capability, _) in DROPPED {
-            // SAFETY: PR_CAPBSET_DROP takes integers only.
-            let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, *capability, 0, 0, 0) };
-            if result < 0 && Errno::last() != Errno::EINVAL {
-                return Err(Errno::last());
-            }
-        }
+    if let Some(socket) = &attributes.handover {
+        // A core pattern that begins with a pipe would start a program of the host; a limit of
+        // one byte is how the kernel is told not to (core(5)).
+        nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 1, 1)?;
+        drop_capabilities()?;
         confine(socket)?;
     }
     Ok(())
+}
+
+/// Takes [`DROPPED`] from this process and from whatever it starts: out of the bounding
+/// set, the ambient set, and the inheritable set.
+fn drop_capabilities() -> Result<(), Errno> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: libc::c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    for (capability, _) in DROPPED {
+        // SAFETY: PR_CAPBSET_DROP takes integers only.
+        let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, *capability, 0, 0, 0) };
+        if result < 0 && Errno::last() != Errno::EINVAL {
+            return Err(Errno::last());
+        }
+    }
+    // SAFETY: PR_CAP_AMBIENT_CLEAR_ALL takes integers only. Kernels without it have no such set.
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    let mut header = Header { version: 0x2008_0522, pid: 0 };
+    let mut data = [Data::default(); 2];
+    // SAFETY: version 3 of capget(2) writes two structures of this layout, which are alive.
+    if unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) } < 0 {
+        return Err(Errno::last());
+    }
+    for half in &mut data {
+        half.inheritable = 0;
+    }
+    // SAFETY: version 3 of capset(2) reads two structures of this layout, which are alive.
+    if unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) } < 0 {
+        return Err(Errno::last());
+    }
+    Ok(())
+}
+
+/// Confines a tool that looks at what the script has changed: it may be what the script
+/// has changed.
+pub fn shut_in(command: &mut Command) {
+    let root = nix::unistd::geteuid().is_root();
+    let program = ARCHITECTURE.map(|architecture| filter(architecture, false));
+    // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
+    unsafe {
+        command.pre_exec(move || {
+            if root {
+                drop_capabilities()?;
+            }
+            nix::sys::prctl::set_no_new_privs()?;
+            install(program.as_deref().ok_or(Errno::ENOSYS)?, 0)?;
+            Ok(())
+        });
+    }
 }
 
 /// Whatever this program was started with is not the script's: every descriptor but the
@@ -259,24 +355,61 @@ const REFUSED: &[(libc::c_long, i32)] = &[
     (libc::SYS_acct, libc::EPERM),
     (libc::SYS_add_key, libc::ENOSYS),
     (libc::SYS_bpf, libc::EPERM),
+    (libc::SYS_clock_adjtime, libc::EPERM),
+    (libc::SYS_clock_settime, libc::EPERM),
+    (libc::SYS_delete_module, libc::EPERM),
     (libc::SYS_fanotify_init, libc::EPERM),
+    (libc::SYS_finit_module, libc::EPERM),
+    (libc::SYS_init_module, libc::EPERM),
     (libc::SYS_io_uring_setup, libc::ENOSYS),
+    (libc::SYS_kexec_file_load, libc::EPERM),
     (libc::SYS_kexec_load, libc::EPERM),
     (libc::SYS_keyctl, libc::ENOSYS),
     (libc::SYS_open_by_handle_at, libc::EPERM),
     (libc::SYS_perf_event_open, libc::EPERM),
+    (libc::SYS_pidfd_getfd, libc::EPERM),
     (libc::SYS_quotactl, libc::EPERM),
+    (libc::SYS_quotactl_fd, libc::EPERM),
+    (libc::SYS_reboot, libc::EPERM),
     (libc::SYS_request_key, libc::ENOSYS),
     (libc::SYS_setns, libc::EPERM),
+    (libc::SYS_settimeofday, libc::EPERM),
     (libc::SYS_swapoff, libc::EPERM),
     (libc::SYS_swapon, libc::EPERM),
+    (libc::SYS_syslog, libc::EPERM),
+];
+
+/// System calls that change mounts. A new `/proc`, devtmpfs or cgroup2 would be the
+/// host's own, writable, whatever the sandbox shows.
+pub(super) const MOUNTS: &[(libc::c_long, &str)] = &[
+    (libc::SYS_mount, "mount"),
+    (libc::SYS_umount2, "umount2"),
+    (libc::SYS_move_mount, "move_mount"),
+    (libc::SYS_open_tree, "open_tree"),
+    (libc::SYS_mount_setattr, "mount_setattr"),
+    (libc::SYS_fsopen, "fsopen"),
+    (libc::SYS_fsconfig, "fsconfig"),
+    (libc::SYS_fsmount, "fsmount"),
+    (libc::SYS_fspick, "fspick"),
+    (libc::SYS_pivot_root, "pivot_root"),
 ];
 
 /// System calls the supervisor decides on.
-const SUPERVISED: &[libc::c_long] =
-    &[libc::SYS_connect, libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo];
+const SUPERVISED: &[libc::c_long] = &[
+    libc::SYS_connect,
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+];
 
-const NETLINK_AUDIT: u32 = 9;
+/// Families of sockets that end in the network namespace; all others but netlink are refused.
+const FAMILIES: &[libc::c_int] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_PACKET];
+
+/// Netlink protocols that reach the host: iSCSI, audit, connector, SCSI, ecryptfs, RDMA, crypto.
+const FOREIGN_NETLINK: &[u32] = &[8, 9, 11, 18, 19, 20, 21];
+
 const OFFSET_NR: u32 = 0;
 const OFFSET_ARCH: u32 = 4;
 /// Offset of the low half of an argument in `struct seccomp_data`, little endian.
@@ -304,6 +437,10 @@ fn errno(number: i32) -> u32 {
     libc::SECCOMP_RET_ERRNO | u32::try_from(number).unwrap_or(1)
 }
 
+fn unsigned(number: libc::c_int) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 fn number(call: libc::c_long) -> u32 {
     u32::try_from(call).unwrap_or(u32::MAX)
 }
@@ -321,23 +458,45 @@ fn filter(architecture: u32, supervised: bool) -> Vec<libc::sock_filter> {
     for (call, error) in REFUSED {
         program.extend([equal(number(*call), 0, 1), give(errno(*error))]);
     }
+    for (call, _) in MOUNTS {
+        let what = if supervised { libc::SECCOMP_RET_USER_NOTIF } else { errno(libc::EPERM) };
+        program.extend([equal(number(*call), 0, 1), give(what)]);
+    }
     if supervised {
         for call in SUPERVISED {
             program.extend([equal(number(*call), 0, 1), give(libc::SECCOMP_RET_USER_NOTIF)]);
         }
     }
+    if supervised {
+        // A datagram with an address of its own; most have none.
+        program.extend([
+            equal(number(libc::SYS_sendto), 0, 5),
+            load(offset_argument(4)),
+            equal(0, 0, 2),
+            load(offset_argument(4) + 4),
+            equal(0, 1, 0),
+            give(libc::SECCOMP_RET_USER_NOTIF),
+            load(OFFSET_NR),
+        ]);
+    }
+    program.extend([equal(number(libc::SYS_socket), 1, 0), give(libc::SECCOMP_RET_ALLOW)]);
+    program.push(load(offset_argument(0)));
+    for family in FAMILIES {
+        // Without a supervisor nobody sees which socket is connected to.
+        if *family != libc::AF_UNIX || supervised {
+            program.extend([equal(unsigned(*family), 0, 1), give(libc::SECCOMP_RET_ALLOW)]);
+        }
+    }
     program.extend([
-        equal(number(libc::SYS_socket), 0, 7),
-        load(offset_argument(0)),
-        equal(u32::try_from(libc::AF_VSOCK).unwrap_or(40), 0, 1),
+        equal(unsigned(libc::AF_NETLINK), 1, 0),
         give(errno(libc::EAFNOSUPPORT)),
-        equal(u32::try_from(libc::AF_NETLINK).unwrap_or(16), 0, 3),
         load(offset_argument(2)),
-        // As on a kernel without audit: libaudit and PAM go on without it.
-        equal(NETLINK_AUDIT, 0, 1),
-        give(errno(libc::EPROTONOSUPPORT)),
-        give(libc::SECCOMP_RET_ALLOW),
     ]);
+    for protocol in FOREIGN_NETLINK {
+        // As on a kernel without: libaudit and PAM go on without audit.
+        program.extend([equal(*protocol, 0, 1), give(errno(libc::EPROTONOSUPPORT))]);
+    }
+    program.push(give(libc::SECCOMP_RET_ALLOW));
     program
 }
 
@@ -357,14 +516,9 @@ fn confine(socket: &OwnedFd) -> Result<(), Errno> {
         // SAFETY: seccomp(2) returned it as a new descriptor; nobody else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let raw = [fd.as_raw_fd()];
-        let control = [nix::sys::socket::ControlMessage::ScmRights(&raw)];
-        nix::sys::socket::sendmsg::<()>(
-            socket.as_raw_fd(),
-            &[io::IoSlice::new(b"l")],
-            &control,
-            nix::sys::socket::MsgFlags::empty(),
-            None,
-        )?;
+        let control = [ControlMessage::ScmRights(&raw)];
+        let byte = [io::IoSlice::new(b"l")];
+        sendmsg::<()>(socket.as_raw_fd(), &byte, &control, MsgFlags::empty(), None)?;
     }
     Ok(())
 }
@@ -383,11 +537,16 @@ fn install(program: &[libc::sock_filter], flags: libc::c_ulong) -> Result<i32, E
 
 /// Whether a supervisor can let a call through (SECCOMP_USER_NOTIF_FLAG_CONTINUE, Linux 5.5).
 pub fn has_continue() -> bool {
-    let Ok(name) = nix::sys::utsname::uname() else { return false };
+    kernel() >= (5, 5)
+}
+
+/// Version of the running kernel; (0, 0) when it does not tell.
+pub fn kernel() -> (u32, u32) {
+    let Ok(name) = nix::sys::utsname::uname() else { return (0, 0) };
     let release = name.release().to_string_lossy();
     let mut parts = release.split(|c: char| !c.is_ascii_digit());
     let mut part = || parts.next().and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);
-    (part(), part()) >= (5, 5)
+    (part(), part())
 }
 
 /// A system call that waits for a decision.
@@ -494,18 +653,74 @@ mod tests {
         assert_eq!(LaunchReport::read(b"x"), []);
     }
 
-    /// Every jump of the filter stays inside it, and it ends in a return.
-    #[test]
-    fn no_jump_leaves_the_filter() {
-        for supervised in [true, false] {
-            let program = filter(ARCHITECTURE.unwrap(), supervised);
-            for (at, step) in program.iter().enumerate() {
-                let furthest = at + 1 + usize::from(step.jt.max(step.jf));
-                if u32::from(step.code) & 7 == libc::BPF_JMP {
-                    assert!(furthest < program.len(), "{at}");
-                }
+    /// What the kernel makes of a call: the filter, interpreted.
+    fn verdict(program: &[libc::sock_filter], arch: u32, nr: u32, arguments: [u64; 6]) -> u32 {
+        let word = |offset: u32| match offset {
+            OFFSET_NR => nr,
+            OFFSET_ARCH => arch,
+            _ => {
+                let argument = arguments[usize::try_from((offset - 16) / 8).unwrap()];
+                if offset % 8 == 0 { argument as u32 } else { (argument >> 32) as u32 }
             }
-            assert_eq!(u32::from(program.last().unwrap().code) & 7, libc::BPF_RET);
+        };
+        let (mut at, mut accumulator) = (0, 0);
+        loop {
+            let step = program[at];
+            let code = u32::from(step.code);
+            at += 1;
+            if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS {
+                accumulator = word(step.k);
+            } else if code == libc::BPF_RET | libc::BPF_K {
+                return step.k;
+            } else {
+                let holds = match code & 0xf0 {
+                    libc::BPF_JEQ => accumulator == step.k,
+                    libc::BPF_JGE => accumulator >= step.k,
+                    other => panic!("{other}"),
+                };
+                at += usize::from(if holds { step.jt } else { step.jf });
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_decides_as_meant() {
+        let arch = ARCHITECTURE.unwrap();
+        let (allow, notify) = (libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF);
+        let none = [0; 6];
+        for supervised in [true, false] {
+            let program = filter(arch, supervised);
+            let call = |nr: libc::c_long, arguments| verdict(&program, arch, number(nr), arguments);
+            assert_eq!(verdict(&program, 0x4000_0003, 1, none), libc::SECCOMP_RET_KILL_PROCESS, "i386");
+            assert_eq!(verdict(&program, arch, 0x4000_0001, none), errno(libc::ENOSYS), "x32");
+            assert_eq!(verdict(&program, arch, u32::MAX, none), errno(libc::ENOSYS));
+            for (nr, error) in REFUSED {
+                assert_eq!(call(*nr, none), errno(*error), "{nr}");
+            }
+            for (nr, name) in MOUNTS {
+                assert_eq!(call(*nr, none), if supervised { notify } else { errno(libc::EPERM) }, "{name}");
+            }
+            for nr in SUPERVISED {
+                assert_eq!(call(*nr, none), if supervised { notify } else { allow }, "{nr}");
+            }
+            for nr in
+                [libc::SYS_read, libc::SYS_execve, libc::SYS_clone, libc::SYS_sendmsg, libc::SYS_socketpair]
+            {
+                assert_eq!(call(nr, none), allow, "{nr}");
+            }
+            for (address, told) in [(0, false), (1, true), (1 << 32, true), (u64::MAX, true)] {
+                let want = if told && supervised { notify } else { allow };
+                assert_eq!(call(libc::SYS_sendto, [3, 0, 0, 0, address, 0]), want, "{address}");
+            }
+            let socket = |family: libc::c_int, protocol: u64| {
+                call(libc::SYS_socket, [u64::from(unsigned(family)), 3, protocol, 0, 0, 0])
+            };
+            let refused = errno(libc::EAFNOSUPPORT);
+            assert_eq!(socket(libc::AF_UNIX, 0), if supervised { allow } else { refused });
+            assert_eq!([socket(libc::AF_INET, 6), socket(libc::AF_INET6, 17)], [allow; 2]);
+            assert_eq!([socket(libc::AF_VSOCK, 0), socket(libc::AF_ALG, 0), socket(0, 0)], [refused; 3]);
+            assert_eq!([socket(libc::AF_NETLINK, 0), socket(libc::AF_NETLINK, 12)], [allow; 2]);
+            assert_eq!(socket(libc::AF_NETLINK, 9), errno(libc::EPROTONOSUPPORT));
         }
     }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::stderr::Missing;
 use super::battery::{self, Purpose};
 use super::needs::{self, Language, Place};
+use super::trial::Proof;
 use super::{
     Answer, Attempt, AttemptKind, Deed, Effect, EffectKind, Ended, ExecdWaits, Release, Run, StepRun, Stuck,
     Target, Waiting,
@@ -69,7 +70,13 @@ pub struct Outcome {
 
 /// The findings of a run, unranked.
 pub fn judge(case: &Case<'_>, run: &Run) -> Vec<Finding> {
-    let mut judge = Judge { case, run, out: Vec::new() };
+    judge_with(case, run, &Proof::default())
+}
+
+/// The findings of a run and of the trials after it, unranked. What these say of the event is told
+/// with the event.
+pub fn judge_with(case: &Case<'_>, run: &Run, proof: &Proof) -> Vec<Finding> {
+    let mut judge = Judge { case, run, proof, out: Vec::new() };
     judge.launch();
     judge.tools();
     judge.injection();
@@ -95,9 +102,10 @@ pub fn outcome(case: &Case<'_>, run: &Run) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(step) = main {
         match step.ended {
-            Ended::Exit(status) => outcome.exit_status = Some(status),
+            // Where it did not start, 127 is the status of execd's own child.
+            Ended::Exit(status) if started(step) => outcome.exit_status = Some(status),
             Ended::Signal(signal) => outcome.signal = Some(signal),
-            Ended::Never | Ended::Deadline | Ended::Stopped => {}
+            Ended::Exit(_) | Ended::Never | Ended::Deadline | Ended::Stopped => {}
         }
         outcome.keys = step.keys.clone().unwrap_or_default();
         outcome.registered = step.registered;
@@ -387,6 +395,7 @@ fn package(program: &str) -> &str {
 struct Judge<'a> {
     case: &'a Case<'a>,
     run: &'a Run,
+    proof: &'a Proof,
     out: Vec<Finding>,
 }
 
@@ -1176,15 +1185,21 @@ impl<'a> Judge<'a> {
     // --------------------------------------------------------- other generation
 
     fn other_contract(&mut self) {
-        let Some(written) = self.case.text.and_then(needs::written_for) else { return };
         let contract = self.case.contract;
-        if written.contract == contract
-            || (written.contract == Contract::Args && self.has(checks::POSITIONAL_ARGUMENTS))
-        {
-            return;
+        let written = self.case.text.and_then(needs::written_for);
+        let proven = self.proof.contract.as_ref();
+        let (of, place, sure) = match (proven, written) {
+            (Some((of, _)), written) => {
+                (*of, written.filter(|written| written.contract == *of).map(|written| written.place), true)
+            }
+            (None, Some(written)) => (written.contract, Some(written.place), written.sure),
+            (None, None) => return,
+        };
+        if of == contract || of == Contract::Args {
+            return; // of arguments nothing but the unread line shows that it needs them
         }
-        if written.contract == Contract::Args {
-            return; // without the unread line nothing shows that it needs them
+        if !self.proof.problems.is_empty() {
+            return; // with another event it works here
         }
         let steps =
             self.steps(|step| ordinary(step) && started(step) && ended(step) && step.deed == Some(Deed::Add));
@@ -1205,8 +1220,8 @@ impl<'a> Judge<'a> {
         };
         let name = self.name();
         let finding = self
-            .find(checks::SCRIPT_OTHER_CONTRACT, format!("{name} is written for {}, and execd here is of {}.", generation(written.contract), generation(contract)))
-            .cause(match (written.contract, contract) {
+            .find(checks::SCRIPT_OTHER_CONTRACT, format!("{name} is written for {}, and execd here is of {}.", generation(of), generation(contract)))
+            .cause(match (of, contract) {
                 (Contract::Json4, Contract::Json5) => "5.x sends the finding itself: parameters.alert is gone, srcip is source.ip, the commands are enable and disable, extra_args is one string wazuh.active_response.extra_arguments. What the script reads is not there.",
                 (Contract::Json5, Contract::Json4) => "4.x sends an envelope with the alert in parameters.alert: source.ip is parameters.alert.data.srcip, the commands are add and delete. What the script reads is not there.",
                 _ => "Up to 4.1 execd gives arguments ($1 add or delete, $2 user, $3 address) and nothing on standard input. The script waits for, or reads, nothing.",
@@ -1217,8 +1232,12 @@ impl<'a> Judge<'a> {
                 Contract::Json4 => "jq -r '.parameters.alert.data.srcip // empty' in place of .source.ip; add and delete in place of enable and disable".to_owned(),
                 Contract::Args => "ACTION=$1 USER=$2 SRCIP=$3".to_owned(),
             });
-        let finding = if written.sure { finding } else { finding.confidence(Confidence::Likely) };
-        let finding = self.show(finding, Some(&written.place), "only there");
+        let finding = match proven {
+            Some((_, seen)) => finding.observed("trial", seen.clone()),
+            None if sure => finding,
+            None => finding.confidence(Confidence::Likely),
+        };
+        let finding = self.show(finding, place.as_ref(), "only there");
         self.out.push(self.first_error(finding, step));
     }
 

@@ -16,6 +16,7 @@ pub mod needs;
 pub mod payload;
 pub mod play;
 pub mod sandbox;
+pub mod trial;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -8,10 +8,12 @@ mod change;
 mod check;
 mod doc;
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 use serde_json::Value;
 
+use self::address::Address;
 use self::doc::{Is, Node};
 use super::Deed;
 use super::fault::{self, Execd};
@@ -585,6 +587,16 @@ fn full_path(path: &str, contract: Contract) -> String {
         format!("{ALERT}{path}")
     } else {
         format!("{ALERT}.{path}")
+    }
+}
+
+/// Addresses other than its own text that programs take an address for: the forms `inet_aton(3)`
+/// and iptables understand, and IPv4 written as IPv6. None for a plain one, and for what is none.
+pub fn misread(text: &str) -> Option<Vec<IpAddr>> {
+    match Address::of(text) {
+        Address::Misread(inet, tables) => Some(vec![tables.into(), inet.into()]),
+        Address::Mapped(inner) => Some(vec![inner.to_ipv6_mapped().into()]),
+        Address::V4(_) | Address::V6(_) | Address::No(_) => None,
     }
 }
 

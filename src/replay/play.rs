@@ -235,6 +235,7 @@ fn in_sandbox(plan: &Plan, install: Option<&[u8]>, caller: u32, told: &OwnedFd) 
     let target = &plan.target;
     let gid = target.gid.unwrap_or(0);
     let systemd = Path::new("/run/systemd/system").is_dir();
+    let modules = modules();
     let sandbox = sandbox::enter(&Wanted { home: &target.home, gid })?;
     if systemd {
         // systemctl looks for it before it asks systemd, which is to be seen.
@@ -250,14 +251,31 @@ fn in_sandbox(plan: &Plan, install: Option<&[u8]>, caller: u32, told: &OwnedFd) 
     let options = effects::Options { home: Some(target.home.clone()), ignored };
     let mut stage = Stage {
         plan,
-        supervisor: Some(Supervisor::new(host_proc, caller, target.home.clone())),
+        // Where a process stands is told without links.
+        supervisor: Some(Supervisor::new(
+            sandbox.syslog,
+            host_proc,
+            caller,
+            fs::canonicalize(&target.home).unwrap_or_else(|_| target.home.clone()),
+        )),
         layers: sandbox.layers,
         network: Some(NetworkWatch::open()?),
         options,
         confined: true,
         own_time: begin.elapsed(),
     };
-    stage.play(sandbox.notes, told)
+    let mut run = stage.play(sandbox.notes, told)?;
+    let loaded: Vec<String> = self::modules().difference(&modules).cloned().collect();
+    if !loaded.is_empty() {
+        run.notes.push(format!("the kernel loaded modules for it, which stay: {}", loaded.join(", ")));
+    }
+    Ok(run)
+}
+
+/// Names of the kernel modules that are loaded; a sandbox does not keep the kernel from it.
+fn modules() -> BTreeSet<String> {
+    let text = fs::read_to_string("/proc/modules").unwrap_or_default();
+    text.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
 }
 
 /// Where a plan is played.
@@ -532,7 +550,7 @@ struct Side<'a> {
     answered: Option<execd::Answered>,
 }
 
-impl script::Execd for Side<'_> {
+impl script::Daemon for Side<'_> {
     fn answer(&mut self, first_line: Option<&[u8]>) -> Option<Vec<u8>> {
         let answered = self.model.answer(self.start?, first_line, 0);
         let line = answered.line.clone();

@@ -22,6 +22,7 @@ use nix::sys::socket;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{Gid, Uid, chdir, chown, fchdir, pivot_root};
 
+use super::child;
 use super::effects::Layer;
 
 /// Why there is no sandbox.
@@ -60,6 +61,8 @@ pub struct Sandbox {
     pub notes: Vec<String>,
     /// `/proc` of the host, for names of its processes and its sockets.
     pub host_proc: OwnedFd,
+    /// Takes what is written to syslog; to be emptied, or writers wait.
+    pub syslog: OwnedFd,
     /// Keeps the upper directories reachable.
     _scratch: OwnedFd,
     /// Keeps the lower directories reachable.
@@ -100,8 +103,29 @@ const KERNEL: &[&str] = &[
     "tracefs",
 ];
 
+/// File systems on other machines: one that does not answer would hold everything up. They
+/// are shown only when the home is on them.
+const REMOTE: &[&str] = &[
+    "9p",
+    "afs",
+    "ceph",
+    "cifs",
+    "fuse.glusterfs",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "smb3",
+    "smbfs",
+];
+
 /// Trees whose own mounts are never shown.
 const REPLACED: &[&str] = &["/dev", "/proc", "/run", "/sys", "/var/run"];
+
+/// Highest process number in the sandbox, where the kernel can hold it to one: a fork bomb
+/// must not stop the host.
+const PROCESSES: &str = "4096";
 
 /// Largest file that is shown where a single file is mounted, in bytes.
 const FILE_LIMIT: u64 = 16 * 1024 * 1024;
@@ -132,7 +156,7 @@ pub fn enter(wanted: &Wanted<'_>) -> Result<Sandbox, Error> {
     let home = wanted.home;
     let queue = home.join("queue");
     let host_proc = open_path(Path::new("/proc"))?;
-    let mounts = visible_mounts(&queue)?;
+    let (mounts, left_out) = visible_mounts(home, &queue)?;
     // From here on the old mounts are reached through descriptors only.
     let scratch_point = ["/tmp", "/mnt", "/var", "/etc"]
         .into_iter()
@@ -151,8 +175,9 @@ pub fn enter(wanted: &Wanted<'_>) -> Result<Sandbox, Error> {
         root: &root,
         scratch: scratch_point,
         reach,
+        home,
         layers: Vec::new(),
-        notes: Vec::new(),
+        notes: left_out,
         next: 0,
     };
     let mut lowers = Vec::new();
@@ -164,12 +189,14 @@ pub fn enter(wanted: &Wanted<'_>) -> Result<Sandbox, Error> {
     change_root(&root)?;
     // Only now do absolute links lead where they do for the script.
     builder.root = Path::new("/");
+    builder.make_run()?;
     builder.make_home(wanted)?;
     let queue = fs::canonicalize(&queue).unwrap_or(queue);
     builder.empty(&queue, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=750", true)?;
     let Builder { layers, notes, .. } = builder;
     bring_up_loopback().explain(|| "the loopback interface".to_owned())?;
-    Ok(Sandbox { layers, notes, host_proc, _scratch: scratch, _lowers: lowers })
+    let syslog = syslog().explain(|| "/dev/log".to_owned())?;
+    Ok(Sandbox { layers, notes, host_proc, syslog, _scratch: scratch, _lowers: lowers })
 }
 
 fn open_path(path: &Path) -> Result<OwnedFd, Error> {
@@ -186,8 +213,9 @@ struct HostMount {
 }
 
 /// The mounts to show, parents first.
-fn visible_mounts(queue: &Path) -> Result<Vec<HostMount>, Error> {
+fn visible_mounts(home: &Path, queue: &Path) -> Result<(Vec<HostMount>, Vec<String>), Error> {
     let table = fs::read("/proc/self/mountinfo").explain(|| "/proc/self/mountinfo".to_owned())?;
+    let mut left_out = Vec::new();
     let mut mounts: BTreeMap<(usize, PathBuf), HostMount> = BTreeMap::new();
     for line in table.split(|&byte| byte == b'\n') {
         let Some((id, target, flags, fstype)) = mount_line(line) else { continue };
@@ -195,6 +223,10 @@ fn visible_mounts(queue: &Path) -> Result<Vec<HostMount>, Error> {
             || REPLACED.iter().any(|tree| target.starts_with(tree))
             || target.starts_with(queue)
         {
+            continue;
+        }
+        if REMOTE.contains(&fstype.as_str()) && !home.starts_with(&target) {
+            left_out.push(format!("{} ({fstype}) is not shown in the sandbox", target.display()));
             continue;
         }
         let Ok(fd) = open_path(&target) else { continue };
@@ -206,7 +238,7 @@ fn visible_mounts(queue: &Path) -> Result<Vec<HostMount>, Error> {
         let depth = target.components().count();
         mounts.insert((depth, target.clone()), HostMount { target, fstype, flags, fd, directory });
     }
-    Ok(mounts.into_values().collect())
+    Ok((mounts.into_values().collect(), left_out))
 }
 
 /// Id, mount point, flags and file system of a line of mountinfo (proc(5)).
@@ -274,13 +306,15 @@ struct Builder<'a> {
     scratch: &'a Path,
     /// How the scratch space is reached afterwards.
     reach: String,
+    home: &'a Path,
     layers: Vec<Layer>,
     notes: Vec<String>,
     next: usize,
 }
 
 impl Builder<'_> {
-    /// A path of the host inside the new root.
+    /// A path of the host inside the new root. Before that is the root, only for paths
+    /// without links among their directories: those would lead to the host's.
     fn inside(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
@@ -289,6 +323,12 @@ impl Builder<'_> {
     fn layer_name(&mut self) -> String {
         self.next += 1;
         format!("layer{}", self.next)
+    }
+
+    /// Without this mount the run would say nothing about the host.
+    fn needs(&self, mount: &Path) -> bool {
+        self.home.starts_with(mount)
+            || ["/usr", "/bin", "/lib", "/etc"].iter().any(|tree| mount == Path::new(tree))
     }
 
     fn show(&mut self, host: &HostMount) -> Result<(), Error> {
@@ -317,8 +357,9 @@ impl Builder<'_> {
         // Whole files in the upper directory, and no pointers to the lower one: what changed is
         // read there. Older kernels know neither option, nor do they do it.
         let whole = format!("{options},redirect_dir=off,metacopy=off");
-        let overlay =
-            |options: &str| mount(Some("overlay"), &target, Some("overlay"), host.flags, Some(options));
+        // A device node there would be the host's device.
+        let flags = host.flags | MsFlags::MS_NODEV;
+        let overlay = |options: &str| mount(Some("overlay"), &target, Some("overlay"), flags, Some(options));
         match overlay(&whole).or_else(|_| overlay(&options)) {
             Ok(()) => {
                 self.layers.push(Layer {
@@ -328,7 +369,9 @@ impl Builder<'_> {
                 });
                 Ok(())
             }
-            Err(errno) if is_root => Err(errno).explain(|| format!("an overlay over / ({})", host.fstype)),
+            Err(errno) if is_root || self.needs(&host.target) => {
+                Err(errno).explain(|| format!("an overlay over {} ({})", host.target.display(), host.fstype))
+            }
             Err(errno) => {
                 // Never the mount itself: what is written there would stay.
                 self.notes.push(format!(
@@ -338,13 +381,13 @@ impl Builder<'_> {
                     errno.desc()
                 ));
                 let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-                mount(Some("tmpfs"), &target, Some("tmpfs"), flags, Some("mode=755,size=25%"))
+                mount(Some("tmpfs"), &target, Some("tmpfs"), flags, Some("mode=755,size=64m"))
                     .explain(|| format!("hiding {}", host.target.display()))
             }
         }
     }
 
-    /// A file that is mounted over another (containers do that with `/etc/hosts`): its copy takes its place.
+    /// A file that is mounted over another (containers do that with `/etc/hosts`): a copy of it is.
     fn show_file(&mut self, host: &HostMount, target: &Path) -> Result<(), Error> {
         let lower = format!("/proc/self/fd/{}", host.fd.as_raw_fd());
         let meta = fs::metadata(&lower).explain(|| host.target.display().to_string())?;
@@ -355,13 +398,20 @@ impl Builder<'_> {
             ));
             return Ok(());
         }
-        let content = fs::read(&lower).explain(|| host.target.display().to_string())?;
-        // Into the overlay, so that a change of it is seen like any other.
-        fs::write(target, content).explain(|| host.target.display().to_string())?;
-        fs::set_permissions(target, fs::Permissions::from_mode(meta.mode() & 0o7777))
-            .explain(|| host.target.display().to_string())?;
-        chown(target, Some(Uid::from_raw(meta.uid())), Some(Gid::from_raw(meta.gid())))
-            .explain(|| host.target.display().to_string())
+        let what = || host.target.display().to_string();
+        let name = self.layer_name();
+        let directory = self.scratch.join(&name);
+        fs::create_dir(&directory).explain(what)?;
+        let copy = directory.join("file");
+        fs::write(&copy, fs::read(&lower).explain(what)?).explain(what)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(meta.mode() & 0o7777)).explain(what)?;
+        chown(&copy, Some(Uid::from_raw(meta.uid())), Some(Gid::from_raw(meta.gid()))).explain(what)?;
+        let none: Option<&str> = None;
+        mount(Some(&copy), target, none, MsFlags::MS_BIND, none).explain(what)?;
+        let flags = host.flags | MsFlags::MS_NODEV | MsFlags::MS_BIND | MsFlags::MS_REMOUNT;
+        mount(none, target, none, flags, none).explain(what)?;
+        self.notes.push(format!("a change of {} would not be seen", host.target.display()));
+        Ok(())
     }
 
     /// A tmpfs over a directory of the host, if it is there.
@@ -371,7 +421,7 @@ impl Builder<'_> {
         if !meta.is_dir() {
             return Ok(());
         }
-        let options = format!("{options},size=25%");
+        let options = format!("{options},size=64m");
         mount(Some("tmpfs"), &target, Some("tmpfs"), flags, Some(options.as_str()))
             .explain(|| format!("an empty {}", path.display()))?;
         if like_below {
@@ -388,6 +438,34 @@ impl Builder<'_> {
     fn replace_trees(&mut self) -> Result<(), Error> {
         let locked = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         let none: Option<&str> = None;
+        let proc = self.inside(Path::new("/proc"));
+        mount(Some("proc"), &proc, Some("proc"), locked, none).explain(|| "/proc".to_owned())?;
+        // It is the namespace's own since Linux 6.14; before it is the host's.
+        if child::kernel() >= (6, 14) {
+            let _ = fs::write(proc.join("sys/kernel/pid_max"), PROCESSES);
+        } else {
+            self.notes.push("how many processes the script starts is not limited by this kernel".to_owned());
+        }
+        for entry in fs::read_dir(&proc).explain(|| "/proc".to_owned())?.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let own = name.bytes().all(|byte| byte.is_ascii_digit())
+                || ["self", "thread-self", "net", "mounts"].contains(&name.as_ref());
+            let writable = || entry.metadata().is_ok_and(|meta| meta.is_dir() || meta.mode() & 0o222 != 0);
+            if !own && writable() {
+                read_only_copy(&entry.path())?;
+            }
+        }
+        let sys = self.inside(Path::new("/sys"));
+        if sys.is_dir() {
+            mount(Some("sysfs"), &sys, Some("sysfs"), locked | MsFlags::MS_RDONLY, none)
+                .explain(|| "/sys".to_owned())?;
+        }
+        self.make_dev()
+    }
+
+    /// The directories of running programs, empty.
+    fn make_run(&mut self) -> Result<(), Error> {
         for path in ["/run", "/var/run"] {
             self.empty(Path::new(path), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=755", false)?;
         }
@@ -398,20 +476,7 @@ impl Builder<'_> {
             fs::set_permissions(&lock, fs::Permissions::from_mode(0o1777))
                 .explain(|| "/run/lock".to_owned())?;
         }
-        let proc = self.inside(Path::new("/proc"));
-        mount(Some("proc"), &proc, Some("proc"), locked, none).explain(|| "/proc".to_owned())?;
-        for name in ["sys", "sysrq-trigger", "irq", "bus", "acpi", "fs", "scsi"] {
-            let path = proc.join(name);
-            if path.exists() {
-                read_only_copy(&path)?;
-            }
-        }
-        let sys = self.inside(Path::new("/sys"));
-        if sys.is_dir() {
-            mount(Some("sysfs"), &sys, Some("sysfs"), locked | MsFlags::MS_RDONLY, none)
-                .explain(|| "/sys".to_owned())?;
-        }
-        self.make_dev()
+        Ok(())
     }
 
     fn make_dev(&mut self) -> Result<(), Error> {
@@ -441,7 +506,7 @@ impl Builder<'_> {
             std::os::unix::fs::symlink(to, dev.join(name)).explain(|| format!("/dev/{name}"))?;
         }
         for (name, fstype, options) in
-            [("shm", "tmpfs", "mode=1777,size=25%"), ("pts", "devpts", "newinstance,ptmxmode=0666,mode=620")]
+            [("shm", "tmpfs", "mode=1777,size=64m"), ("pts", "devpts", "newinstance,ptmxmode=0666,mode=620")]
         {
             let directory = dev.join(name);
             fs::create_dir(&directory).explain(|| format!("/dev/{name}"))?;
@@ -527,6 +592,20 @@ fn change_root(root: &Path) -> Result<(), Error> {
         Err(errno) => return Err(errno).explain(what),
     }
     chdir("/").explain(what)
+}
+
+/// A `/dev/log` that listens: without one logger(1) fails where systemd runs.
+fn syslog() -> nix::Result<OwnedFd> {
+    let flags = socket::SockFlag::SOCK_CLOEXEC | socket::SockFlag::SOCK_NONBLOCK;
+    let fd = socket::socket(socket::AddressFamily::Unix, socket::SockType::Datagram, flags, None)?;
+    socket::bind(fd.as_raw_fd(), &socket::UnixAddr::new("/dev/log")?)?;
+    nix::sys::stat::fchmodat(
+        nix::fcntl::AT_FDCWD,
+        "/dev/log",
+        Mode::from_bits_truncate(0o666),
+        nix::sys::stat::FchmodatFlags::FollowSymlink,
+    )?;
+    Ok(fd)
 }
 
 /// Sets `lo` up over a netlink socket: RTM_NEWLINK with IFF_UP for interface 1 (rtnetlink(7)).

@@ -1,15 +1,18 @@
 //! The text report of `replay`: one sentence, the steps as execd saw them, what
 //! changed, what it threw away, then the findings as `check` writes them.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::page::{Page, Text, Tone};
 use super::text::{EntryWriter, first_sentences, tone_of};
 use super::{TOOL, VERSION};
 use crate::engine::Entry;
-use crate::findings::Severity;
-use crate::redact::Redactor;
+use crate::findings::{Evidence, Severity};
+use crate::redact::{Redactor, secrets};
 use crate::replay::battery::{Row, RowVerdict};
 use crate::replay::judge::Outcome;
 use crate::replay::{
@@ -19,6 +22,9 @@ use crate::wazuh::version::{Contract, Version};
 
 /// Lines of output, of a log and of a diff without `-v`.
 const LINES: usize = 10;
+
+/// Bytes of a secret, or of a part of one, that are worth hiding elsewhere.
+const SHORTEST: usize = 6;
 
 /// Characters of keys in one cell of the table.
 const KEYS: usize = 28;
@@ -121,8 +127,138 @@ pub struct Options {
     pub quiet: bool,
 }
 
+/// Remembers the secrets in what the script did and said, as a whole. The report shows it in
+/// pieces: line by line, cut, or as a word of a sentence, where no format tells them any more.
+pub(super) fn learn(replay: &Replay<'_>) {
+    let redactor = replay.redactor;
+    let mut known: Vec<Vec<u8>> = Vec::new();
+    for (name, value) in &replay.target.environment {
+        let name = name.to_string_lossy().to_ascii_uppercase();
+        if ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH"].iter().any(|word| name.contains(word)) {
+            redactor.remember(value.as_bytes());
+            known.push(value.as_bytes().to_vec());
+        }
+    }
+    for mut text in replay.run.iter().flat_map(|run| &run.steps).flat_map(raw) {
+        if memchr::memmem::find(&text, b"-----BEGIN ").is_some() {
+            // Its end may not have been kept.
+            text.extend_from_slice(b"\n-----END");
+        }
+        remember(redactor, &text, &mut known);
+        // The message itself: in JSON a secret is escaped, and a word apart from its option.
+        if let Ok(message) = serde_json::from_slice(&text) {
+            for text in strings(&message) {
+                remember(redactor, text.as_bytes(), &mut known);
+            }
+        }
+    }
+    let findings =
+        replay.entries.iter().flat_map(|entry| std::iter::once(&entry.finding).chain(&entry.folded));
+    for finding in findings {
+        // As `--set` has it.
+        remember(redactor, finding.verify.replace(":=", "=").as_bytes(), &mut known);
+        for piece in finding.title.split("...") {
+            hide_edges(redactor, &known, piece.as_bytes());
+        }
+        for evidence in &finding.evidence {
+            match evidence {
+                Evidence::Excerpt { text, .. } => hide_edges(redactor, &known, text),
+                Evidence::Observation { text, .. } => {
+                    for piece in text.split("...") {
+                        hide_edges(redactor, &known, piece.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Remembers the secrets in a text, each line of a key by itself.
+fn remember(redactor: &Redactor, text: &[u8], known: &mut Vec<Vec<u8>>) {
+    for span in secrets(text) {
+        let before = text.get(..span.start).unwrap_or_default().trim_ascii_end();
+        let is_key = before.ends_with(b"PRIVATE KEY-----");
+        // `</key>` ends one, and what follows is any text.
+        let tag = before.iter().rposition(|&byte| byte == b'<').and_then(|at| before.get(at..));
+        if tag.is_some_and(|tag| tag.starts_with(b"</") && tag.ends_with(b">")) {
+            continue;
+        }
+        let lines = text.get(span).unwrap_or_default().split(|&byte| byte == b'\n');
+        for line in lines.take(if is_key { usize::MAX } else { 1 }) {
+            // What ends a sentence or a quotation is hardly part of it.
+            let end = line.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |at| at + 1);
+            for secret in [line, line.get(..end).unwrap_or_default()] {
+                // `Bad password: rejected` holds a word, and no secret, to be hidden elsewhere.
+                if secret.len() >= SHORTEST && !secret.iter().all(u8::is_ascii_lowercase) {
+                    redactor.remember(secret);
+                    known.push(secret.to_vec());
+                }
+            }
+        }
+    }
+}
+
+/// The strings of a document as they are without escapes, with their names, and those of a list
+/// as one line.
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(list) => {
+            let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            std::iter::once(words.join(" ")).chain(list.iter().flat_map(strings)).collect()
+        }
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| {
+                let named = value.as_str().map(|text| format!("{name}={text}"));
+                named.into_iter().chain(strings(value))
+            })
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// Everything of one run of the script that may hold a secret.
+fn raw(step: &StepRun) -> Vec<Vec<u8>> {
+    let stuck = step.stuck.as_ref();
+    let mut all = vec![
+        step.sent.clone(),
+        step.stderr.bytes.clone(),
+        step.log_lines.join("\n").into_bytes(),
+        step.first_line.clone().unwrap_or_default(),
+        step.after_line.clone(),
+        step.keys.as_ref().map(|keys| keys.join("\n").into_bytes()).unwrap_or_default(),
+        stuck.map(|stuck| stuck.output.clone()).unwrap_or_default(),
+        stuck.map(|stuck| stuck.partial.clone()).unwrap_or_default(),
+    ];
+    all.extend(stuck.iter().flat_map(|stuck| &stuck.processes).map(|process| process.command.clone().into()));
+    for effect in &step.effects {
+        all.push(effect.what.clone().into_bytes());
+        all.push(effect.added.join("\n").into_bytes());
+        all.push(effect.removed.join("\n").into_bytes());
+    }
+    all
+}
+
+/// Remembers the part of a secret that a cut left at the start or the end of a text.
+fn hide_edges(redactor: &Redactor, known: &[Vec<u8>], text: &[u8]) {
+    for secret in known {
+        let lengths = || (SHORTEST..secret.len()).rev();
+        let start = lengths().filter_map(|length| secret.get(secret.len() - length..));
+        if let Some(part) = start.into_iter().find(|part| text.starts_with(part)) {
+            redactor.remember(part);
+        }
+        if let Some(part) =
+            lengths().filter_map(|length| secret.get(..length)).find(|part| text.ends_with(part))
+        {
+            redactor.remember(part);
+        }
+    }
+}
+
 /// Writes the report.
 pub fn write(replay: &Replay<'_>, options: Options, page: &mut Page) {
+    learn(replay);
     let writer = Writer { replay, options };
     if options.quiet {
         for line in writer.headline().wrapped(usize::MAX) {
@@ -378,7 +514,8 @@ impl Writer<'_> {
     fn step(&self, step: &StepRun) -> Vec<Text> {
         let times = &step.times;
         let keys = match (&step.keys, &step.first_line) {
-            (Some(keys), _) => self.host(shorten(&keys.join(", "), KEYS)),
+            // Hidden before it is cut: half a secret is not recognised.
+            (Some(keys), _) => self.host(shorten(self.replay.redactor.text(keys.join(", ")).as_str(), KEYS)),
             (None, Some(_)) => Text::new().toned(Tone::Warn, "no check_keys"),
             (None, None) => Text::new().own("-"),
         };

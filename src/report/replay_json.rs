@@ -33,7 +33,7 @@ pub struct Document {
     pub containment: ContainmentName,
     /// What was sent.
     pub payload: Payload,
-    /// How the first start went; null when nothing was started.
+    /// How the first start went; null when nothing was started and no cause of that is known.
     pub launch: Option<Launch>,
     /// What was played, in order.
     pub steps: Vec<Step>,
@@ -441,6 +441,7 @@ pub enum VerdictName {
 
 /// The document for a report.
 pub fn document(replay: &Replay<'_>) -> Document {
+    replay::learn(replay);
     let view = View { redactor: replay.redactor };
     let steps: &[StepRun] = replay.run.map_or(&[], |run: &Run| &run.steps);
     let first = steps.iter().find_map(|step| step.launch.as_ref());
@@ -455,7 +456,12 @@ pub fn document(replay: &Replay<'_>) -> Document {
             Containment::None => ContainmentName::None,
         },
         payload: view.payload(replay.message),
-        launch: first.map(|launch| view.launch(launch, replay.launch_cause)),
+        launch: first.map(|launch| view.launch(launch, replay.launch_cause)).or_else(|| {
+            // execd itself does not come to the start.
+            let is_refused = steps.first().is_some_and(|step| step.refused);
+            let cause = replay.launch_cause.filter(|_| is_refused)?;
+            Some(view.launch(&crate::replay::Launch::default(), Some(cause)))
+        }),
         steps: steps.iter().map(|step| view.step(step)).collect(),
         outcome: replay.outcome.map(|outcome| view.outcome(outcome)),
         conformance: replay.conformance.map(|rows| rows.iter().map(|row| view.row(row)).collect()),
@@ -567,7 +573,10 @@ impl View<'_> {
             session_key: step.session_key.as_ref().map(|key| self.text(key)),
             registered: step.registered,
             timeout: step.timeout,
-            ended: end(step.ended),
+            ended: match &step.launch {
+                Some(launch) if !launch.started => end(Ended::Never),
+                _ => end(step.ended),
+            },
             stuck: step.stuck.as_ref().map(|stuck| self.stuck(stuck)),
             stderr: Output {
                 text: self.text(&step.stderr.bytes),

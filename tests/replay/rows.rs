@@ -133,7 +133,71 @@ pub(crate) const BAD: &[Row] = &[
     bad("good/json5/bash-read.sh", "script-other-contract", &[]),
     bad("good/json5/python-readline.py", "script-other-contract", &[]),
     bad("good/json5/perl-stdin.pl", "script-other-contract", &[]),
+    bad("good/json5/sh-head-short-keys.sh", "script-other-contract", &[]),
+    // Good scripts with an event they cannot use: a trial, or the rule they make, shows it.
+    bad("good/json4/bash-read.sh", "payload-field-missing", &[]).event(no_address),
+    bad("good/json4/python-readline.py", "payload-field-missing", &[]).event(no_address),
+    bad("good/json4/perl-stdin.pl", "payload-field-missing", &[]).event(no_address),
+    bad("good/json4/sh-read.sh", "payload-field-missing", &[]).event(no_address),
+    bad("good/block.c", "payload-field-missing", &[]).event(no_address),
+    bad("good/both.py", "payload-field-missing", &[]).event(no_address),
+    bad("good/json4/python-readline.py", "payload-field-missing", &[])
+        .event(|| alert_with("\"srcip\"", "\"SrcIp\"")),
+    bad("good/json4/bash-read.sh", "payload-address", &[]).event(short_address),
+    bad("good/json4/python-readline.py", "payload-address", &[]).event(short_address),
+    bad("good/json4/perl-stdin.pl", "payload-address", &[]).event(short_address),
+    bad("good/json4/sh-read.sh", "payload-address", &[]).event(short_address),
+    bad("good/json4/perl-stdin.pl", "payload-address", &[])
+        .event(|| alert_with("\"srcip\":\"", "\"srcip\":\"::ffff:")),
+    bad("good/json4/bash-read.sh", "payload-field-type", &[]).event(number),
+    bad("good/json4/python-readline.py", "payload-field-type", &[]).event(number),
+    bad("good/json4/perl-stdin.pl", "payload-field-type", &[]).event(number),
+    bad("good/json4/sh-read.sh", "payload-field-type", &[]).event(number),
+    bad("good/json5/bash-read.sh", "payload-field-missing", &[]).contract("json5").event(no_source),
+    bad("good/json5/python-readline.py", "payload-field-missing", &[]).contract("json5").event(no_source),
+    bad("good/json5/perl-stdin.pl", "payload-field-missing", &[])
+        .contract("json5")
+        .event(|| finding_with(r#""user":{"name":"nobody"},"#, "")),
+    bad("good/json5/bash-read.sh", "payload-address", &[]).contract("json5").event(short_source),
+    bad("good/json5/python-readline.py", "payload-address", &[]).contract("json5").event(short_source),
+    bad("good/json5/bash-read.sh", "payload-field-type", &[]).contract("json5").event(list),
+    bad("good/json5/python-readline.py", "payload-field-type", &[]).contract("json5").event(list),
+    // No field of the event is at fault, whatever it lacks.
+    bad("bad/exits-nonzero.sh", "script-exits-nonzero", &[])
+        .event(|| alert_with(r#","dstuser":"nobody""#, "")),
+    bad("bad/changes-nothing.sh", "changed-nothing", &[])
+        .event(|| alert_with(r#","srcuser":"guest","dstuser":"nobody""#, "")),
+    bad("bad/keys-missing.sh", "keys-missing", &[]).event(|| alert_with(r#","dstuser":"nobody""#, "")),
 ];
+
+fn no_address() -> String {
+    alert_with(r#""srcip":"203.0.113.9","#, "")
+}
+
+fn short_address() -> String {
+    alert_with(r#""srcip":"203.0.113.9""#, r#""srcip":"10.1""#)
+}
+
+fn number() -> String {
+    alert_with(r#""srcip":"203.0.113.9""#, r#""srcip":3405803785"#)
+}
+
+fn finding_with(from: &str, to: &str) -> String {
+    assert!(FINDING.contains(from), "the finding has no {from}");
+    FINDING.replace(from, to)
+}
+
+fn no_source() -> String {
+    finding_with(r#""ip":"203.0.113.9","#, "")
+}
+
+fn short_source() -> String {
+    finding_with(r#""ip":"203.0.113.9""#, r#""ip":"10.1""#)
+}
+
+fn list() -> String {
+    finding_with(r#""ip":"203.0.113.9""#, r#""ip":["203.0.113.9"]"#)
+}
 
 /// Correct ones; they pass the battery too.
 pub(crate) const GOOD: &[Row] = &[
@@ -184,6 +248,14 @@ pub(crate) const ONCE: &[Row] = &[
     good("bad/keys-too-long.sh", "json4", &["keys-too-long"])
         .event(|| alert_with("Nov 20 14:09:57", &"x".repeat(3800))),
     good("bad/needs-user.sh", "json4", &["payload-field-missing"]).arguments(STATELESS),
+    // What they do not read may be missing, or anything.
+    good("good/json4/python-readline.py", "json4", &["payload-field-missing"])
+        .event(|| alert_with(r#","srcuser":"guest","dstuser":"nobody""#, "")),
+    good("good/json4/perl-stdin.pl", "json4", &["payload-field-type"])
+        .event(|| alert_with(r#""dstuser":"nobody""#, r#""dstuser":7,"src_ip":[1]"#)),
+    good("good/json5/python-readline.py", "json5", &["payload-field-missing"])
+        .event(|| finding_with(r#""user":{"name":"nobody"},"#, "")),
+    good("good/json5/perl-stdin.pl", "json5", &["payload-address"]).event(short_source),
 ];
 
 /// An event, and what replay says of it before it plays it. The script is one of the

@@ -1,6 +1,7 @@
 //! Where the command line meets the parts that make the message and judge the run.
 
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use anyhow::anyhow;
 
@@ -11,6 +12,8 @@ use crate::replay::battery::{self, Row};
 use crate::replay::judge::{self, Outcome};
 use crate::replay::needs::Needs;
 use crate::replay::payload::{self, Against, Kind, Payload, Source, WhiteList, Wish};
+use crate::replay::play;
+use crate::replay::trial::{self, Proof};
 use crate::replay::{Plan, Run, Target};
 use crate::report::replay::{Message, Problem};
 use crate::wazuh::ossec_conf::Role;
@@ -27,6 +30,8 @@ pub(super) struct Prepared {
     pub(super) other: Option<Vec<u8>>,
     /// Paths of the fields the script cannot do without.
     pub(super) required: Vec<String>,
+    /// What the script needs.
+    pub(super) needs: Needs,
 }
 
 /// What the judge says.
@@ -101,6 +106,7 @@ impl Case<'_> {
             other: (other != payload.message).then_some(other),
             required: needs.required().map(|need| need.path().to_owned()).collect(),
             payload,
+            needs,
         })
     }
 
@@ -113,8 +119,34 @@ impl Case<'_> {
         }
     }
 
-    /// What the run shows.
-    pub(super) fn judge(&self, plan: &Plan, run: &Run) -> Judged {
+    /// Where the add went wrong and nothing says why: plays the script with other events, and puts
+    /// what that proves of this one to what is known of it.
+    pub(super) fn trials(
+        &self,
+        prepared: &mut Prepared,
+        plan: &Plan,
+        run: &Run,
+        tell: &mut dyn FnMut(&str, Duration),
+    ) -> Proof {
+        let case = trial::Case { plan, run, payload: &prepared.payload, needs: &prepared.needs };
+        let is_open = || {
+            let mut findings = self.judge(plan, run, &Proof::default()).findings;
+            findings.extend(prepared.payload.findings(&plan.target.name));
+            trial::is_open(&findings)
+        };
+        let proof = if trial::is_worth(&case) && is_open() {
+            // A trial that cannot be played proves nothing, and the replay itself is none the worse.
+            trial::of(&case, &mut |plan| play::sandboxed(plan, tell).ok())
+        } else {
+            Proof { problems: trial::misread(&case).into_iter().collect(), contract: None }
+        };
+        trial::take_in(&mut prepared.payload, proof.problems.clone());
+        prepared.message = message(&prepared.payload);
+        proof
+    }
+
+    /// What the run shows, and the trials after it.
+    pub(super) fn judge(&self, plan: &Plan, run: &Run, proof: &Proof) -> Judged {
         let case = judge::Case {
             target: &plan.target,
             contract: plan.execd.contract,
@@ -122,7 +154,7 @@ impl Case<'_> {
         };
         let rows = || battery::rows(&plan.target, &plan.steps, run, plan.execd.contract);
         Judged {
-            findings: judge::judge(&case, run),
+            findings: judge::judge_with(&case, run, proof),
             outcome: Some(judge::outcome(&case, run)),
             rows: self.arguments.conformance.then(rows),
             summary: judge::one_line(&case, run),

@@ -61,6 +61,8 @@ pub(super) struct Found {
     pub(super) response: Option<ResponseIndex>,
     /// The host's service it works through, so that no sandbox can hold it.
     pub(super) service: Option<&'static str>,
+    /// It is installed, and is a FIFO.
+    pub(super) is_fifo: bool,
     /// What was assumed.
     pub(super) notes: Vec<Note>,
 }
@@ -166,8 +168,13 @@ pub(super) fn find(
         text,
         service: service(&named.file).filter(|_| named.install.is_none()),
         response: named.response.filter(|_| named.install.is_none()),
+        is_fifo: named.install.is_none() && is_fifo(host, &file),
         notes,
     })
+}
+
+fn is_fifo(host: &dyn Host, file: &Path) -> bool {
+    host.resolve(file).get().is_some_and(|resolved| resolved.meta.file_type == FileType::Fifo)
 }
 
 pub(super) fn matters(text: String) -> Note {
@@ -191,6 +198,17 @@ fn by_name(facts: &Facts<'_>, name: &str, notes: &mut Vec<Note>) -> Result<Named
     if installed.iter().any(|installed| installed == name) {
         return Ok(Named { file: name.as_bytes().to_vec(), install: None, response: None });
     }
+    let without_timeout = |index| {
+        let digits = facts.response(index).and_then(|response| response.name.strip_prefix(name.as_bytes()));
+        digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+    };
+    if let Some(index) = response_named(facts, without_timeout, notes)
+        && let Some(response) = facts.response(index)
+        && let Some(file) = response.executable.clone()
+    {
+        notes.push(matters(format!("no response is called '{name}': {} is played", response.shown())));
+        return Ok(Named { file, install: None, response: Some(index) });
+    }
     if let Some(gap) = facts.bin_names().unknown() {
         return Err(Failure::nothing(anyhow!(
             "no response is called '{name}', and {} cannot be looked at ({}); run it as root",
@@ -198,7 +216,12 @@ fn by_name(facts: &Facts<'_>, name: &str, notes: &mut Vec<Note>) -> Result<Named
             gap.why
         )));
     }
-    let mut known: Vec<String> = installed.to_vec();
+    let bin = facts.under_home(BIN_DIR);
+    let is_directory = |name: &str| {
+        let target = facts.resolve(&bin.join(name));
+        target.get().is_some_and(|resolved| resolved.meta.file_type == FileType::Directory)
+    };
+    let mut known: Vec<String> = installed.iter().filter(|name| !is_directory(name)).cloned().collect();
     for response in facts.responses() {
         known.push(response.shown());
         known.extend(response.command.as_ref().map(|command| String::from_utf8_lossy(command).into_owned()));
@@ -280,9 +303,15 @@ fn by_path(
     } else {
         Path::new("/").join(asked)
     };
+    let directory = |path: &Path| host.resolve(path).get().map(|resolved| resolved.path.clone());
+    let bin = facts.map(|facts| facts.under_home(BIN_DIR));
+    let is_installed = bin.as_deref().is_some_and(|bin| {
+        path.parent().and_then(directory).is_some_and(|parent| directory(bin) == Some(parent))
+    });
     let resolved = host.resolve(&path);
     let real = match resolved.value {
         Value::Known(resolved) if resolved.meta.file_type == FileType::Regular => resolved.path,
+        Value::Known(resolved) if resolved.meta.file_type == FileType::Fifo && is_installed => resolved.path,
         Value::Known(resolved) => {
             let what = resolved.meta.file_type.with_article();
             return Err(Failure::usage(anyhow!("{asked} is {what}; name a script or a program")));
@@ -303,15 +332,11 @@ fn by_path(
         facts.response(index).is_some_and(|response| response.executable.as_deref() == Some(&file[..]))
     };
     let response = response_named(facts, uses, notes);
-    let directory = |path: &Path| host.resolve(path).get().map(|resolved| resolved.path.clone());
-    let bin = facts.under_home(BIN_DIR);
-    let is_installed =
-        path.parent().and_then(directory).is_some_and(|parent| directory(&bin) == Some(parent));
     if is_installed {
         return Ok(Named { file, install: None, response });
     }
     let shown = path.display();
-    let in_place = host.entry(&bin.join(OsStr::from_bytes(&file))).get().is_some();
+    let in_place = host.entry(&facts.under_home(BIN_DIR).join(OsStr::from_bytes(&file))).get().is_some();
     notes.push(matters(if in_place {
         format!("{shown} is played in place of the file of that name in {BIN_DIR}, with mode 750 root:wazuh")
     } else {

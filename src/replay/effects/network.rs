@@ -16,7 +16,7 @@ use regex::Regex;
 
 use super::lines::{self, Difference};
 use super::{NetworkWatch, netlink};
-use crate::replay::{Effect, EffectKind};
+use crate::replay::{Effect, EffectKind, child};
 
 /// Where the tools are looked for.
 const SEARCH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -502,16 +502,18 @@ fn tool(names: &[&str]) -> Result<PathBuf, String> {
 fn run(path: &PathBuf, arguments: &[&str]) -> Result<String, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let failed = |why: &dyn std::fmt::Display| format!("{name} failed: {why}");
-    let mut child = Command::new(path)
+    let mut command = Command::new(path);
+    command
         .args(arguments)
         .env_clear()
         .env("PATH", SEARCH.join(":"))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| failed(&error))?;
+        .stderr(Stdio::null());
+    // The script may have put another program in its place.
+    child::shut_in(&mut command);
+    let mut child = command.spawn().map_err(|error| failed(&error))?;
     let until = Instant::now() + LIMIT;
     let read = child.stdout.take().map_or_else(|| Err("no output".to_owned()), |out| output(out, until));
     loop {

@@ -1,5 +1,6 @@
 //! What the processes of a run are doing, read from /proc.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::path::Path;
@@ -47,13 +48,17 @@ pub(super) fn all() -> Vec<Process> {
 /// Those of them that descend from `ancestor`, without it and without zombies.
 pub(super) fn descendants(ancestor: i32) -> Vec<Process> {
     let all = all();
-    let mut family = vec![ancestor];
-    let mut at = 0;
-    while let Some(&parent) = family.get(at) {
-        at += 1;
-        family.extend(all.iter().filter(|process| process.parent == parent).map(|process| process.pid));
-        if family.len() > all.len() + 1 {
-            break;
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for process in &all {
+        children.entry(process.parent).or_default().push(process.pid);
+    }
+    let mut family = BTreeSet::from([ancestor]);
+    let mut next = vec![ancestor];
+    while let Some(parent) = next.pop() {
+        for &child in children.get(&parent).into_iter().flatten() {
+            if family.insert(child) {
+                next.push(child);
+            }
         }
     }
     all.into_iter()
@@ -116,8 +121,14 @@ fn holds(pid: i32, pipe: &str) -> bool {
 /// System calls that wait for input, with the place of the descriptor among their
 /// arguments; none for those that take a set of them.
 #[cfg(target_arch = "x86_64")]
-const WAITS_ON_SET: &[libc::c_long] =
-    &[libc::SYS_poll, libc::SYS_ppoll, libc::SYS_select, libc::SYS_pselect6, libc::SYS_epoll_wait];
+const WAITS_ON_SET: &[libc::c_long] = &[
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_select,
+    libc::SYS_pselect6,
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+];
 #[cfg(not(target_arch = "x86_64"))]
 const WAITS_ON_SET: &[libc::c_long] = &[libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_pwait];
 
@@ -138,9 +149,7 @@ fn reads(pid: i32, pipe: &str) -> bool {
         let mut argument = |at: usize| {
             words.nth(at).and_then(|word| i32::from_str_radix(word.trim_start_matches("0x"), 16).ok())
         };
-        if [libc::SYS_read, libc::SYS_readv, libc::SYS_pread64, libc::SYS_splice].contains(&number) {
-            argument(0).is_some_and(|fd| is_pipe(pid, fd, pipe))
-        } else if [libc::SYS_copy_file_range].contains(&number) {
+        if [libc::SYS_read, libc::SYS_readv, libc::SYS_splice].contains(&number) {
             argument(0).is_some_and(|fd| is_pipe(pid, fd, pipe))
         } else if number == libc::SYS_sendfile {
             argument(1).is_some_and(|fd| is_pipe(pid, fd, pipe))

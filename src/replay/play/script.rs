@@ -9,25 +9,22 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
-use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, socketpair,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Gid, Pid, pipe2};
 
-use super::super::child::{self, Attributes, Decision, LaunchReport};
+use super::super::child::{self, Attributes, Decision, Exit, LaunchReport};
 use super::super::{Captured, Ended, ExecdWaits, Launch, Release, Stuck, Target, Times};
 use super::processes;
 use super::supervise::Supervisor;
+use crate::wazuh::execd;
 
-/// execd's buffer for the first line, without its final NUL (`OS_SIZE_8192`).
-const LINE: usize = 8191;
+/// execd's buffer for the first line.
+const LINE: usize = execd::MAX_LINE;
 
 /// Standard error that is kept, in bytes.
 const STDERR: usize = 64 * 1024;
@@ -74,7 +71,7 @@ pub(super) struct Seen {
 }
 
 /// What execd says to the first line, or to end of file.
-pub(super) trait Execd {
+pub(super) trait Daemon {
     /// The line of the answer, without its line feed; none at end of file.
     fn answer(&mut self, first_line: Option<&[u8]>) -> Option<Vec<u8>>;
     /// The line `continue` for this message, with no effect on the session table.
@@ -90,16 +87,16 @@ pub(super) trait Execd {
 pub(super) fn run(
     job: &Job<'_>,
     supervisor: Option<&mut Supervisor>,
-    execd: &mut dyn Execd,
+    daemon: &mut dyn Daemon,
     at_deadline: &mut dyn FnMut(),
 ) -> io::Result<Seen> {
     let mut play = Play::start(job, supervisor)?;
-    play.converse(execd)?;
+    play.converse(daemon)?;
     if play.seen.stuck.is_some() {
         // What follows execd would not do.
         at_deadline();
     }
-    play.finish(execd)
+    play.finish(daemon)
 }
 
 struct Play<'a> {
@@ -108,7 +105,7 @@ struct Play<'a> {
     begin: Instant,
     pid: Pid,
     pidfd: Option<OwnedFd>,
-    status: Option<WaitStatus>,
+    status: Option<Exit>,
     stdin: Option<OwnedFd>,
     stdin_name: Option<String>,
     /// A second way to count what is left in the pipe, once execd has closed it.
@@ -146,16 +143,18 @@ impl<'a> Play<'a> {
         } else {
             (None, null()?)
         };
-        let (stderr, stderr_write) = pipe()?;
+        // On the host a child it leaves behind must not lose the other end: there it is as with execd.
+        let (stderr, stderr_write) =
+            if job.confined { pipe().map(|(read, write)| (Some(read), write))? } else { (None, null()?) };
         let (report, report_write) = pipe()?;
-        let (handover, confined) = if job.confined {
+        let (handover, handover_there) = if job.confined {
             let flags = SockFlag::SOCK_CLOEXEC;
             let (here, there) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
             (Some(here), Some(there))
         } else {
             (None, None)
         };
-        for fd in [stdin.as_ref(), stdout.as_ref(), Some(&stderr), Some(&report)].into_iter().flatten() {
+        for fd in [stdin.as_ref(), stdout.as_ref(), stderr.as_ref(), Some(&report)].into_iter().flatten() {
             fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
         let path = text(job.path)?;
@@ -186,7 +185,7 @@ impl<'a> Play<'a> {
             stdout: stdout_write,
             stderr: stderr_write,
             report: report_write,
-            confined,
+            handover: handover_there,
         })?;
         Ok(Self {
             job,
@@ -202,7 +201,7 @@ impl<'a> Play<'a> {
             output_ended: stdout.is_none(),
             stdout,
             stdout_name,
-            stderr: Some(stderr),
+            stderr,
             report: Some(report),
             records: Vec::new(),
             handover,
@@ -231,8 +230,8 @@ impl<'a> Play<'a> {
 
     /// Plays execd's part, until both pipes are closed and the script has ended, or the
     /// deadline has come.
-    fn converse(&mut self, execd: &mut dyn Execd) -> io::Result<()> {
-        let Some(waits) = self.play_execd(execd)? else { return Ok(()) };
+    fn converse(&mut self, daemon: &mut dyn Daemon) -> io::Result<()> {
+        let Some(waits) = self.play_execd(daemon)? else { return Ok(()) };
         if !self.is_stopped() {
             self.describe(waits);
         }
@@ -240,7 +239,7 @@ impl<'a> Play<'a> {
     }
 
     /// What execd waits for in vain; none when nothing.
-    fn play_execd(&mut self, execd: &mut dyn Execd) -> io::Result<Option<ExecdWaits>> {
+    fn play_execd(&mut self, daemon: &mut dyn Daemon) -> io::Result<Option<ExecdWaits>> {
         if !self.until(|play| play.pending.is_empty())? {
             return Ok(Some(ExecdWaits::Write));
         }
@@ -253,7 +252,7 @@ impl<'a> Play<'a> {
             let line = self.take_line();
             self.seen.times.keys = Some(self.elapsed());
             self.seen.first_line = line;
-            if let Some(answer) = execd.answer(self.seen.first_line.as_deref()) {
+            if let Some(answer) = daemon.answer(self.seen.first_line.as_deref()) {
                 self.pending = answer;
                 self.pending.push(b'\n');
                 if !self.until(|play| play.pending.is_empty())? {
@@ -378,22 +377,31 @@ impl<'a> Play<'a> {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let ready: Vec<Source> = names
+        let ready: Vec<(Source, PollFlags)> = names
             .into_iter()
             .zip(&fds)
-            .filter(|(_, fd)| fd.revents().is_some_and(|events| !events.is_empty()))
-            .map(|(name, _)| name)
+            .filter_map(|(name, fd)| Some((name, fd.revents()?)))
+            .filter(|(_, events)| !events.is_empty())
             .collect();
-        for source in ready {
+        for (source, events) in ready {
             match source {
                 Source::Stdin => self.write(),
                 Source::Stdout => self.read_stdout(),
                 Source::Stderr => self.read_stderr(),
                 Source::Report => self.read_report(),
-                Source::Handover => self.take_listener(),
+                Source::Handover => {
+                    if let Some(socket) = self.handover.take() {
+                        self.listener = child::receive(&socket)?;
+                    }
+                }
+                // Asking for a call when no process is left to make one would wait for ever.
+                Source::Calls if !events.contains(PollFlags::POLLIN) => self.listener = None,
                 Source::Calls => self.supervise()?,
                 Source::End => {}
             }
+        }
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.empty_syslog();
         }
         self.count_read();
         self.reap();
@@ -418,8 +426,11 @@ impl<'a> Play<'a> {
         let mut buffer = [0; 4096];
         match nix::unistd::read(stdout, &mut buffer) {
             Ok(0) => self.output_ended = true,
-            Ok(count) => self.output.extend_from_slice(buffer.get(..count).unwrap_or_default()),
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // What is over the limit is read and dropped.
+            Ok(count) if self.output.len() <= LINE + REST => {
+                self.output.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            }
+            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(_) => self.output_ended = true,
         }
     }
@@ -446,22 +457,6 @@ impl<'a> Play<'a> {
             Ok(count @ 1..) => self.records.extend_from_slice(buffer.get(..count).unwrap_or_default()),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Ok(_) | Err(_) => self.report = None,
-        }
-    }
-
-    fn take_listener(&mut self) {
-        let Some(socket) = self.handover.take() else { return };
-        let mut byte = [0];
-        let mut parts = [io::IoSliceMut::new(&mut byte)];
-        let mut space = cmsg_space!([std::os::fd::RawFd; 1]);
-        let message =
-            recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC);
-        let Ok(message) = message else { return };
-        let Ok(control) = message.cmsgs() else { return };
-        for control in control {
-            if let ControlMessageOwned::ScmRights(fds) = control {
-                self.listener = fds.first().map(|&fd| child::own(fd));
-            }
         }
     }
 
@@ -492,16 +487,10 @@ impl<'a> Play<'a> {
 
     /// Collects what has ended: the script, and what it left to the init of the namespace.
     fn reap(&mut self) {
-        loop {
-            match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) | Err(_) => return,
-                Ok(status) if status.pid() == Some(self.pid) => {
-                    if matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..)) {
-                        self.seen.times.ended = Some(self.elapsed());
-                        self.status = Some(status);
-                    }
-                }
-                Ok(_) => {}
+        while let Some((pid, exit)) = child::reap() {
+            if pid == self.pid {
+                self.seen.times.ended = Some(self.elapsed());
+                self.status = Some(exit);
             }
         }
     }
@@ -534,15 +523,17 @@ impl<'a> Play<'a> {
 
     /// Finds out what a stuck script waited for, by giving it what execd never would: the
     /// second line, then the end of its input.
-    fn release(&mut self, execd: &dyn Execd) -> io::Result<()> {
+    fn release(&mut self, daemon: &dyn Daemon) -> io::Result<()> {
         let waits = self.seen.stuck.as_ref().is_some_and(|stuck| {
             stuck.execd == ExecdWaits::Line && stuck.processes.iter().any(|process| process.reads_stdin)
         });
         if !waits {
             return Ok(());
         }
+        // What it asks of the host from here on it would never ask under execd.
+        let asked = self.supervisor.as_ref().map_or(0, |supervisor| supervisor.attempts.len());
         self.reading = true;
-        self.pending = execd.go_on();
+        self.pending = daemon.go_on();
         self.pending.push(b'\n');
         let mut released = None;
         if self.goes_on()? {
@@ -559,6 +550,10 @@ impl<'a> Play<'a> {
         while known != Some(self.output.len()) {
             known = Some(self.output.len());
             self.read_stdout();
+        }
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.attempts.truncate(asked);
+            supervisor.refused = None;
         }
         let mut output = std::mem::take(&mut self.output);
         let before = self.seen.stuck.as_ref().map_or(0, |stuck| stuck.partial.len());
@@ -597,10 +592,10 @@ impl<'a> Play<'a> {
 
     // ---- the end ----
 
-    fn finish(mut self, execd: &mut dyn Execd) -> io::Result<Seen> {
+    fn finish(mut self, daemon: &mut dyn Daemon) -> io::Result<Seen> {
         if self.seen.stuck.is_some() {
             if self.job.confined {
-                self.release(execd)?;
+                self.release(daemon)?;
             }
         } else if self.job.confined && !self.is_stopped() {
             self.wait_for_the_rest()?;
@@ -638,9 +633,9 @@ impl<'a> Play<'a> {
         self.seen.ended = match by_itself {
             _ if self.is_stopped() => Ended::Stopped,
             _ if self.seen.stuck.is_some() && !self.ended_before_the_deadline() => Ended::Deadline,
-            Some(WaitStatus::Exited(_, status)) => Ended::Exit(status),
-            Some(WaitStatus::Signaled(_, signal, _)) => Ended::Signal(signal as i32),
-            _ => Ended::Deadline,
+            Some(Exit::Status(status)) => Ended::Exit(status),
+            Some(Exit::Signal(signal)) => Ended::Signal(signal),
+            None => Ended::Deadline,
         };
         if self.seen.ended == Ended::Deadline || self.seen.ended == Ended::Stopped {
             self.seen.times.ended = None;
@@ -666,28 +661,28 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Ends and reaps every process of the run.
+    /// Ends and reaps every process of the run. One that the kernel does not let go within
+    /// five seconds ends with the namespace.
     fn kill_all(&mut self) -> io::Result<()> {
         let begin = Instant::now();
-        loop {
+        while begin.elapsed() < Duration::from_secs(5) {
+            if self.job.confined {
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+            }
             let family = self.family();
             if family.is_empty() {
                 self.reap();
                 return Ok(());
             }
-            if begin.elapsed() > Duration::from_secs(5) {
-                let names: Vec<String> = family.into_iter().map(|process| process.name).collect();
-                return Err(io::Error::other(format!("{} cannot be ended", names.join(", "))));
-            }
-            if self.job.confined {
-                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-            } else {
+            if !self.job.confined {
                 for process in family {
                     let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
                 }
             }
             self.pump()?;
         }
+        self.seen.left_behind.extend(self.family().into_iter().map(|process| process.name));
+        Ok(())
     }
 }
 

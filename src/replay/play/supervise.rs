@@ -5,11 +5,12 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::super::child::{Call, Decision};
+use super::super::child::{Call, Decision, MOUNTS};
 use super::super::sandbox::tidy;
 use super::super::{Attempt, AttemptKind};
 use super::processes;
@@ -22,7 +23,6 @@ const ATTEMPTS: usize = 200;
 
 /// Sockets that are for looking names up and for logging: programs do without.
 const LOOKUPS: &[&str] = &[
-    "/dev/log",
     "/run/avahi-daemon",
     "/run/nscd",
     "/run/nslcd",
@@ -35,6 +35,9 @@ const LOOKUPS: &[&str] = &[
     "/run/uuidd",
     "/var/lib/sss/pipes",
 ];
+
+/// Where syslog(3) writes to.
+pub(super) const SYSLOG: &str = "/dev/log";
 
 /// Services by the place of their socket.
 const SERVICES: &[(&str, &str)] = &[
@@ -54,6 +57,8 @@ const SERVICES: &[(&str, &str)] = &[
 /// The supervisor of one run.
 #[derive(Debug)]
 pub(super) struct Supervisor {
+    /// The sandbox's own `/dev/log`.
+    syslog: OwnedFd,
     /// A path below which `/proc` of the host is.
     host_proc: PathBuf,
     /// A process of the host in its first network namespace.
@@ -67,8 +72,15 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(host_proc: PathBuf, host_pid: u32, home: PathBuf) -> Self {
-        Self { host_proc, host_pid, home, sockets: OnceCell::new(), attempts: Vec::new(), refused: None }
+    pub(super) fn new(syslog: OwnedFd, host_proc: PathBuf, host_pid: u32, home: PathBuf) -> Self {
+        let (sockets, attempts) = (OnceCell::new(), Vec::new());
+        Self { syslog, host_proc, host_pid, home, sockets, attempts, refused: None }
+    }
+
+    /// Throws away what was written to syslog, so that nobody waits for room.
+    pub(super) fn empty_syslog(&self) {
+        let mut buffer = [0; 1024];
+        while nix::unistd::read(&self.syslog, &mut buffer).is_ok() {}
     }
 
     /// What a call gets.
@@ -79,11 +91,19 @@ impl Supervisor {
         let integer = |at: usize| argument(at) as i32;
         match call.number {
             libc::SYS_connect => self.connect(call.pid, argument(1), integer(2)),
-            libc::SYS_tgkill => self.signal(integer(0), integer(2)),
+            libc::SYS_sendto => self.connect(call.pid, argument(4), integer(5)),
+            libc::SYS_tgkill | libc::SYS_rt_tgsigqueueinfo => self.signal(integer(0), integer(2)),
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_rt_sigqueueinfo => {
                 self.signal(integer(0), integer(1))
             }
-            _ => Decision::Allow,
+            number => match MOUNTS.iter().find(|(call, _)| *call == number) {
+                Some((_, name)) => {
+                    let detail = "mounts cannot be changed in the sandbox";
+                    self.note(AttemptKind::Syscall, (*name).to_owned(), detail.to_owned());
+                    Decision::Refuse(libc::EPERM)
+                }
+                None => Decision::Allow,
+            },
         }
     }
 
@@ -120,8 +140,18 @@ impl Supervisor {
 
     fn connect_path(&mut self, pid: i32, path: &Path) -> Decision {
         let directory = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_else(|_| PathBuf::from("/"));
-        let path = canonical(&directory.join(path));
+        let path = tidy(&directory.join(path));
+        // Links among its directories lead elsewhere; the socket itself is not there.
+        let real = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
+        let path = match (real, path.file_name()) {
+            (Some(parent), Some(name)) => canonical(&parent.join(name)),
+            _ => canonical(&path),
+        };
         let own = path.starts_with(self.home.join("queue"));
+        if path == Path::new(SYSLOG) {
+            // The sandbox has one of its own.
+            return Decision::Allow;
+        }
         if !self.sockets().contains(&path) && !own {
             return Decision::Allow;
         }
@@ -175,6 +205,8 @@ impl Supervisor {
                 }
                 self.signal_host(group, &format!("process group {group}"), signal)
             }
+            // Here that is the init of the sandbox, to the script that of the host.
+            1 => self.signal_host(1, "process 1", signal),
             pid if Path::new("/proc").join(pid.to_string()).exists() => Decision::Allow,
             pid => self.signal_host(pid, &format!("process {pid}"), signal),
         }
