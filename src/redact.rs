@@ -68,7 +68,8 @@ static ELEMENTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let names = SECRET_ELEMENTS.join("|");
     [
         // `<key>X`, also `< key>X`, `key>X`, and without an end tag.
-        format!(r"(?is-u)<?\s*\b(?:{names})(?:\s[^<>]*)?>\s*([^<]*[^<\s])"),
+        // Not what follows an end tag.
+        format!(r"(?is-u)(?:^|[^/\w-])(?:{names})(?:\s[^<>]*)?>\s*([^<]*[^<\s])"),
         // `<key X`: the `>` is missing.
         format!(r"(?is-u)<\s*(?:{names})\s+([^<>]*[^<>\s])"),
         // `<key><!-- X -->`.
@@ -92,8 +93,9 @@ static FORMATS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?i-u)https?://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[a-z0-9.-]*webhook\.office\.com)/([^\s<>\x22']+)",
         // Cloud access keys.
         r"(?-u)\b((?:AKIA|ASIA)[A-Z0-9]{16})\b",
-        // name=value pairs of the usual names.
-        r#"(?i-u)\b(?:password|passwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|token)["']?\s*[=:]\s*["']?([^\s"'<>,;&]{4,})"#,
+        // name=value pairs of the usual names, also as the end of one (`DB_PASSWORD=`), in JSON
+        // inside of JSON (`\"token\":\"x\"`), and as `:=`.
+        r#"(?i-u)(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|hook[_-]?url|token)\\*["']?\s*:?[=:]\s*\\*["']?([^\s"'<>,;&]{3,}[^\s"'<>,;&\\])"#,
         // Options of commands.
         r#"(?i-u)--?(?:password|passwd|pass|token|secret|api[_-]?key|access[_-]?key|auth)[ \t]+([^\s"'<>]{4,})"#,
         r#"(?-u)(?:^|\s)(?:-u|--user)[ \t]+[^\s:"'<>]+:([^\s"'<>]{2,})"#,
@@ -207,6 +209,12 @@ mod tests {
             ("https://user:hunter22@example.test/x", "hunter22"),
             ("Authorization: Bearer abcdef0123456789", "abcdef0123456789"),
             ("password=swordfish1", "swordfish1"),
+            ("DB_PASSWORD=swordfish1", "swordfish1"),
+            ("AWS_SECRET_ACCESS_KEY=swordfish1", "swordfish1"),
+            (r#"{\"client_secret\":\"swordfish1\"}"#, "swordfish1"),
+            (r#"{\\\"access_token\\\": \\\"swordfish1\\\"}"#, "swordfish1"),
+            (r#""hook_url":"swordfish1""#, "swordfish1"),
+            (r#"--set 'data.api_token:="swordfish1"'"#, "swordfish1"),
             ("003 web-01 any 0123456789abcdef0123456789abcdef0123456789abcdef", "0123456789abcdef01"),
             ("AKIAABCDEFGHIJKLMNOP", "AKIAABCDEFGHIJKLMNOP"),
             ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "eyJzdWIi"),
@@ -253,6 +261,8 @@ mod tests {
             "<key>\n  <port>1516</port>",
             "mkdir -p /var/ossec/logs",
             "stat -c '%a %U:%G' x",
+            "</key>\nfurther lines",
+            "unexpected token `)'",
         ] {
             assert_eq!(redactor.text(text).as_str(), text);
         }

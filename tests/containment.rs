@@ -180,8 +180,97 @@ fn no_socket_of_the_host_is_reached() {
         fs::write(home.join("etc/canaries"), format!("{}\n", line.trim_end())).expect("the home is ours");
         let played = played(&place, &script, &home, &[]);
         assert!(played.report["findings"].is_array(), "{line}: {}", played.summary());
+        assert_eq!(played.report["launch"]["started"], true, "{line}: {}", played.summary());
         assert_eq!(canaries.heard(), Vec::<String>::new(), "{line}");
+        // It did try: either it tells that it failed, or that it was kept from it is noted.
+        let told = told(&played);
+        // After the first request that stops it nothing more is tried.
+        let stopped = !played.report["not_containable"].is_null();
+        for canary in line.lines().filter(|_| !stopped || line.lines().count() == 1) {
+            let name = canary.split(' ').nth(1).expect("a kind and an address").trim_start_matches('@');
+            assert!(told.contains(name), "nothing shows that {canary} was tried: {told}");
+        }
     }
+}
+
+/// Standard error and attempts of all steps.
+fn told(played: &Played) -> String {
+    let steps = played.report["steps"].as_array().cloned().unwrap_or_default();
+    steps.iter().map(|step| format!("{} {}\n", step["stderr"]["text"], step["attempts"])).collect()
+}
+
+/// sendto(2) with an address is no connect(2); sendmsg(2) is not seen, and finds nobody.
+#[test]
+fn no_datagram_of_its_own_address_reaches_the_host() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let path = Path::new("/run").join(unique("sendto"));
+    let service = UnixDatagram::bind(&path).expect("/run is there");
+    service.set_nonblocking(true).expect("it is a socket");
+    for (call, noted) in [("sendto(b'x', NAME)", true), ("sendmsg([b'x'], [], 0, NAME)", false)] {
+        let text = format!(
+            "#!/usr/bin/python3\nimport socket, sys\nif len(sys.argv) < 2: sys.stdin.readline()\n\
+             caller = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+             print(caller.{}, file=sys.stderr)\n",
+            call.replace("NAME", &format!("{:?}", path.display().to_string()))
+        );
+        let script = scripted(&place, "sendto.py", &text);
+        let outside = Command::new("python3").arg(&script).arg("-").output().expect("python3");
+        let mut buffer = [0; 8];
+        assert!(outside.status.success() && service.recv(&mut buffer).is_ok(), "{call}: {outside:?}");
+        let played = played(&place, &script, &home, &[]);
+        assert!(service.recv(&mut buffer).is_err(), "{call} reached the host");
+        assert_eq!(played.report["launch"]["started"], true, "{call}: {}", played.summary());
+        if noted {
+            assert_eq!(played.status, Some(3), "{call}: {}", played.summary());
+            let refused = &played.report["not_containable"];
+            assert_eq!(refused["what"], json!(path.display().to_string()), "{call}: {refused}");
+        } else {
+            assert!(told(&played).contains("Error"), "{call}: {}", told(&played));
+        }
+    }
+    fs::remove_file(&path).expect("it is ours");
+}
+
+/// What a script of the home's path finds in its `queue/`, by every name of the home.
+#[test]
+fn a_home_by_way_of_a_link_has_the_same_sockets() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let link = place.path().join("link");
+    std::os::unix::fs::symlink(&home, &link).expect("it is ours");
+    let queue = home.join("queue/sockets/queue");
+    fs::create_dir_all(home.join("queue/sockets")).expect("it is ours");
+    let service = UnixListener::bind(&queue).expect("the home is ours");
+    service.set_nonblocking(true).expect("it is a socket");
+    let mut wrong = Vec::new();
+    for name in [
+        "queue/sockets/queue".to_owned(),
+        queue.display().to_string(),
+        link.join("queue/sockets/queue").display().to_string(),
+        link.join("bin/../queue/./sockets/queue").display().to_string(),
+    ] {
+        let text = format!(
+            "#!/usr/bin/python3\nimport socket, sys\nsys.stdin.readline()\n\
+             caller = socket.socket(socket.AF_UNIX)\ncaller.connect({name:?})\n"
+        );
+        let script = scripted(&place, "queue.py", &text);
+        for home in [&home, &link] {
+            let played = played(&place, &script, home, &[]);
+            assert!(service.accept().is_err(), "{name} was reached");
+            let what = played.report["not_containable"]["what"].as_str().unwrap_or_default();
+            if played.status != Some(3) || !what.ends_with("queue/sockets/queue") {
+                wrong.push(format!("{name}, home {}: {what:?} {}", home.display(), played.summary()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// What of the machine is compared.
@@ -293,8 +382,38 @@ ipcmk -Q; ipcmk -M 4096
 mknod /tmp/escaped.node b 7 0; mknod /dev/escaped.node c 1 1
 mount -t tmpfs escaped /mnt; mount --bind /etc /opt; umount -l /opt
 chmod 777 /etc/shadow; chown nobody /etc/passwd; touch -d 2001-01-01 /etc/passwd
+for kind in proc sysfs cgroup2 devtmpfs tmpfs; do
+    mkdir "/var/lib/ar-said/$kind"
+    mount -t "$kind" escaped "/var/lib/ar-said/$kind" && echo "mounted $kind" >>/var/lib/ar-said/vandal
+done
+mount -o remount,rw /proc/sys && echo "mounted for writing" >>/var/lib/ar-said/vandal
+mount -o remount,rw,bind /proc/sys && echo "mounted for writing" >>/var/lib/ar-said/vandal
+mount -o remount,rw /sys && echo "mounted for writing" >>/var/lib/ar-said/vandal
+umount /proc/sys && echo "mounted nothing over it" >>/var/lib/ar-said/vandal
+umount -l /proc/sys && echo "mounted nothing over it" >>/var/lib/ar-said/vandal
+for setting in vm/swappiness kernel/core_pattern kernel/sysrq; do
+    now=$(cat /proc/sys/$setting)
+    echo "$now" >/proc/sys/$setting && echo "wrote $setting" >>/var/lib/ar-said/vandal
+done
+head -c 1 NODE && echo "opened a device of the home" >>/var/lib/ar-said/vandal
+[ "$(ulimit -c)" = 0 ] || [ "$(ulimit -H -c)" != unlimited ] || echo "opened the way to a core pattern" >>/var/lib/ar-said/vandal
+unshare -m true && echo "mounted in a namespace of its own" >>/var/lib/ar-said/vandal
+nsenter -t 1 -m true && echo "opened a namespace" >>/var/lib/ar-said/vandal
+: >/etc/ld.so.cache; echo /escaped >/etc/ld.so.conf.d/escaped.conf; ldconfig
+ip address add 203.0.113.77/32 dev lo && echo "added an address" >>/var/lib/ar-said/vandal
+ip link add escaped2 type dummy && echo "added a link of its own" >>/var/lib/ar-said/vandal
 rm -rf HOME_OF_IT
 rm -rf /var/tmp/* /etc/ssl
+"#;
+
+/// Waits: more processes than any script has, but far from what a machine bears.
+const FORKS: &str = r#"#!/bin/bash
+read -r line
+GUARD
+for number in {1..200}; do
+    sleep WORD >/dev/null 2>&1 &
+done
+exec sleep WORD
 "#;
 
 struct Running(Child);
@@ -313,23 +432,43 @@ fn the_machine_is_the_same_after_the_worst() {
     }
     let place = Place::new();
     let home = place.home("agent-4.14-debian");
+    // A node in the home that is /dev/zero where nodes count.
+    let node = home.join("etc/zero");
+    let mode = nix::sys::stat::Mode::from_bits_truncate(0o666);
+    let number = nix::sys::stat::makedev(1, 5);
+    nix::sys::stat::mknod(&node, nix::sys::stat::SFlag::S_IFCHR, mode, number).expect("a node of ours");
+    if fs::File::open(&node).is_err() {
+        support::skip("nodes are of no use in the temporary directory");
+    }
     // Found by a name of its own, so that no other test's process is meant.
     let mut victim = Running(Command::new("sleep").arg("600").spawn().expect("sleep"));
     let text = VANDAL
         .replace("GUARD", &play::guard(&home))
         .replace("VICTIM", &victim.0.id().to_string())
+        .replace("NODE", &node.display().to_string())
         .replace("HOME_OF_IT", &home.display().to_string());
     let script = scripted(&place, "vandal.sh", &text);
     let event = place.file("event.json", ALERT);
     let trees: &[&Path] = &[&home, Path::new("/etc")];
     let before = Machine::look(trees);
     let clock = (std::time::SystemTime::now(), Instant::now());
+    // Not every kernel has such links.
+    let dummy = Command::new("unshare").args(["-n", "ip", "link", "add", "d", "type", "dummy"]).output();
+    let dummy = dummy.is_ok_and(|output| output.status.success());
     for more in [&["--timeout", "0"][..], &["--timeout", "600"], &["--conformance"]] {
         let arguments = [&["--contract", "json4", "--deadline", "5s"][..], more].concat();
         let played = replay(&script, &event, &home, &arguments);
         let effects = played.report["effects"].to_string();
         assert!(effects.contains("was here"), "{more:?}: it did not run: {}", played.summary());
-        assert!(!effects.contains("wrote ") && !effects.contains("set the clock"), "{effects}");
+        for word in ["wrote ", "set the clock", "mounted ", "opened "] {
+            assert!(!effects.contains(word), "{more:?}: {word}in {effects}");
+        }
+        assert!(effects.contains("added an address"), "{more:?}: {effects}");
+        assert!(!dummy || effects.contains("added a link of its own"), "{more:?}: {effects}");
+        let asked = told(&played);
+        for call in ["\"mount\"", "\"umount2\""] {
+            assert!(asked.contains(call), "{more:?}: no {call} in {asked}");
+        }
     }
     assert!(victim.0.try_wait().expect("it is our child").is_none(), "a process of the host was ended");
     let passed = clock.0.elapsed().unwrap_or_default();
@@ -344,6 +483,92 @@ fn the_machine_is_the_same_after_the_worst() {
     let new: Vec<_> = after.files.keys().filter(|path| !before.files.contains_key(*path)).collect();
     assert!(new.is_empty(), "{new:?}");
     assert!(before.files.len() > 50, "hardly anything was compared");
+}
+
+/// Programs that look at what changed may be the script's: here one that tries the
+/// descriptors of process 1, which lead to the directories of the host.
+#[test]
+fn what_looks_is_shut_in_with_the_script() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let canary = place.path().join("canary");
+    let text = r#"#!/bin/bash
+read -r line
+GUARD
+mkdir -p /var/lib/ar-said /opt/escaped
+cat >/opt/escaped/nft <<'TOOL'
+#!/bin/bash
+# Shows that it ran.
+echo "as a tool, from ${0##*/}" >>/var/lib/ar-said/tool
+ATTACK
+exit 1
+TOOL
+chmod 755 /opt/escaped/nft
+iptables -I INPUT -s 203.0.113.9 -j DROP
+for name in ip iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save iptables-nft-save ip6tables-nft-save; do
+    ln -s nft "/opt/escaped/$name"
+done
+rm -rf /usr/local/sbin
+ln -s /opt/escaped /usr/local/sbin
+ATTACK
+echo "was here" >>/var/lib/ar-said/script
+exit 0
+"#
+    .replace(
+        "ATTACK",
+        r"for fd in /proc/1/fd/* /proc/1/root /proc/1/cwd /proc/self/fd/*; do
+    (: >>$fd/CANARY) 2>/dev/null
+    (: >>$fd/../../../../CANARY) 2>/dev/null
+done
+mount -t tmpfs escaped /mnt && echo mounted >>/var/lib/ar-said/tool
+(: >>/proc/sys/kernel/sysrq) 2>/dev/null && echo wrote >>/var/lib/ar-said/tool
+nsenter -t 1 -m true 2>/dev/null && echo entered >>/var/lib/ar-said/tool",
+    )
+    // Below whatever mount that is: by a name only this test has.
+    .replace("CANARY", &canary.display().to_string())
+    .replace("GUARD", &play::guard(&home));
+    let script = scripted(&place, "tools.sh", &text);
+    for more in [&["--timeout", "600"][..], &["--conformance"]] {
+        let event = place.file("event.json", ALERT);
+        let arguments = [&["--contract", "json4"][..], more].concat();
+        let played = replay(&script, &event, &home, &arguments);
+        assert!(!canary.exists(), "{more:?}: it reached the host: {}", played.summary());
+        let effects = played.report["effects"].to_string();
+        assert!(effects.contains("was here"), "{more:?}: it did not run: {}", played.summary());
+        // The tool, if it is run at all, got no further than the script.
+        let all = played.report["effects"].as_array().cloned().unwrap_or_default();
+        let of_tool = all.iter().filter(|effect| effect["what"] == "/var/lib/ar-said/tool");
+        let done: String = of_tool.map(|effect| effect["added"].to_string()).collect();
+        for word in ["mounted", "wrote", "entered"] {
+            assert!(!done.contains(word), "{more:?}: {done}");
+        }
+        assert!(effects.contains("cannot be listed"), "{more:?}: it is not said: {effects}");
+    }
+}
+
+/// 200 processes that nobody waits for are ended with the script, and so is the time it took.
+#[test]
+fn a_crowd_of_processes_ends_with_the_run() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let word = format!("7{}.125", std::process::id());
+    let text = FORKS.replace("GUARD", &play::guard(&home)).replace("WORD", &word);
+    let script = scripted(&place, "forks.sh", &text);
+    let begin = Instant::now();
+    let played = played(&place, &script, &home, &["--deadline", "1s"]);
+    assert_eq!(played.report["launch"]["started"], true, "{}", played.summary());
+    assert_eq!(played.status, Some(5), "{}", played.summary());
+    assert_eq!(played.headline(), "script-never-ends", "{}", played.summary());
+    let seen = played.report["steps"][0]["stuck"]["processes"].as_array().map_or(0, Vec::len);
+    assert!(seen > 0, "{}", played.stdout);
+    assert!(processes(&format!("sleep {word}")).is_empty(), "some are left");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
 const NAMESPACES: [&str; 5] = ["mnt", "pid", "net", "ipc", "uts"];

@@ -126,6 +126,8 @@ fn shapes(seed: &str) -> Vec<(String, String)> {
     let all: &[&dyn Fn(&str) -> String] = &[
         &|secret| format!("password={secret}"),
         &|secret| format!("api_key: {secret}"),
+        &|secret| format!("SLACK_TOKEN={secret}"),
+        &|secret| format!("AWS_SECRET_ACCESS_KEY={secret}"),
         &|secret| format!("curl --token {secret}"),
         &|secret| format!("curl -u admin:{secret}"),
         &|secret| format!("Authorization: Bearer {secret}"),
@@ -260,6 +262,17 @@ fn planted() -> Vec<Planted> {
             ),
             ("unfinished line", format!("printf '%s' {}\nsleep 30\n", word(&text)), "deadline"),
             ("command line", format!("bash -c 'read -rt 30 x; :' {}\n", word(&text)), "deadline"),
+            (
+                "long command line",
+                format!(
+                    "bash -c 'read -rt 30 x; :' {}\n",
+                    word(&format!(
+                        "{}{text}",
+                        "w".repeat(174 - text.find(secret.as_str()).unwrap_or(0) - 11) + " "
+                    ))
+                ),
+                "deadline",
+            ),
             ("a line of the script", format!("x=$(cat) # {text}\n"), "AR095"),
             (
                 "an error",
@@ -284,19 +297,20 @@ fn planted() -> Vec<Planted> {
         "{READS}printf '%s\\n' \"$line\" >&2\nprintf '%s\\n' \"$line\" >>logs/active-responses.log\nprintf '%s\\n' \"$line\" >>/etc/planted.conf\nexit 3\n"
     );
     let log = shapes("Ev");
-    let event = play::ALERT.replace(
-        "Nov 20 14:09:57 web-01 sshd[2931]:",
-        &json(&texts(&log).join(" ")).trim_matches('"').to_owned(),
-    );
+    let event = play::ALERT
+        .replace("Nov 20 14:09:57 web-01 sshd[2931]:", json(&texts(&log).join(" ")).trim_matches('"'));
     plant("full_log", event, echoes.clone(), &[], hidden(&log), "siem.example");
     let quoted: Vec<String> =
         hidden(&log).iter().map(|secret| format!("{{\"password\":\"{secret}\"}}")).collect();
-    let event = play::ALERT
-        .replace("Nov 20 14:09:57 web-01 sshd[2931]:", &json(&quoted.join(" ")).trim_matches('"').to_owned());
+    let event =
+        play::ALERT.replace("Nov 20 14:09:57 web-01 sshd[2931]:", json(&quoted.join(" ")).trim_matches('"'));
     plant("JSON in full_log", event, echoes.clone(), &[], hidden(&log), "sshd");
-    let fields = r#""api_key":"DaxQ7wZk4Vt9Lp2a","passwd": "DaxQ7wZk4Vt9Lp2b","srcip""#;
+    let twice = json(json(&quoted[0]).trim_matches('"'));
+    let event = play::ALERT.replace("Nov 20 14:09:57 web-01 sshd[2931]:", twice.trim_matches('"'));
+    plant("JSON in JSON in full_log", event, echoes.clone(), &[], vec![hidden(&log)[0].clone()], "sshd");
+    let fields = r#""api_key":"DaxQ7wZk4Vt9Lp2a","hook_url":"DaxQ7wZk4Vt9Lp2b","passwd": "DaxQ7wZk4Vt9Lp2c","access_token":"DaxQ7wZk4Vt9Lp2d","client_secret":"DaxQ7wZk4Vt9Lp2e","db_password":"DaxQ7wZk4Vt9Lp2f","srcip""#;
     let event = play::ALERT.replace(r#""srcip""#, fields);
-    let secrets: Vec<String> = ('a'..='b').map(|letter| format!("DaxQ7wZk4Vt9Lp2{letter}")).collect();
+    let secrets: Vec<String> = ('a'..='f').map(|letter| format!("DaxQ7wZk4Vt9Lp2{letter}")).collect();
     plant("fields", event.clone(), echoes.clone(), &[], secrets.clone(), "203.0.113.9");
     plant(
         "a broken event",
@@ -318,8 +332,8 @@ fn planted() -> Vec<Planted> {
         "--set",
         play::alert_with(r#""srcip":"203.0.113.9","#, ""),
         "#!/bin/bash\nread -r line\nip=$(jq -r .parameters.alert.data.srcip <<<\"$line\")\n".to_owned(),
-        &["--set", "data.api_key=SexQ7wZk4Vt9Lp2a"],
-        vec!["SexQ7wZk4Vt9Lp2a".to_owned()],
+        &["--set", "data.api_token=SexQ7wZk4Vt9Lp2a", "--set", r#"data.password:="SexQ7wZk4Vt9Lp2b""#],
+        vec!["SexQ7wZk4Vt9Lp2a".to_owned(), "SexQ7wZk4Vt9Lp2b".to_owned()],
         "AR112",
     );
     all

@@ -5,6 +5,8 @@
 
 #[path = "replay/play.rs"]
 mod play;
+#[path = "replay/quirks.rs"]
+mod quirks;
 #[path = "replay/rows.rs"]
 mod rows;
 mod support;
@@ -19,14 +21,14 @@ use ar_doctor::findings::CheckId;
 use ar_doctor::findings::catalogue::FoundBy;
 use play::{ALERT, Place, Played, doctor, message, replay, run, skipped, wrong};
 use regex::Regex;
-use rows::{BAD, EVENTS, GOOD, ONCE, Row, Shows};
+use rows::{BAD, EVENTS, GOOD, ONCE, Row, STYLES, Shows};
 use serde_json::{Value, json};
 
 const FINE: Option<i32> = Some(0);
 const BROKEN: Option<i32> = Some(5);
 
 /// Checks that have tests of their own here, with a near miss in them.
-const OWN_TESTS: &[&str] = &["launch-refused"];
+const OWN_TESTS: &[&str] = &["launch-refused", "message-refused"];
 
 /// What is wrong with a home of the fixtures on this machine: nothing runs in it, and
 /// nobody here is called wazuh.
@@ -103,6 +105,11 @@ fn each_way_to_fail_is_the_headline() {
 fn good_scripts_are_silent() {
     all(GOOD, &[]);
     all(ONCE, &[]);
+}
+
+#[test]
+fn scripts_that_lack_something_here_are_told_what() {
+    all(STYLES, &[]);
 }
 
 #[test]
@@ -238,7 +245,8 @@ fn every_check_of_replay_has_a_fault_and_a_near_miss() {
 
 #[test]
 fn every_script_of_the_fixtures_is_in_a_table() {
-    let used: BTreeSet<&str> = BAD.iter().chain(GOOD).chain(ONCE).map(|row| row.script).collect();
+    let used: BTreeSet<&str> =
+        BAD.iter().chain(GOOD).chain(ONCE).chain(STYLES).map(|row| row.script).collect();
     let root = play::script("");
     let mut there = BTreeSet::new();
     for entry in walkdir::WalkDir::new(&root).into_iter().filter_map(Result::ok) {
@@ -361,6 +369,10 @@ fn what_stops_a_launch_is_named_by_its_own_check() {
             first_line(script, "#!/usr/bin/env bash5.9")
         }),
         ("gone", Some("executable-missing"), |script| fs::remove_file(script)),
+        ("a dangling link", Some("executable-dangling-link"), |script| {
+            fs::remove_file(script)?;
+            std::os::unix::fs::symlink("/nonexistent/edge-block.sh", script)
+        }),
         ("interpreters of interpreters without end", Some("interpreter-not-executable"), |script| {
             chain(script, 9)
         }),
@@ -381,7 +393,10 @@ fn what_stops_a_launch_is_named_by_its_own_check() {
             Some(slug) => {
                 // env(1) itself does start.
                 let started = launch == &json!(true) && *slug != "env-not-in-path";
-                headline == *slug && played.status == BROKEN && !started
+                let cause = &played.report["launch"]["cause"];
+                let told = *slug == "env-not-in-path"
+                    || cause.is_string() && played.report["outcome"]["exit_status"].is_null();
+                headline == *slug && played.status == BROKEN && !started && told
             }
             // It only writes a line to the log, which may be said.
             None => launch == &json!(true) && ["", "changed-nothing"].contains(&headline),
@@ -389,6 +404,329 @@ fn what_stops_a_launch_is_named_by_its_own_check() {
         if right { Ok(()) } else { Err(format!("{what}, {slug:?}: {}", played.summary())) }
     });
     assert!(wrong.is_empty(), "{} of {} cases fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Makes of a good script in bash and of one in python what does not start.
+type Change = fn(&str) -> String;
+
+fn with_first_line(text: &str, line: &str) -> String {
+    let (_, rest) = text.split_once('\n').unwrap_or_default();
+    format!("{line}\n{rest}")
+}
+
+fn without_first_line(text: &str) -> String {
+    text.split_once('\n').map_or("", |(_, rest)| rest).to_owned()
+}
+
+/// What a file that is not installed shows: what is done to which good script, the check that leads,
+/// and whether something is started at all.
+const PLAIN: &[(&str, &str, Option<&str>, bool, Change)] = &[
+    ("as it is", "bash-read.sh", None, true, str::to_owned),
+    ("a comment behind it", "bash-read.sh", None, true, |text| {
+        with_first_line(text, "#!/bin/bash\n# a comment\r")
+    }),
+    ("CR LF", "bash-read.sh", Some("crlf-shebang"), false, |text| with_first_line(text, "#!/bin/bash\r")),
+    ("CR LF behind an option", "bash-read.sh", Some("crlf-shebang"), true, |text| {
+        with_first_line(text, "#!/bin/bash -e\r")
+    }),
+    ("two words for env", "python-readline.py", Some("env-two-words"), true, |text| {
+        with_first_line(text, "#!/usr/bin/env python3 -u")
+    }),
+    ("two words for env -S", "python-readline.py", None, true, |text| {
+        with_first_line(text, "#!/usr/bin/env -S python3 -u")
+    }),
+    ("env without a program", "python-readline.py", Some("env-two-words"), true, |text| {
+        with_first_line(text, "#!/usr/bin/env")
+    }),
+    ("env with an unknown program", "python-readline.py", Some("env-not-in-path"), true, |text| {
+        with_first_line(text, "#!/usr/bin/env python5.9")
+    }),
+    ("no such interpreter", "bash-read.sh", Some("interpreter-missing"), false, |text| {
+        with_first_line(text, "#!/opt/nonexistent/bash")
+    }),
+    ("no program for an interpreter", "bash-read.sh", Some("interpreter-not-executable"), false, |text| {
+        with_first_line(text, "#!/etc/passwd")
+    }),
+    ("no absolute path", "bash-read.sh", Some("shebang-relative"), false, |text| {
+        with_first_line(text, "#!bash")
+    }),
+    ("a byte order mark", "bash-read.sh", Some("shebang-behind-bom"), true, |text| format!("\u{feff}{text}")),
+    ("a byte order mark", "python-readline.py", Some("shebang-behind-bom"), true, |text| {
+        format!("\u{feff}{text}")
+    }),
+    // sh makes nothing of it but a line on standard error.
+    ("a byte order mark", "sh-read.sh", Some("shebang-behind-bom"), true, |text| format!("\u{feff}{text}")),
+    ("an empty line", "bash-read.sh", Some("shebang-behind-bom"), true, |text| format!("\n{text}")),
+    ("no first line", "bash-read.sh", Some("shebang-missing"), true, without_first_line),
+    ("no first line", "python-readline.py", Some("shebang-missing"), true, without_first_line),
+    ("no first line", "perl-stdin.pl", Some("shebang-missing"), true, without_first_line),
+    ("no first line", "sh-read.sh", Some("shebang-missing"), true, without_first_line),
+    ("nothing", "bash-read.sh", Some("executable-empty"), true, |_| String::new()),
+    ("a program for another machine", "bash-read.sh", Some("wrong-architecture"), true, |_| {
+        let head = "\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x15\0\x01\0\0\0";
+        format!("{head}{}", "\0".repeat(200))
+    }),
+];
+
+#[test]
+fn what_stops_the_launch_of_a_file_that_is_not_installed_is_named_too() {
+    if skipped() {
+        return;
+    }
+    let place = ready();
+    let event = place.file("event.json", ALERT);
+    // A file with a name of its own in each case; one has a blank in it.
+    let cases: Vec<_> = PLAIN.iter().enumerate().collect();
+    let wrong = wrong(&cases, |(number, (what, script, slug, started, change))| {
+        let text = fs::read_to_string(play::script(&format!("good/json4/{script}")))
+            .unwrap_or_else(|error| panic!("{script}: {error}"));
+        let file = place.file(&format!("case {number}"), change(&text));
+        for base in ["agent-4.14-debian", "manager-4.14-debian"] {
+            let arguments = ["--contract", "json4", "--timeout", "600", "--deadline", "2s"];
+            let played = replay(&file, &event, &place.home(base), &arguments);
+            let said = |why: &str| Err(format!("{what}, {script} {slug:?}: {why}: {}", played.summary()));
+            let first = &played.report["findings"][0];
+            if played.headline() != slug.unwrap_or_default() {
+                return said("another check leads");
+            }
+            if played.report["launch"]["started"] != json!(started) {
+                return said("`started` is wrong");
+            }
+            if played.report["launch"]["cause"].is_string() == *started {
+                return said("the cause is wrong");
+            }
+            if !started && !played.report["outcome"]["exit_status"].is_null() {
+                return said("what did not start has an exit status");
+            }
+            if first.to_string().contains("/active-response/bin/case") {
+                return said("it names a file that is not there");
+            }
+            let shown = file.to_string_lossy();
+            if slug.is_some() && !first["evidence"].to_string().contains(&*shown) {
+                return said("the evidence does not name the file");
+            }
+            // What is to be mended may be the interpreter.
+            let of_file = *slug != Some("interpreter-not-executable");
+            if slug.is_some() && of_file && !first["remedy"].to_string().contains(&*shown) {
+                return said("the remedy does not name the file");
+            }
+            let ranked = played.report["findings"].as_array().cloned().unwrap_or_default();
+            let milder = first["severity"] == "advice";
+            if ranked.iter().filter(|finding| !finding["rank"].is_null()).count() > 1
+                || (milder && ranked.len() > 1)
+            {
+                return said("something else is told beside it");
+            }
+        }
+        Ok(())
+    });
+    assert!(wrong.is_empty(), "{} of {} cases fail:\n{}", wrong.len(), PLAIN.len(), wrong.join("\n"));
+}
+
+/// The contract of the host or another, a home or none: a file's own faults are the same.
+#[test]
+fn the_first_line_is_looked_at_for_every_contract_and_without_a_home() {
+    if skipped() {
+        return;
+    }
+    let place = ready();
+    let events = [place.file("event.json", ALERT), place.file("finding.json", play::FINDING)];
+    let event = |contract: &str| &events[usize::from(contract == "json5")];
+    let script = place.file("crlf.sh", "#!/bin/bash\r\nread -r line\n");
+    for contract in ["args", "json4", "json5"] {
+        for base in ["agent-4.14-debian", "agent-5.0-debian", "manager-4.14-debian"] {
+            let arguments = ["--contract", contract, "--timeout", "0"];
+            let played = replay(&script, event(contract), &place.home(base), &arguments);
+            assert_eq!(played.headline(), "crlf-shebang", "{contract} on {base}: {}", played.summary());
+        }
+    }
+    // Whatever is installed on this machine, or nothing.
+    let mut command = doctor();
+    command.arg("replay").arg(&script).arg("--payload").arg(event("json4")).args(["--format", "json"]);
+    let played = run(&mut command);
+    assert_eq!(played.headline(), "crlf-shebang", "{}", played.summary());
+    // Installed, under a name that no response has, and as it would be for the other generation.
+    let home = place.home("agent-4.14-debian");
+    fs::copy(&script, home.join("active-response/bin/unused.sh")).expect("a copy");
+    fs::set_permissions(home.join("active-response/bin/unused.sh"), fs::Permissions::from_mode(0o750))
+        .expect("it is ours");
+    for contract in ["json4", "json5"] {
+        let played = replay(Path::new("unused.sh"), event(contract), &home, &["--contract", contract]);
+        let found = played.findings();
+        let first =
+            found.iter().map(|(_, slug, _)| slug.as_str()).find(|slug| !OF_THE_MACHINE.contains(slug));
+        assert_eq!(first, Some("crlf-shebang"), "{contract}: {}", played.summary());
+    }
+}
+
+/// execd opens it for reading, and never comes back.
+#[test]
+fn a_fifo_blocks_execd_and_is_not_opened_here() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let event = place.file("event.json", ALERT);
+    let script = home.join("active-response/bin/edge-block.sh");
+    let judge = |blocks: bool, target: &Path| {
+        let played = replay(target, &event, &home, &[]);
+        assert_eq!(played.report["outcome"]["blocks_execd"], json!(blocks), "{}", played.summary());
+        assert_eq!(played.report["launch"].is_null(), blocks, "{}", played.stdout);
+        played
+    };
+    judge(false, Path::new("edge-block900"));
+    fs::remove_file(&script).expect("it is ours");
+    nix::unistd::mkfifo(&script, nix::sys::stat::Mode::from_bits_truncate(0o750)).expect("a FIFO");
+    for target in [Path::new("edge-block900"), &script] {
+        let played = judge(true, target);
+        assert_eq!(played.status, BROKEN, "{}", played.summary());
+        let found = played.findings();
+        let first =
+            found.iter().map(|(_, slug, _)| slug.as_str()).find(|slug| !OF_THE_MACHINE.contains(slug));
+        assert_eq!(first, Some("executable-not-regular"), "{}", played.summary());
+        assert!(played.report["outcome"]["exit_status"].is_null(), "{}", played.stdout);
+    }
+}
+
+/// What execd does not start is never fine, and its own words are the proof.
+#[test]
+fn a_message_that_execd_refuses_is_told() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let home_5 = place.home("agent-5.0-debian");
+    let words = "block - 203.0.113.9 1616161616.123 5712 (web) any->/var/log/auth.log - -";
+    let executable = "wazuh.active_response.executable";
+    let cases = [
+        ("json4", "", ALERT, "", ""),
+        ("json4", "command=nobody600", ALERT, "message-refused", "(1311)"),
+        ("json4", "command:=7", ALERT, "payload-field-type", "(1316)"),
+        ("json5", "", play::FINDING, "", ""),
+        ("json5", &format!("{executable}=gone"), play::FINDING, "message-refused", "(1311)"),
+        ("json5", &format!("{executable}=../x"), play::FINDING, "payload-field-type", "traversal"),
+        // The name in a line of 4.1 is that of the response, as in JSON.
+        ("args", "", words, "", ""),
+    ];
+    let wrong = wrong(&cases, |(contract, set, event, slug, proof)| {
+        let name = format!("{contract}{}.event", set.replace('/', "_"));
+        let (script, home) = match *contract {
+            "json5" => ("good/json5/bash-read.sh", &home_5),
+            "args" => ("bad/positional.sh", &home),
+            _ => ("good/json4/bash-read.sh", &home),
+        };
+        let mut more = vec!["--contract", *contract, "--timeout", "600"];
+        if !set.is_empty() {
+            more.extend(["--set", set]);
+        }
+        for deed in [&[][..], &["--command", "delete"]] {
+            let played = replay(
+                &play::script(script),
+                &place.file(&format!("{}{name}", deed.len()), event),
+                home,
+                &[&more[..], deed].concat(),
+            );
+            let error = format!("{contract} {set} {deed:?}: {}", played.summary());
+            let status = if slug.is_empty() { FINE } else { BROKEN };
+            if slug.is_empty()
+                && deed.is_empty()
+                && (!played.findings().is_empty() || played.status != status)
+                || slug.is_empty() && played.report["findings"].to_string().contains("message-refused")
+                || !slug.is_empty() && (played.headline() != *slug || played.status != status)
+                || !played.report["findings"].to_string().contains(proof)
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    });
+    assert!(wrong.is_empty(), "{} of {} cases fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// A row of the table that says FAIL, and no finding beside it.
+#[test]
+fn a_failed_case_of_the_battery_is_never_fine() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let event = place.file("event.json", ALERT);
+    let text = fs::read_to_string(play::script("good/json4/bash-read.sh")).expect("a script");
+    // The key hangs on the logged text too, so it is another one for the same target.
+    let other = text
+        .replace(".parameters.alert.data.srcip", "(.parameters.alert | .data.srcip + (.full_log | @base64))");
+    let home = place.home("agent-4.14-debian");
+    let arguments = ["--contract", "json4", "--timeout", "600", "--conformance"];
+    for (name, text, status) in [("plain.sh", &text, FINE), ("other.sh", &other, BROKEN)] {
+        let played = replay(&place.file(name, text), &event, &home, &arguments);
+        let failed = played.stdout.contains(r#""verdict": "fail""#);
+        assert_eq!((played.status, failed), (status, status == BROKEN), "{name}: {}", played.summary());
+    }
+}
+
+/// Arguments, as up to 4.1: one that keeps to it, and one that evaluates them.
+#[test]
+fn the_battery_of_arguments() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let event = place.file("event.json", ALERT);
+    let home = place.home("agent-4.14-debian");
+    let arguments = ["--contract", "args", "--timeout", "600", "--conformance"];
+    let head = "#!/bin/sh\ncase $1 in add) what=-I ;; *) what=-D ;; esac\n";
+    let tool = "case $3 in *[!0-9a-f.:]* | '') exit 0 ;; *:*) tool=ip6tables ;; *) tool=iptables ;; esac\n";
+    let good = format!("{head}{tool}\"$tool\" \"$what\" INPUT -s \"$3\" -j DROP\n");
+    let played = replay(&place.file("good.sh", &good), &event, &home, &arguments);
+    assert_eq!(played.status, FINE, "{}\n{}", played.summary(), played.stdout);
+    let rows = &played.report["conformance"].to_string();
+    for case in ["same key again", "second target", "missing field", "IPv6", "injection", "delete"] {
+        assert!(rows.contains(case), "{case}: {rows}");
+    }
+    let bad = format!("{good}eval \"echo $2\" >>/var/log/x.log\n");
+    let played = replay(&place.file("bad.sh", &bad), &event, &home, &arguments);
+    assert_eq!(
+        (played.headline().as_str(), played.status),
+        ("shell-injection", BROKEN),
+        "{}",
+        played.summary()
+    );
+}
+
+#[test]
+fn a_slow_script_holds_up_the_others() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let event = place.file("event.json", ALERT);
+    let text = fs::read_to_string(play::script("good/json4/bash-read.sh")).expect("a script");
+    let slow = place.file("slow.sh", text.replacen('\n', "\nsleep 1.2\n", 1));
+    let mut command = doctor();
+    command.arg("replay").arg(&slow).arg("--payload").arg(&event);
+    command.arg("--home").arg(place.home("agent-4.14-debian"));
+    let played = run(command.args(["--contract", "json4", "--timeout", "600"]));
+    assert_eq!(played.status, FINE, "{}", played.stdout);
+    assert!(played.stdout.contains("execd takes nothing else for 1."), "{}", played.stdout);
+}
+
+/// `--payload <(command)` of a shell.
+#[test]
+fn the_event_may_come_from_a_substituted_process() {
+    let place = Place::new();
+    let event = place.file("event.json", ALERT);
+    let mut command = Command::new("bash");
+    command.args([
+        "-c",
+        r#"exec "$1" replay "$2" --payload <(cat "$3") --check-only --contract json4 --format json"#,
+        "bash",
+    ]);
+    command.arg(play::PROGRAM).arg(play::script("good/json4/bash-read.sh")).arg(&event);
+    let played = run(&mut command);
+    assert_eq!(played.status, FINE, "{}", played.summary());
+    assert_eq!(played.report["payload"]["valid"], true, "{}", played.stdout);
 }
 
 /// A program whose loader is no program: the kernel says ELIBBAD.
@@ -470,6 +808,22 @@ fn noexec_stays_noexec_in_the_sandbox() {
     assert_eq!(noexec.report["launch"]["started"], false, "{}", noexec.stdout);
     let exec = played("exec");
     assert_eq!(exec.report["launch"]["started"], true, "{}", exec.summary());
+}
+
+#[test]
+fn directories_are_no_targets_to_choose_from() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-4.14-debian");
+    let event = place.file("event.json", ALERT);
+    fs::create_dir(home.join("active-response/bin/my-blocks")).expect("a directory");
+    fs::write(home.join("active-response/bin/my-block"), "#!/bin/sh\n").expect("a file");
+    let played = replay(Path::new("my-blockz"), &event, &home, &[]);
+    assert_eq!(played.status, Some(2), "{}", played.summary());
+    assert!(played.stderr.contains("my-block,"), "{}", played.stderr);
+    assert!(!played.stderr.contains("my-blocks"), "{}", played.stderr);
 }
 
 #[test]

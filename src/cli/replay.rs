@@ -19,7 +19,7 @@ use crate::facts::{Facts, install};
 use crate::findings::{CheckId, Finding, Severity, Stage, checks};
 use crate::host::Host;
 use crate::redact::Redactor;
-use crate::replay::battery;
+use crate::replay::battery::{self, RowVerdict};
 use crate::replay::payload::{Kind, Set};
 use crate::replay::play::{self, Refused};
 use crate::replay::trial::Proof;
@@ -48,8 +48,16 @@ const OF_EXECD: &[CheckId] = &[
 ];
 
 /// Checks that say why `/bin/sh` runs a file.
-const OF_SH: &[CheckId] =
-    &[checks::EXECUTABLE_EMPTY, checks::SHEBANG_MISSING, checks::SHEBANG_BEHIND_BOM, checks::WRONG_ARCHITECTURE];
+const OF_SH: &[CheckId] = &[
+    checks::EXECUTABLE_EMPTY,
+    checks::SHEBANG_MISSING,
+    checks::SHEBANG_BEHIND_BOM,
+    checks::WRONG_ARCHITECTURE,
+];
+
+/// Checks that say why execd takes a file for missing, whatever their severity.
+const OF_A_MISSING_FILE: &[CheckId] =
+    &[checks::EXECUTABLE_MISSING, checks::EXECUTABLE_DANGLING_LINK, checks::EXECUTABLE_NOT_REGULAR];
 
 /// Checks of a first line with which the interpreter starts, and fails in its own way.
 const OF_THE_FIRST_LINE: &[CheckId] = &[checks::CRLF_SHEBANG, checks::ENV_TWO_WORDS];
@@ -406,7 +414,8 @@ impl Case<'_> {
             target.home.join(&target.path).display(),
             steps.join(", then ")
         );
-        let shown: Vec<u8> = message.iter().copied().take(600).collect();
+        // Hidden before it is cut: half a secret is not recognised.
+        let shown: Vec<u8> = self.redactor.hide(message).into_iter().take(600).collect();
         let mut err = io::stderr().lock();
         let asked = text
             .lines()
@@ -441,9 +450,18 @@ impl Case<'_> {
                 outcome.blocks_execd = Some(true);
             }
             let mut causes = self.causes(run, &mut findings);
-            if causes.iter().any(|finding| finding.severity == Severity::Error) {
+            let is_error = |finding: &Finding| finding.severity == Severity::Error;
+            if causes.iter().any(is_error) {
                 // The errno says less than its cause.
                 findings.retain(|finding| finding.check != checks::LAUNCH_REFUSED);
+            }
+            // So does the line that execd logs; a FIFO it does not even come to refuse.
+            let is_resolve = |finding: &Finding| finding.check.check().stage == Stage::Resolve;
+            let says_why = |cause: &Finding| {
+                is_error(cause) && is_resolve(cause) || OF_A_MISSING_FILE.contains(&cause.check)
+            };
+            if session.is_fifo || causes.iter().any(says_why) {
+                findings.retain(|finding| finding.check != checks::MESSAGE_REFUSED);
             }
             findings.append(&mut causes);
         }
@@ -468,6 +486,7 @@ impl Case<'_> {
         };
         let mut notes = self.found.notes.clone();
         notes.extend(prepared.payload.notes.iter().cloned().map(target::matters));
+        notes.extend(judged.notes.iter().cloned().map(target::matters));
         if let Some(run) = run {
             notes.extend(limits(session.containment, run));
         }
@@ -507,6 +526,9 @@ impl Case<'_> {
             .flat_map(|entry| std::iter::once(&entry.finding).chain(&entry.folded))
             .map(|finding| finding.severity)
             .max();
+        // A case of the battery that failed is never fine, whether or not a finding says so.
+        let failed = judged.rows.iter().flatten().any(|row| row.verdict == RowVerdict::Fail);
+        let worst = worst.max(failed.then_some(Severity::Warning));
         Ok(exit::of_replay(worst, not_containable.is_some()))
     }
 
@@ -614,7 +636,8 @@ fn limits(containment: Containment, run: &Run) -> Vec<Note> {
     if containment == Containment::Sandbox {
         // It bears on the run only where SELinux is on.
         notes.push(Note {
-            text: "the SELinux domain of execd is not reproduced: what SELinux denies is allowed here".to_owned(),
+            text: "the SELinux domain of execd is not reproduced: what SELinux denies is allowed here"
+                .to_owned(),
             matters: std::path::Path::new("/sys/fs/selinux/enforce").exists(),
         });
         notes.push(quiet("the kernel's audit is kept away: nothing the script does is recorded there"));

@@ -137,6 +137,13 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     limited(file).with_context(|| shown.to_string())
 }
 
+/// The bytes of a FIFO the user named, such as a shell makes for `<(command)`. It waits for who
+/// writes there, as on standard input.
+pub(super) fn read_stream(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let shown = || path.display().to_string();
+    limited(fs::File::open(path).with_context(shown)?).with_context(shown)
+}
+
 fn limited(source: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(CONFIG_LIMIT + 1).read_to_end(&mut bytes)?;

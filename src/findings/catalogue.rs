@@ -753,7 +753,7 @@ mod tests {
     #[test]
     fn what_only_a_replay_finds() {
         let by_replay = CATALOGUE.iter().filter(|c| c.found_by == FoundBy::Replay);
-        assert_eq!(by_replay.count(), 30);
+        assert_eq!(by_replay.count(), 31);
         assert_eq!(checks::STDIN_READ_TO_END.check().found_by, FoundBy::Replay);
         assert_eq!(checks::CRLF_SHEBANG.check().found_by, FoundBy::Check);
         for (cause, seen) in [

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Deed, Ended, Run, Step, StepRun, Target};
+use super::{Answer, AttemptKind, Deed, Ended, Run, Step, StepRun, Target};
 use super::{judge, payload};
+use crate::wazuh::execd;
 use crate::wazuh::version::Contract;
 
 /// Where the canaries are: `/run` is an empty tmpfs in the sandbox.
@@ -122,7 +123,10 @@ pub fn plan(target: &Target, message: &[u8], contract: Contract, required: &[Str
     step("add", Deed::Add, message.to_vec(), true);
     step("same key again", Deed::Add, message.to_vec(), false);
     let event = serde_json::from_slice::<Value>(message).ok().filter(Value::is_object);
-    let Some(event) = event.filter(|_| contract != Contract::Args) else {
+    if contract == Contract::Args {
+        return of_words(target, message, battery);
+    }
+    let Some(event) = event else {
         if target.timeout != 0 {
             step("delete", Deed::Delete, Vec::new(), false);
         }
@@ -168,12 +172,13 @@ pub fn plan(target: &Target, message: &[u8], contract: Contract, required: &[Str
         r#"C:\new\table "quoted" \"twice\" \\server\share \u0041 'single' end\"#.to_owned(),
     );
     let mut canaries = 0;
-    for (name, code) in INJECTIONS {
-        for keep in [true, false] {
+    for (name, code, deep) in INJECTIONS {
+        for keep in if deep { &[true, false][..] } else { &[true] } {
+            let keep = *keep;
             // Addresses stay what they are, so that a script that looks at them goes on; then they do not.
             let (poisoned, used) = poison(message, contract, code, keep);
             canaries = canaries.max(used);
-            let which = if keep { "" } else { ", addresses too" };
+            let which = if keep { "" } else { ADDRESSES };
             step(&format!("injection {name}{which}"), Deed::Add, poisoned, true);
         }
     }
@@ -184,14 +189,112 @@ pub fn plan(target: &Target, message: &[u8], contract: Contract, required: &[Str
     battery
 }
 
-/// Ways out of a command line. `CANARY` is the file.
-const INJECTIONS: [(&str, &str); 6] = [
-    ("$( ) and backticks", "x$(touch CANARY)`touch CANARY`"),
-    ("; | && &", "x;touch CANARY;x|touch CANARY|x&&touch CANARY&x||touch CANARY #"),
-    ("out of single quotes", "x';touch CANARY;'"),
-    ("out of double quotes", "x\";touch CANARY;\""),
-    ("line feed", "x\ntouch CANARY\n"),
-    ("eval", "__import__('os').system('touch CANARY')"),
+/// The battery for a line of 4.1: what is changed is changed in the event analysisd would make
+/// the line of.
+fn of_words(target: &Target, message: &[u8], mut battery: Battery) -> Battery {
+    let event = event_of(message);
+    // Both spellings of one line: what the event leaves out is in neither.
+    let plain = execd::args_message(&event);
+    let mut step = |label: &str, deed: Deed, event: Vec<u8>, fresh: bool| {
+        let line = execd::args_message(&event).filter(|line| Some(line) != plain.as_ref());
+        if let Some(message) = line {
+            battery.steps.push(Step { label: label.to_owned(), deed, message, fresh, table_of: None });
+        }
+    };
+    let second = payload::other_target(&event, Contract::Json4);
+    step("second target", Deed::Add, second.clone(), false);
+    if target.timeout != 0 {
+        step("delete without add", Deed::Delete, second, true);
+    }
+    for path in ["parameters.alert.data.srcip", "parameters.alert.data.dstuser"] {
+        step(&format!("missing field {path}"), Deed::Add, payload::without(&event, path), true);
+    }
+    let six = payload::fill_strings(&event, Contract::Json4, |_, text| {
+        if is_address(text) { IPV6.to_owned() } else { text.to_owned() }
+    });
+    step("IPv6 address", Deed::Add, six, true);
+    let mut canaries = 0;
+    for (name, code, deep) in INJECTIONS {
+        // execd splits at blanks, and whoever writes the text knows it.
+        let code = code.replace(' ', "${IFS}");
+        for keep in if deep { &[true, false][..] } else { &[true] } {
+            let keep = *keep;
+            let (poisoned, used) = poison(&event, Contract::Json4, &code, keep);
+            canaries = canaries.max(used);
+            let which = if keep { "" } else { ADDRESSES };
+            step(&format!("injection {name}{which}"), Deed::Add, poisoned, true);
+        }
+    }
+    if target.timeout != 0 {
+        // Before the first execd that knows of no add.
+        let at = battery.steps.iter().skip(1).position(|step| step.fresh).map(|at| at + 1);
+        let delete = Step {
+            label: "delete".to_owned(),
+            deed: Deed::Delete,
+            message: Vec::new(),
+            fresh: false,
+            table_of: None,
+        };
+        battery.steps.insert(at.unwrap_or(battery.steps.len()), delete);
+    }
+    battery.canaries = (0..canaries).map(|number| PathBuf::from(canary(number))).collect();
+    battery
+}
+
+/// The message of 4.x that a line of 4.1 tells: name, account, address, number of the event and of
+/// the rule, place, file, arguments. Only the place may hold blanks.
+fn event_of(line: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let words: Vec<&str> = text.split(' ').collect();
+    let word = |at: usize| words.get(at).copied().filter(|word| !matches!(*word, "" | "-"));
+    let text = |at: usize| word(at).map(Value::from);
+    let end = words.len().saturating_sub(2).max(5);
+    let place = words.get(5..end).map(|words| words.join(" ")).filter(|place| !place.is_empty());
+    let plain = |at: usize| word(at).map(|word| word.replace('\\', ""));
+    let mut data = serde_json::Map::new();
+    data.extend(text(2).map(|address| ("srcip".to_owned(), address)));
+    data.extend(text(1).map(|user| ("dstuser".to_owned(), user)));
+    let mut alert = serde_json::Map::new();
+    // Numbers: nobody outside chooses them, so no code belongs there.
+    let number = |at: usize| word(at).and_then(|word| serde_json::from_str::<serde_json::Number>(word).ok());
+    alert.extend(number(3).map(|id| ("id".to_owned(), Value::Number(id))));
+    alert.extend(number(4).map(|id| ("rule".to_owned(), serde_json::json!({ "id": id }))));
+    alert.extend(place.map(|place| ("location".to_owned(), Value::from(place))));
+    alert.extend(plain(end).map(|path| ("syscheck".to_owned(), serde_json::json!({ "path": path }))));
+    alert.insert("data".to_owned(), Value::Object(data));
+    let extra: Vec<String> = plain(end + 1).into_iter().collect();
+    serde_json::json!({
+        "command": word(0).unwrap_or_default(),
+        "parameters": { "extra_args": extra, "alert": alert },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The end of the label of a step in which code is in the place of addresses, too.
+pub(super) const ADDRESSES: &str = ", addresses too";
+
+/// Ways out of a command line, and out of texts of other languages; whether addresses are replaced
+/// by them as well. `CANARY` is the file. It is written by a redirection within one word, so that no
+/// program that gets the text as a plain argument makes it.
+const INJECTIONS: [(&str, &str, bool); 10] = [
+    (
+        "; | && & $( ) and backticks",
+        "x$(echo x>CANARY)`echo x>CANARY`;echo x>CANARY;x|echo x>CANARY|x&&echo x>CANARY&x||echo x>CANARY #",
+        true,
+    ),
+    ("out of single quotes", "x';echo x>CANARY;'", true),
+    ("out of double quotes", "x\";echo x>CANARY;\"", true),
+    ("line feed", "x\necho x>CANARY\n", true),
+    // [[ $X -eq 5 ]] evaluates a subscript.
+    ("arithmetic", "a[$(echo x>CANARY)]", false),
+    ("eval", "__import__('os').system('echo x>CANARY')", true),
+    ("python, single quotes", "x'+str(__import__(\"os\").system(\"echo x>CANARY\"))+'x", false),
+    ("python, double quotes", "x\"+str(__import__('os').system('echo x>CANARY'))+\"x", false),
+    // Of awk, perl and ruby.
+    ("system, double quotes", "x\";system(\"echo x>CANARY\");\"x", false),
+    // In q() the first line counts, in single quotes the last.
+    ("perl, single quotes", "x);system(\"echo x>CANARY\");\n__END__\n';system(\"echo x>CANARY\");'x", false),
 ];
 
 fn canary(number: usize) -> String {
@@ -304,6 +407,7 @@ impl Table<'_> {
             Purpose::Add | Purpose::Other if self.stateful() => "reads one line, sends its keys, ends with 0",
             Purpose::Add | Purpose::Other => "reads one line, ends with 0",
             Purpose::SameKey if self.stateful() => "sends the same key, gets abort, changes nothing, ends",
+            Purpose::SameKey if self.target.timeout != 0 => "is not started again: execd puts its delete off",
             Purpose::SameKey => "ends with 0; without a timeout nothing is remembered",
             Purpose::SecondTarget if self.stateful() => "sends another key, gets continue, ends with 0",
             Purpose::SecondTarget => "ends with 0",
@@ -337,7 +441,11 @@ impl Table<'_> {
         }
         if step.refused || step.launch.is_none() {
             let why = step.daemon_log.last().map(|line| judge::piece(line.as_bytes()));
+            let known = step.daemon_debug.iter().any(|line| line.contains("Command already received"));
             return match purpose {
+                Purpose::SameKey if known && self.contract == Contract::Args => {
+                    (Pass, "not started again: its delete is put off".to_owned())
+                }
                 // Nothing pending: there was no keys line, or no timeout.
                 Purpose::Delete if self.stateful() => {
                     (Fail, "no delete was pending, so none came".to_owned())
@@ -386,6 +494,9 @@ impl Table<'_> {
             }
             Purpose::MissingField => self.missing(step),
             Purpose::Ipv6 => match self.plain(step, true) {
+                (Pass, seen) if self.only_plain_acts(step) => {
+                    (Bent, format!("changes nothing, unlike for the plain address: {seen}"))
+                }
                 (Pass, seen) => (Pass, seen),
                 (_, seen) if matches!(step.ended, Ended::Exit(_)) && !self.bad_keys(step) => {
                     (Bent, format!("refused: {seen}"))
@@ -406,6 +517,15 @@ impl Table<'_> {
             Purpose::Malformed => (NotRun, String::new()),
         };
         (verdict, seen)
+    }
+
+    /// The add changed something and this step did not, though it was not told to leave it.
+    fn only_plain_acts(&self, step: &StepRun) -> bool {
+        let acts = |step: &StepRun| {
+            step.effects.iter().any(|effect| !judge::is_log(effect))
+                || step.attempts.iter().any(|attempt| attempt.kind != AttemptKind::Lookup)
+        };
+        step.answer != Some(Answer::Abort) && !acts(step) && self.add().is_some_and(acts)
     }
 
     fn noise(&self, step: &StepRun) -> bool {

@@ -660,7 +660,7 @@ mod tests {
             OFFSET_ARCH => arch,
             _ => {
                 let argument = arguments[usize::try_from((offset - 16) / 8).unwrap()];
-                if offset % 8 == 0 { argument as u32 } else { (argument >> 32) as u32 }
+                if offset.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 }
             }
         };
         let (mut at, mut accumulator) = (0, 0);

@@ -6,10 +6,8 @@
 use std::ops::Range;
 
 use crate::findings::{Evidence, Severity};
-use crate::wazuh::cjson;
+use crate::wazuh::cjson::{self, MAX_NESTING};
 
-/// How deep cJSON goes (`src/external/cJSON/cJSON.h CJSON_NESTING_LIMIT`, 1.7).
-const DEPTH: usize = 1000;
 /// How much of a line an excerpt shows, in bytes.
 const EXCERPT: usize = 160;
 
@@ -82,7 +80,7 @@ pub enum Kind {
 
 /// What execd makes of a faulty text, when it is all of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Execd {
+pub enum Taken {
     /// It refuses it: `ERROR: (1315): Invalid JSON message`.
     Refuses,
     /// It takes it and writes the script one clean line.
@@ -109,16 +107,16 @@ pub struct Fault {
     /// One sentence: how to mend it.
     pub fix: String,
     /// What execd makes of it.
-    pub execd: Execd,
+    pub execd: Taken,
 }
 
 impl Fault {
     /// How bad it is for a message: what execd takes is advice, or a warning when a part is lost.
     pub const fn severity(&self) -> Severity {
         match self.execd {
-            Execd::Refuses => Severity::Error,
-            Execd::TakesPart => Severity::Warning,
-            Execd::Takes => Severity::Advice,
+            Taken::Refuses => Severity::Error,
+            Taken::TakesPart => Severity::Warning,
+            Taken::Takes => Severity::Advice,
         }
     }
 }
@@ -143,14 +141,14 @@ pub fn diagnose(text: &[u8]) -> Option<Fault> {
 
 /// execd gives the datagram to cJSON as a C string and ignores what follows the first value
 /// (`src/os_execd/execd.c ExecdRun`, 4.14; execd-observations 4).
-fn execd(text: &[u8], kind: Kind) -> Execd {
+fn execd(text: &[u8], kind: Kind) -> Taken {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     match cjson::parse(text) {
         Some(cjson::Value::Object(_)) => match kind {
-            Kind::SecondObject | Kind::TextBehind | Kind::NulByte => Execd::TakesPart,
-            _ => Execd::Takes,
+            Kind::SecondObject | Kind::TextBehind | Kind::NulByte => Taken::TakesPart,
+            _ => Taken::Takes,
         },
-        _ => Execd::Refuses,
+        _ => Taken::Refuses,
     }
 }
 
@@ -435,11 +433,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn open(&mut self, object: bool) -> Result<Next, Found> {
-        if self.open.len() >= DEPTH {
+        if self.open.len() >= MAX_NESTING {
             return Err(self.found(
                 Kind::TooDeep,
                 self.at..self.at + 1,
-                format!("Objects and arrays are nested deeper than {DEPTH}, the most execd reads"),
+                format!("Objects and arrays are nested deeper than {MAX_NESTING}, the most execd reads"),
                 "give an event as Wazuh makes it",
             ));
         }
@@ -1172,15 +1170,15 @@ mod tests {
     #[test]
     fn what_execd_takes_is_no_error() {
         for (text, execd) in [
-            ("\u{feff}{\"command\":\"x\"}", Execd::Takes),
-            ("{\n\"command\":\"x\"\n}", Execd::Takes),
-            ("{\"command\":\"x\"} trailing", Execd::TakesPart),
-            ("{\"command\":\"x\"}{\"command\":\"y\"}", Execd::TakesPart),
-            ("{\"command\":\"x\"}\0", Execd::TakesPart),
-            ("{\"command\":\"a\tb\"}", Execd::Takes),
-            ("{'command':'x'}", Execd::Refuses),
-            ("{\"command\":\"x\"", Execd::Refuses),
-            ("[1]", Execd::Refuses),
+            ("\u{feff}{\"command\":\"x\"}", Taken::Takes),
+            ("{\n\"command\":\"x\"\n}", Taken::Takes),
+            ("{\"command\":\"x\"} trailing", Taken::TakesPart),
+            ("{\"command\":\"x\"}{\"command\":\"y\"}", Taken::TakesPart),
+            ("{\"command\":\"x\"}\0", Taken::TakesPart),
+            ("{\"command\":\"a\tb\"}", Taken::Takes),
+            ("{'command':'x'}", Taken::Refuses),
+            ("{\"command\":\"x\"", Taken::Refuses),
+            ("[1]", Taken::Refuses),
         ] {
             assert_eq!(diagnose(text.as_bytes()).unwrap().execd, execd, "{text}");
         }

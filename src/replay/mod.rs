@@ -25,6 +25,10 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::wazuh::execd::Answer;
 
+/// The log every stock response writes its message to, relative to the home
+/// (`src/active-response/active_responses.h LOG_FILE`, 4.14).
+pub const RESPONSES_LOG: &str = "logs/active-responses.log";
+
 /// The script and the process attributes execd gives it
 /// (`src/shared/exec_op.c wpopenv`, `src/os_execd/main.c`, 4.14).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use serde_json::Value;
 use self::address::Address;
 use self::doc::{Is, Node};
 use super::Deed;
-use super::fault::{self, Execd};
+use super::fault::{self, Taken};
 use super::needs::Needs;
 use crate::findings::{CheckId, Confidence, Evidence, Severity, checks};
 use crate::wazuh::cjson;
@@ -251,7 +251,7 @@ impl Payload {
             problem.place = Some(Excerpt { line, column, text, mark });
         }
         let mended = match (fault.execd, fault.kind) {
-            (Execd::Refuses, _) => None,
+            (Taken::Refuses, _) => None,
             (_, fault::Kind::SeveralLines) => Some(doc::compact(text)),
             _ => cjson::parse(text.split(|byte| *byte == 0).next().unwrap_or_default())
                 .map(|value| value.print()),
@@ -404,6 +404,18 @@ impl Payload {
             });
         }
         Ok(text)
+    }
+
+    /// A line of 4.1 with the name of the response in place of its own.
+    fn named(&mut self, wish: &Wish<'_>, line: &[u8]) -> Vec<u8> {
+        let end = memchr::memchr(b' ', line).unwrap_or(line.len());
+        let (name, rest) = line.split_at(end);
+        if name == wish.name.as_bytes() {
+            return line.to_vec();
+        }
+        let name = String::from_utf8_lossy(name);
+        self.notes.push(format!("the message was for {name}; its name was changed to {}", wish.name));
+        [wish.name.as_bytes(), rest].concat()
     }
 
     /// A 5.x message as it came to execd: without the command.
@@ -594,6 +606,7 @@ fn full_path(path: &str, contract: Contract) -> String {
 /// and iptables understand, and IPv4 written as IPv6. None for a plain one, and for what is none.
 pub fn misread(text: &str) -> Option<Vec<IpAddr>> {
     match Address::of(text) {
+        Address::Misread(inet, tables) if inet == tables => Some(vec![inet.into()]),
         Address::Misread(inet, tables) => Some(vec![tables.into(), inet.into()]),
         Address::Mapped(inner) => Some(vec![inner.to_ipv6_mapped().into()]),
         Address::V4(_) | Address::V6(_) | Address::No(_) => None,
@@ -608,7 +621,7 @@ fn picked(source: &Source<'_>, wish: &Wish<'_>, payload: &mut Payload) -> Result
         && fault.as_ref().is_some_and(|fault| fault.kind == fault::Kind::OldFormat)
     {
         payload.kind = Kind::Text;
-        payload.message = source.bytes.trim_ascii().to_vec();
+        payload.message = payload.named(wish, source.bytes.trim_ascii());
         return Ok(None);
     }
     // One alert on each line, some of which may be broken or still being written.

@@ -29,11 +29,8 @@ use self::supervise::Supervisor;
 use super::child::{self, Fork};
 use super::effects::{self, Layer, NetworkWatch, World};
 use super::sandbox::{self, Wanted};
-use super::{Attempt, AttemptKind, Deed, Effect, EffectKind, Ended, Plan, Run, Step, StepRun};
+use super::{Attempt, AttemptKind, Deed, Effect, EffectKind, Ended, Plan, RESPONSES_LOG, Run, Step, StepRun};
 use crate::wazuh::execd::{self, Delete, Execd, Files, Received, Start};
-
-/// The log of the responses, relative to the home.
-const AR_LOG: &str = "logs/active-responses.log";
 
 /// Lines of active-responses.log that are kept of one step, in bytes.
 const LOG: u64 = 256 * 1024;
@@ -247,7 +244,7 @@ fn in_sandbox(plan: &Plan, install: Option<&[u8]>, caller: u32, told: &OwnedFd) 
     let host_proc = PathBuf::from(format!("/proc/self/fd/{}", sandbox.host_proc.as_raw_fd()));
     let mut ignored = plan.canaries.clone();
     // What is appended there is told by itself.
-    ignored.push(target.home.join(AR_LOG));
+    ignored.push(target.home.join(RESPONSES_LOG));
     let options = effects::Options { home: Some(target.home.clone()), ignored };
     let mut stage = Stage {
         plan,
@@ -387,7 +384,7 @@ impl Stage<'_> {
 
     fn step(&mut self, step: &Step, model: &mut Execd, before: &World) -> Result<(StepRun, World), Refused> {
         let mut played = StepRun::default();
-        let log = self.plan.target.home.join(AR_LOG);
+        let log = self.plan.target.home.join(RESPONSES_LOG);
         let log_length = fs::metadata(&log).map_or(0, |meta| meta.len());
         let mut at_deadline = None;
         match step.deed {
@@ -400,7 +397,7 @@ impl Stage<'_> {
                     // Whenever that is: every timeout is over by then.
                     model.due(i64::MAX / 2)
                 } else {
-                    self.delete_of(&step.message)
+                    self.delete_of(&step.message, model)
                 };
                 played.refused = due.is_empty();
                 for (at, delete) in due.iter().enumerate() {
@@ -438,13 +435,15 @@ impl Stage<'_> {
         Ok((played, after))
     }
 
-    /// The delete of a message whose add never ran.
-    fn delete_of(&self, message: &[u8]) -> Vec<Delete> {
-        let mut model = Execd::new(self.plan.execd.clone());
-        match model.receive(message, &Home(self.plan)) {
-            Received::Start(start) => vec![model.delete_of(&start)],
-            _ => Vec::new(),
+    /// The delete of a message whose add never ran. When there is none, `model` gets the log that
+    /// says why.
+    fn delete_of(&self, message: &[u8], model: &mut Execd) -> Vec<Delete> {
+        let mut other = Execd::new(self.plan.execd.clone());
+        if let Received::Start(start) = other.receive(message, &Home(self.plan)) {
+            return vec![other.delete_of(&start)];
         }
+        model.log.append(&mut other.log);
+        Vec::new()
     }
 
     fn add(

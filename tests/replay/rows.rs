@@ -241,6 +241,38 @@ pub(crate) const GOOD: &[Row] = &[
     good("good/json5/perl-stdin.pl", "json5", &["keys-not-flushed"]),
     good("good/block.c", "json5", &[]),
     good("good/both.py", "json5", &["script-other-contract"]),
+    // In other styles.
+    good("styles/awk-cut.sh", "json4", &[]),
+    good("styles/both-4x-and-5x.sh", "json4", &[]),
+    good("styles/both-4x-and-5x.sh", "json5", &[]),
+    good("styles/input-loop.py", "json4", &[]),
+    good("styles/jq-hosts-deny.sh", "json4", &[]),
+    good("styles/loop-protocol.sh", "json4", &[]),
+];
+
+/// Scripts of other styles that lack something here; what leads the report of a plain replay. The
+/// battery is not for them: it would show the same for each case.
+pub(crate) const STYLES: &[Row] = &[
+    // Fields of the sshd event that the battery takes away.
+    good("styles/background-work.sh", "json4", &[]),
+    good("styles/select-case.sh", "json4", &[]),
+    good("styles/five-5x.py", "json5", &[]),
+    // The set of nftables they add to is not there.
+    good("styles/functions-main.sh", "json4", &[]),
+    // Files below /var/ossec, which is not the home here.
+    bad("styles/class-based.py", "script-exits-nonzero", &[]),
+    bad("styles/closed-stdout.sh", "script-exits-nonzero", &[]),
+    // mail, ipset and the like, and the module requests, are not installed.
+    bad("styles/mail-note.sh", "tool-missing", STATELESS),
+    bad("styles/perl-locale.pl", "tool-missing", &[]),
+    bad("styles/five-5x.sh", "tool-missing", &[]).contract("json5"),
+    bad("styles/slack-hook.py", "module-missing", STATELESS),
+    // The event has none of what they act on, or there is no network.
+    bad("styles/kill-sessions.pl", "script-exits-nonzero", STATELESS),
+    bad("styles/remove-threat.py", "script-exits-nonzero", STATELESS),
+    bad("styles/restart-service.sh", "script-exits-nonzero", STATELESS),
+    bad("styles/requests-firewall.py", "script-exits-nonzero", &[]),
+    bad("styles/yara-runner.sh", "payload-field-missing", STATELESS),
 ];
 
 /// Clean with one event, and only once.

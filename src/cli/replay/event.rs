@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -10,12 +11,10 @@ use anyhow::{Context as _, anyhow};
 use super::super::{Failure, source};
 use crate::facts::Facts;
 use crate::host::SourceKind;
+use crate::replay::RESPONSES_LOG;
 
 /// How much of the end of a log is searched.
 const TAIL: u64 = 64 * 1024 * 1024;
-
-/// The log that every stock response writes its message to.
-const RESPONSES_LOG: &str = "logs/active-responses.log";
 
 /// The log of alerts.
 const ALERTS_LOG: &str = "logs/alerts/alerts.json";
@@ -65,15 +64,35 @@ impl Origin {
                 Ok(Some(Event { shown: "standard input".to_owned(), bytes }))
             }
             Self::File(path) => {
-                // A log may be of any size, and only its end is wanted.
-                let bytes = if picks { tail(path) } else { source::read(path) };
-                let bytes = bytes.context("--payload").map_err(Failure::usage)?;
+                let bytes = if is_fifo(path) {
+                    // `--payload <(command)` is /dev/fd/63: read as standard input is.
+                    source::read_stream(path)
+                } else if picks {
+                    // A log may be of any size, and only its end is wanted.
+                    tail(path)
+                } else {
+                    source::read(path)
+                };
+                let bytes = bytes.map_err(|error| Failure::usage(of_shell(path, error)))?;
                 Ok(Some(Event { shown: path.display().to_string(), bytes }))
             }
             Self::Last => of_home(facts, RESPONSES_LOG, "--payload last").map(Some),
             Self::Alerts => of_home(facts, ALERTS_LOG, "--rule and --agent").map(Some),
         }
     }
+}
+
+fn is_fifo(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
+/// The error of `--payload`, with what to do where the shell's file did not come through.
+fn of_shell(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    let error = error.context("--payload");
+    if path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") {
+        return anyhow!("{error:#}; sudo closes such files: pipe it in, with --payload -");
+    }
+    error
 }
 
 fn of_home(facts: Option<&Facts<'_>>, log: &'static str, option: &str) -> Result<Event, Failure> {
@@ -133,6 +152,24 @@ mod tests {
         assert_eq!(of(Some("./last"), false), Origin::File("./last".into()));
         assert!(of(Some("-"), true).is_stdin());
         assert!(!of(Some("a.json"), false).is_stdin());
+    }
+
+    #[test]
+    fn what_a_command_writes_is_read_as_standard_input_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for picks in [false, true] {
+            let writer = {
+                let path = path.clone();
+                std::thread::spawn(move || std::fs::write(path, b"{}\n"))
+            };
+            let event = Origin::File(path.clone()).read(None, picks).unwrap().unwrap();
+            assert_eq!(event.bytes, b"{}\n");
+            writer.join().unwrap().unwrap();
+        }
+        let gone = Origin::File("/dev/fd/999999".into()).read(None, false).unwrap_err();
+        assert!(format!("{:#}", gone.error).contains("--payload -"), "{:#}", gone.error);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(super) struct Judged {
     pub(super) outcome: Option<Outcome>,
     pub(super) rows: Option<Vec<Row>>,
     pub(super) summary: String,
+    /// What bears on other responses, in words.
+    pub(super) notes: Vec<String>,
 }
 
 impl Case<'_> {
@@ -151,13 +153,19 @@ impl Case<'_> {
             target: &plan.target,
             contract: plan.execd.contract,
             text: self.found.text.as_deref(),
+            real: self.arguments.execute,
         };
-        let rows = || battery::rows(&plan.target, &plan.steps, run, plan.execd.contract);
+        let rows = || {
+            let mut rows = battery::rows(&plan.target, &plan.steps, run, plan.execd.contract);
+            judge::bend(&case, run, &mut rows);
+            rows
+        };
         Judged {
             findings: judge::judge_with(&case, run, proof),
             outcome: Some(judge::outcome(&case, run)),
             rows: self.arguments.conformance.then(rows),
             summary: judge::one_line(&case, run),
+            notes: judge::notes(&case, run).into_iter().chain(judge::slow(&case, run)).collect(),
         }
     }
 }

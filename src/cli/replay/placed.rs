@@ -9,12 +9,13 @@ use super::quoted;
 use super::target::Found;
 use crate::engine;
 use crate::facts::{Facts, Install};
-use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Subject, checks};
+use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Stage, Subject, checks};
 use crate::host::elf::Elf;
 use crate::host::{
     Account, Content, Fact, FileType, Host, Machine, Meta, Mount, Process, Resolved, SourceKind,
 };
 use crate::redact::Redactor;
+use crate::wazuh::ar_conf::BIN_DIR;
 use crate::wazuh::install::Kind;
 use crate::wazuh::version::{Contract, NEWEST_4, NEWEST_5, Version};
 
@@ -59,14 +60,7 @@ impl<'a> Placed<'a> {
         let real_bin = host.resolve(&bin).get().map_or_else(|| bin.clone(), |real| real.path.clone());
         let file = path.file_name().unwrap_or_default();
         let timeout = target.timeout.to_string();
-        let line = [
-            target.name.as_bytes(),
-            b" - ",
-            file.as_bytes(),
-            b" - ",
-            timeout.as_bytes(),
-            b"\n",
-        ];
+        let line = [target.name.as_bytes(), b" - ", file.as_bytes(), b" - ", timeout.as_bytes(), b"\n"];
         Self {
             host,
             real_path: real_bin.join(file),
@@ -206,8 +200,8 @@ impl Host for Placed<'_> {
     }
 }
 
-/// All that `check` would find about the target were it the only response of an agent here. It
-/// names the file as the user did; a finding about another thing of the host is left out.
+/// What `check` would find of the way from `ar.conf` to the start, were the target the only response
+/// of an agent here. It names the file as the user did.
 pub(super) fn findings(host: &dyn Host, found: &Found, redactor: &Redactor) -> Vec<Finding> {
     const ONLY: ResponseIndex = 0;
     let placed = Placed::new(host, found);
@@ -233,6 +227,7 @@ pub(super) fn findings(host: &dyn Host, found: &Found, redactor: &Redactor) -> V
     let own = diagnosis
         .findings()
         .filter(|finding| finding.responses.contains(&ONLY))
+        .filter(|finding| matches!(finding.check.check().stage, Stage::Resolve | Stage::Launch))
         .filter(|finding| !(is_placed && OF_THE_PLACE.contains(&finding.check)));
     let mut own: Vec<Finding> = own.cloned().collect();
     for finding in &mut own {
@@ -247,23 +242,27 @@ pub(super) fn findings(host: &dyn Host, found: &Found, redactor: &Redactor) -> V
 
 /// Names the file as the user did, in words and in commands to paste.
 fn name_as_asked(finding: &mut Finding, placed: &Placed<'_>, asked: &str) {
-    // Findings about one file share its place; what the replay itself found knows it by that.
-    let places = [placed.real_path.display().to_string(), placed.path.display().to_string()];
-    let relative = Path::new(crate::wazuh::ar_conf::BIN_DIR).join(placed.path.file_name().unwrap_or_default());
+    // The longest first: one may end in the other. `shares` stay: by that place a finding is known
+    // to be about the same file as those of the run.
+    let mut places = [placed.real_path.display().to_string(), placed.path.display().to_string()];
+    places.sort_by_key(|place| std::cmp::Reverse(place.len()));
+    let relative = Path::new(BIN_DIR).join(placed.path.file_name().unwrap_or_default());
     let relative = relative.display().to_string();
+    let replace = |text: &mut String, with_quotes: bool| {
+        // By way of marks: what the user named may hold such a place itself.
+        let (plain, as_word) = ("\u{2}", "\u{3}");
+        for place in &places {
+            if with_quotes {
+                *text = text.replace(&quoted(place), as_word);
+            }
+            *text = text.replace(place, plain);
+        }
+        *text = text.replace(as_word, &quoted(asked)).replace(plain, asked);
+    };
     let rename = |text: &mut String| {
-        if *text == relative {
-            *text = asked.to_owned();
-        }
-        for place in &places {
-            *text = text.replace(place, asked);
-        }
+        if *text == relative { asked.clone_into(text) } else { replace(text, false) }
     };
-    let paste = |text: &mut String| {
-        for place in &places {
-            *text = text.replace(&quoted(place), &quoted(asked));
-        }
-    };
+    let paste = |text: &mut String| replace(text, true);
     rename(&mut finding.title);
     rename(&mut finding.cause);
     if let Subject::File(path) = &mut finding.subject {
@@ -282,11 +281,61 @@ fn name_as_asked(finding: &mut Finding, placed: &Placed<'_>, asked: &str) {
         }
     }
     if finding.check == checks::EXECUTABLE_EMPTY {
-        finding.remedy = vec![format!("write the script into {asked} again, and look whether the disk is full: df -h")];
+        finding.remedy =
+            vec![format!("write the script into {asked} again, and look whether the disk is full: df -h")];
     }
     finding.remedy.iter_mut().for_each(paste);
     paste(&mut finding.verify);
     if finding.verify.starts_with("ar-doctor check") {
         finding.verify = format!("ar-doctor replay {}", quoted(asked));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::target::{Asked, find};
+    use super::*;
+    use crate::facts::install;
+    use crate::host::capture::CaptureHost;
+
+    /// The findings about a file of a capture, played as if it were installed there.
+    fn placed(base: &str, change: impl Fn(&mut Found)) -> (Vec<Finding>, Found) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts").join(base);
+        let host = CaptureHost::open(&path).unwrap();
+        let redactor = Redactor::new();
+        let facts = Facts::new(&host, &redactor, install::find(&host, None).unwrap());
+        let asked = Asked { target: "/usr/bin/jq", timeout: None, contract: None, version: None };
+        let mut found = find(&host, Some(&facts), &redactor, &asked).unwrap();
+        change(&mut found);
+        (findings(&host, &found, &redactor), found)
+    }
+
+    #[test]
+    fn a_sound_file_has_no_findings_whatever_is_wrong_around_it() {
+        for base in ["agent-4.14-debian", "manager-4.14-debian", "agent-5.0-debian"] {
+            let (findings, _) = placed(base, |_| ());
+            let wrong: Vec<_> = findings.iter().map(|finding| &finding.title).collect();
+            assert!(wrong.is_empty(), "{base}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_as_the_user_named_it() {
+        // It holds the place it would be installed at.
+        let asked = "/srv/a b/var/ossec/active-response/bin/jq";
+        let (findings, _) = placed("agent-4.14-debian", |found| {
+            found.target.asked = asked.to_owned();
+            found.target.install = Some("/var/ossec/etc/ossec.conf".into());
+        });
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!(finding.check, checks::SHEBANG_MISSING);
+        assert!(finding.responses.is_empty());
+        let quoted = format!("'{asked}'");
+        assert!(finding.remedy.iter().all(|remedy| remedy.ends_with(&quoted)), "{:?}", finding.remedy);
+        assert_eq!(finding.verify, format!("head -n 1 {quoted}"));
+        assert!(matches!(&finding.evidence[0], Evidence::Excerpt { file, .. } if file == asked));
+        assert_eq!(finding.subject, Subject::File(asked.to_owned()));
+        assert_eq!(finding.shares, ["/var/ossec/active-response/bin/jq"]);
     }
 }

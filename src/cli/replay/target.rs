@@ -198,9 +198,12 @@ fn by_name(facts: &Facts<'_>, name: &str, notes: &mut Vec<Note>) -> Result<Named
     if installed.iter().any(|installed| installed == name) {
         return Ok(Named { file: name.as_bytes().to_vec(), install: None, response: None });
     }
+    // analysisd writes the name of the command and its timeout (`src/analysisd/active-response.c`).
     let without_timeout = |index| {
-        let digits = facts.response(index).and_then(|response| response.name.strip_prefix(name.as_bytes()));
-        digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+        facts.response(index).is_some_and(|response| {
+            let timeout = response.timeout.map(|timeout| timeout.to_string());
+            timeout.is_some_and(|timeout| response.name == [name.as_bytes(), timeout.as_bytes()].concat())
+        })
     };
     if let Some(index) = response_named(facts, without_timeout, notes)
         && let Some(response) = facts.response(index)
@@ -524,6 +527,21 @@ mod tests {
         assert_eq!(found.target.name, "jq0");
         assert_eq!((found.response, found.service), (None, None));
         assert!(found.notes.iter().any(|note| note.text.contains("as if it were installed")));
+    }
+
+    #[test]
+    fn a_response_is_found_without_the_digits_of_its_timeout() {
+        let played = found(AGENT, &asked("edge-block")).unwrap();
+        assert_eq!((played.target.name.as_str(), played.target.timeout), ("edge-block900", 900));
+        assert!(played.response.is_some());
+        assert!(
+            played.notes.iter().any(|note| note.matters && note.text.contains("edge-block900 is played"))
+        );
+        // An executable of that name goes before, as with `firewall-drop` of another command.
+        assert_eq!(found(AGENT, &asked("host-deny")).unwrap().target.name, "host-deny60");
+        for other in ["edge-bloc", "edge-block9", "edge-block90", "edge-block9000"] {
+            assert!(found(AGENT, &asked(other)).is_err(), "{other}");
+        }
     }
 
     #[test]

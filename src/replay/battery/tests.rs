@@ -7,6 +7,8 @@ use crate::replay::{Effect, EffectKind, Launch, Release, Stuck};
 const FOUR: &str = r#"{"version":1,"origin":{"name":"","module":"wazuh-analysisd"},"command":"custom-block600","parameters":{"extra_args":[],"alert":{"rule":{"id":"5710","description":"sshd"},"agent":{"id":"001","name":"web-01","ip":"192.0.2.3"},"full_log":"Failed password from 203.0.113.9","data":{"srcip":"203.0.113.9","srcuser":"bob"}}}}"#;
 const FIVE: &str = r#"{"source":{"ip":"203.0.113.9"},"event":{"original":"Failed password from 203.0.113.9"},"wazuh":{"active_response":{"executable":"custom-block","type":"stateful","stateful_timeout":600},"agent":{"id":"001"}}}"#;
 
+const WORDS: &str = "custom-block600 bob 203.0.113.9 1.2 5710 (web 1) any->/var/log/auth.log /etc/x -a";
+
 fn target(timeout: i32) -> Target {
     Target {
         asked: "custom-block".to_owned(),
@@ -129,12 +131,82 @@ fn a_stateless_or_old_response_has_fewer_steps() {
             .collect()
     };
     assert!(!labels(0, FOUR, Contract::Json4).iter().any(|label| label.starts_with("delete")));
+    let words = labels(600, WORDS, Contract::Args);
+    let injections: Vec<String> =
+        words.iter().filter(|label| label.starts_with("injection")).cloned().collect();
     assert_eq!(
-        labels(600, "custom-block600 - 203.0.113.9 1.2 5710", Contract::Args),
-        ["add", "same key again", "delete"]
+        words,
+        [
+            "add",
+            "same key again",
+            "second target",
+            "delete",
+            "delete without add",
+            "missing field parameters.alert.data.srcip",
+            "missing field parameters.alert.data.dstuser",
+            "IPv6 address",
+        ]
+        .into_iter()
+        .chain(injections.iter().map(String::as_str))
+        .collect::<Vec<_>>()
     );
+    assert!(injections.len() > 5 && !labels(0, WORDS, Contract::Args).contains(&"delete".to_owned()));
     let none = r#"{"version":1,"command":"x","parameters":{"alert":{"rule":{"id":"1"}}}}"#;
     assert!(!labels(600, none, Contract::Json4).contains(&"second target".to_owned()));
+}
+
+#[test]
+fn a_line_of_4_1_is_changed_as_its_event_is() {
+    let battery = plan(&target(600), WORDS.as_bytes(), Contract::Args, &[]);
+    let line = |label: &str| {
+        let step = battery.steps.iter().find(|step| step.label == label).unwrap();
+        String::from_utf8(step.message.clone()).unwrap()
+    };
+    let words = |label: &str| line(label).split(' ').map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(line("add"), WORDS);
+    assert_eq!(
+        line("second target"),
+        "custom-block600 ardoctor2 198.51.100.77 1.2 5710 (web 1) any->/var/log/auth.log /etc/x.other -a"
+    );
+    assert_eq!(line("delete without add"), line("second target"));
+    assert_eq!(words("missing field parameters.alert.data.srcip")[1..3], ["bob", "-"]);
+    assert_eq!(words("missing field parameters.alert.data.dstuser")[1..3], ["-", "203.0.113.9"]);
+    assert_eq!(words("IPv6 address")[2], IPV6);
+    let kept = words("injection out of single quotes");
+    assert!(kept[1].contains("x';echo${IFS}x>/run/ar-doctor-canary-"), "{kept:?}");
+    assert_eq!((kept[2].as_str(), kept[3].as_str(), kept[4].as_str()), ("203.0.113.9", "1.2", "5710"));
+    assert!(words(&format!("injection out of single quotes{ADDRESSES}"))[2].contains(CANARY));
+    assert!(!battery.canaries.is_empty());
+    for step in &battery.steps {
+        assert!(step.message.starts_with(b"custom-block600 ") == (step.label != "delete"), "{}", step.label);
+    }
+}
+
+/// `execd` of 4.1 does not start a script whose delete is pending.
+#[test]
+fn the_same_key_of_4_1_is_dropped() {
+    let again = |debug: &[&str], timeout| {
+        let step = StepRun {
+            label: "same key again".to_owned(),
+            deed: Some(Deed::Add),
+            refused: true,
+            daemon_debug: debug.iter().map(|&line| line.to_owned()).collect(),
+            ..StepRun::default()
+        };
+        let plan = Step {
+            label: step.label.clone(),
+            deed: Deed::Add,
+            message: Vec::new(),
+            fresh: false,
+            table_of: None,
+        };
+        let run = Run { steps: vec![step], ..Run::default() };
+        rows(&target(timeout), &[plan], &run, Contract::Args).remove(0)
+    };
+    let known = "DEBUG: Command already received, updating time of addition to now.";
+    assert_eq!(again(&[known], 600).verdict, RowVerdict::Pass);
+    assert!(again(&[known], 600).expected.contains("not started again"));
+    assert_eq!(again(&[], 600).verdict, RowVerdict::Fail);
 }
 
 #[test]
@@ -201,6 +273,12 @@ fn rows_by_what_was_seen() {
         ("missing, killed", 600, with(missing(), &|step| step.ended = Ended::Signal(11)), Fail),
         ("missing, hangs", 600, stuck("missing field x"), Fail),
         ("IPv6", 600, keyed("IPv6 address", IPV6, Answer::Continue), Pass),
+        (
+            "IPv6 without effect",
+            600,
+            with(keyed("IPv6 address", IPV6, Answer::Continue), &|step| step.sent = b"acts".to_vec()),
+            Bent,
+        ),
         ("IPv6 refused", 600, exit(played("IPv6 address", Deed::Add), 1), Bent),
         ("IPv6, empty key", 600, keyed("IPv6 address", "", Answer::Continue), Fail),
         ("backslashes", 600, keyed("backslashes and quotes", "203.0.113.9", Answer::Continue), Pass),
@@ -223,7 +301,11 @@ fn rows_by_what_was_seen() {
     ];
     for (what, timeout, step, expected) in table {
         let label = step.label.clone();
-        let steps = if label == "add" { vec![step] } else { vec![add.clone(), step] };
+        let mut before = add.clone();
+        if step.sent == b"acts" {
+            before.effects = vec![effect(EffectKind::Firewall, None)];
+        }
+        let steps = if label == "add" { vec![step] } else { vec![before, step] };
         assert_eq!(verdict(timeout, &steps, &label), expected, "{what}");
     }
     for (back, expected) in [(Some(false), Fail), (Some(true), Pass), (None, Pass)] {
@@ -245,4 +327,60 @@ proptest::proptest! {
             proptest::prop_assert!(battery.steps.len() >= 3);
         }
     }
+}
+
+/// What each code runs when a text of a language takes it in, and that as a plain argument it does not.
+#[test]
+fn injections_run_only_when_they_are_code() {
+    let directory = std::env::temp_dir().join(format!("ar-doctor-battery-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("c");
+    let runs = |name: &str, program: &str, arguments: &[&str]| {
+        let (_, code, _) = INJECTIONS.iter().find(|(known, ..)| *known == name).unwrap();
+        let code = code.replace("CANARY", &file.display().to_string());
+        let _ = std::fs::remove_file(&file);
+        let arguments = arguments.iter().map(|argument| argument.replace("{}", &code));
+        std::process::Command::new(program)
+            .args(arguments)
+            .current_dir(&directory)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .ok()
+            .map(|_| file.exists())
+    };
+    let shell = "; | && & $( ) and backticks";
+    for (name, program, arguments) in [
+        (shell, "sh", ["-c", "logger_x {}"]),
+        (shell, "sh", ["-c", ": \"{}\""]),
+        ("out of single quotes", "sh", ["-c", ": '{}'"]),
+        ("out of double quotes", "sh", ["-c", ": \"{}\""]),
+        ("line feed", "sh", ["-c", ": {}"]),
+        ("arithmetic", "bash", ["-c", "x='{}'; [[ $x -eq 5 ]]"]),
+        ("eval", "python3", ["-c", "eval({:?})"]),
+        ("python, single quotes", "python3", ["-c", "print('{}')"]),
+        ("python, double quotes", "python3", ["-c", "x=\"{}\""]),
+        ("system, double quotes", "awk", ["BEGIN{x=\"{}\"}", "--"]),
+        ("system, double quotes", "perl", ["-e", "my $x=\"{}\";"]),
+        ("perl, single quotes", "perl", ["-e", "my $x=q({});"]),
+        ("perl, single quotes", "perl", ["-e", "my $x='{}';"]),
+    ] {
+        let literal = format!("\"{}\"", INJECTIONS[5].1.replace("CANARY", &file.display().to_string()));
+        let arguments: Vec<String> =
+            arguments.iter().map(|argument| argument.replace("{:?}", &literal)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        // None is a host without that program.
+        assert_ne!(runs(name, program, &arguments), Some(false), "{name}, {program} {arguments:?}");
+    }
+    for (name, code, _) in INJECTIONS {
+        let code = code.replace("CANARY", &file.display().to_string());
+        let _ = std::fs::remove_file(&file);
+        for text in ["touch -- $1", "touch -- \"$1\"", "mkdir -p -- $1", "printf '%s' $1 > /dev/null"] {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", text, "sh", &code]).current_dir(&directory);
+            let _ = command.stderr(std::process::Stdio::null()).status();
+            assert!(!file.exists(), "{name}: {text}");
+        }
+    }
+    let _ = std::fs::remove_dir_all(&directory);
 }

@@ -146,6 +146,20 @@ impl State {
             || self.same_content(other) && self.same_attributes(other)
     }
 
+    /// Why there are no lines of its content, beyond that it may be secret.
+    fn why_no_lines(&self) -> Option<&'static str> {
+        if self.kind != Kind::File {
+            return None;
+        }
+        match self.bytes() {
+            Some(bytes) if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() => {
+                Some("binary, so no lines are shown")
+            }
+            Some(_) => None,
+            None => Some("too large to show its lines"),
+        }
+    }
+
     /// The lines of a text file that anybody may read.
     fn lines(&self, path: &Path) -> Option<Vec<String>> {
         if self.kind == Kind::Absent {
@@ -553,8 +567,11 @@ fn of_file(path: &Path, old: &State, new: &State) -> Effect {
             }
         }
     }
-    let mut effect = effect(EffectKind::File, path.to_string_lossy().into_owned(), words.join(", "));
     let either = old.kind == Kind::File || new.kind == Kind::File;
+    if either && !old.same_content(new) {
+        words.extend([old, new].iter().find_map(|state| state.why_no_lines()).map(str::to_owned));
+    }
+    let mut effect = effect(EffectKind::File, path.to_string_lossy().into_owned(), words.join(", "));
     if let (true, Some(before), Some(after)) = (either, old.lines(path), new.lines(path)) {
         let difference = Difference::between(&before, &after);
         effect.added = lines::cut(&difference.added);

@@ -112,6 +112,14 @@ fn in_an_overlay() {
             "mv opt/three opt/two",
             &["/opt/three: created, 4 bytes, mode 644", "/opt/two: removed, was 4 bytes"],
         ),
+        (
+            r"printf '\0\377' > opt/bin; head -c 300000 /dev/zero > opt/large; chmod 644 opt/bin opt/large",
+            "rm opt/bin opt/large",
+            &[
+                "/opt/bin: created, 2 bytes, mode 644, binary, so no lines are shown",
+                "/opt/large: created, 300000 bytes, mode 644, too large to show its lines",
+            ],
+        ),
         ("mkdir opt/lock", "rmdir opt/lock", &["/opt/lock: directory created, mode 755"]),
         ("mkdir opt/lock; rmdir opt/lock", "true", &[]),
         ("ln -s /etc/shadow opt/s", "rm opt/s", &["/opt/s: symbolic link to /etc/shadow created"]),

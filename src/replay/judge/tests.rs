@@ -164,7 +164,7 @@ fn without_effects(run: Run) -> Run {
 /// Slugs of the entries, the headline first; advice is left out, as a report leaves it out.
 fn entries(contract: Contract, timeout: i32, text: Option<&str>, run: &Run) -> Vec<&'static str> {
     let target = target(timeout);
-    let case = Case { target: &target, contract, text: text.map(str::as_bytes) };
+    let case = Case { target: &target, contract, text: text.map(str::as_bytes), real: false };
     let findings = judge(&case, run);
     for finding in &findings {
         assert!(finding.title.starts_with("custom-block"), "{}", finding.title);
@@ -458,7 +458,8 @@ fn each_fault_is_the_headline_and_its_near_miss_is_not() {
             600,
             None,
             each_add(good(), |step| {
-                step.first_line = Some(vec![b'x'; 8191]);
+                step.first_line =
+                    Some([&br#"{"parameters":{"keys":[""#[..], &[b'x'; 8191]].concat()[..8191].to_vec());
                 step.keys = None;
             }),
             &["keys-too-long"],
@@ -723,7 +724,46 @@ fn each_fault_is_the_headline_and_its_near_miss_is_not() {
                 }],
                 ..Run::default()
             },
+            &["message-refused"],
+        ),
+        (
+            "a refusal that was meant",
+            Json4,
+            600,
+            None,
+            {
+                let mut run = good();
+                run.steps.push(StepRun {
+                    label: "malformed JSON".to_owned(),
+                    deed: Some(Deed::Add),
+                    refused: true,
+                    ..StepRun::default()
+                });
+                run
+            },
             &[],
+        ),
+        (
+            "much without a line feed",
+            Json4,
+            600,
+            None,
+            each_add(good(), |step| {
+                step.first_line = Some(vec![b'A'; 8191]);
+                step.keys = None;
+            }),
+            &["noise-before-keys"],
+        ),
+        (
+            "the whole event, and that is long",
+            Json4,
+            600,
+            None,
+            each_add(good(), |step| {
+                step.first_line = Some([SENT.as_bytes(), &vec![b' '; 8191]].concat()[..8191].to_vec());
+                step.keys = None;
+            }),
+            &["noise-before-keys"],
         ),
     ];
     let mut wrong = Vec::new();
@@ -765,15 +805,65 @@ fn the_injected_field_is_named() {
     step.canaries = vec![PathBuf::from("/run/ar-doctor-canary-004")];
     run.steps.push(step);
     let target = target(600);
-    let findings = judge(&Case { target: &target, contract: Contract::Json4, text: None }, &run);
+    let findings = judge(&Case { target: &target, contract: Contract::Json4, text: None, real: false }, &run);
     let found = findings.iter().find(|finding| finding.check == checks::SHELL_INJECTION).unwrap();
     assert!(found.title.contains("parameters.alert.agent.name"), "{}", found.title);
 }
 
 #[test]
+fn what_execd_refuses_is_told_in_its_own_words() {
+    let target = target(600);
+    let case = Case { target: &target, contract: Contract::Json4, text: None, real: false };
+    let refused = |log: &str| Run {
+        steps: vec![StepRun {
+            label: "delete".to_owned(),
+            deed: Some(Deed::Delete),
+            refused: true,
+            daemon_log: log.lines().map(str::to_owned).collect(),
+            ..StepRun::default()
+        }],
+        ..Run::default()
+    };
+    let log = "INFO: Active response command not present: 'active-response/bin/y'. Not using it on this system.\nERROR: (1311): Invalid command name 'x' provided.";
+    let findings = judge(&case, &refused(log));
+    assert_eq!(findings.len(), 1);
+    assert!(format!("{:?}", findings[0].evidence).contains("(1311)"), "{findings:?}");
+    assert_eq!(findings[0].check, checks::MESSAGE_REFUSED);
+    assert!(judge(&case, &refused(""))[0].title.contains("without a word"));
+    // A fault of the event that says why comes first.
+    for check in [
+        checks::PAYLOAD_NOT_JSON,
+        checks::PAYLOAD_OTHER_CONTRACT,
+        checks::PAYLOAD_FIELD_TYPE,
+        checks::PAYLOAD_TOO_LARGE,
+    ] {
+        let cause = Finding::new(check, Subject::Response("custom-block".to_owned()), "why");
+        let ranked = rank(findings.iter().cloned().chain([cause]).collect());
+        assert_eq!((ranked.len(), ranked[0].finding.check), (1, check));
+        let mild = Finding::new(check, Subject::Response("custom-block".to_owned()), "why")
+            .severity(Severity::Warning);
+        let ranked = rank(findings.iter().cloned().chain([mild]).collect());
+        assert_eq!((ranked.len(), ranked[0].finding.check), (2, checks::MESSAGE_REFUSED));
+    }
+}
+
+#[test]
+fn a_slow_script_is_told() {
+    let target = target(600);
+    let case = |contract| Case { target: &target, contract, text: None, real: false };
+    let slow_by = |time| first(good(), |step| step.times.ended = Some(time));
+    let said = slow(&case(Contract::Json4), &slow_by(5_040_000)).unwrap();
+    assert!(said.contains("for 5.0 s while custom-block runs (step add)"), "{said}");
+    assert_eq!(slow(&case(Contract::Json4), &slow_by(999_999)), None);
+    assert_eq!(slow(&case(Contract::Args), &slow_by(5_000_000)), None);
+    // What never ends is a finding.
+    assert_eq!(slow(&case(Contract::Json4), &stuck(waits(None, b""))), None);
+}
+
+#[test]
 fn outcomes() {
     let target = target(600);
-    let case = Case { target: &target, contract: Contract::Json4, text: None };
+    let case = Case { target: &target, contract: Contract::Json4, text: None, real: false };
     let good = good();
     let expected = Outcome {
         blocks_execd: Some(false),
@@ -791,6 +881,23 @@ fn outcomes() {
         one_line(&case, &good),
         "custom-block would run: it reads the line, sends the key 203.0.113.9, and its delete takes back what add did."
     );
+    let table = effect(EffectKind::Firewall, "nft", "table inet block", Some(false));
+    let log = effect(EffectKind::File, "/var/log/x.log", "blocked", Some(false));
+    for (more, said) in [
+        (vec![log.clone()], "and its delete takes back what add did."),
+        (
+            vec![log, table.clone()],
+            "and its delete takes back 1 of 2 changes (the packet filter (nft) stays).",
+        ),
+        (
+            vec![table.clone(), effect(EffectKind::File, "/etc/hosts", "192.0.2.1 x", Some(false))],
+            "and its delete takes back 1 of 3 changes (the packet filter (nft) and 1 more stay).",
+        ),
+    ] {
+        let run = first(good.clone(), |step| step.effects.extend(more.clone()));
+        let line = one_line(&case, &run);
+        assert!(line.ends_with(said), "{line}");
+    }
     let hung = outcome(&case, &stuck(waits(Some(Release::EndOfInput), b"")));
     assert_eq!((hung.blocks_execd, hung.exit_status, hung.delete_ran), (Some(true), None, None));
     assert_eq!(outcome(&case, &Run::default()), Outcome::default());
@@ -832,7 +939,7 @@ proptest::proptest! {
         text.extend_from_slice(&script);
         let target = target(timeout);
         for contract in [Contract::Args, Contract::Json4, Contract::Json5] {
-            let case = Case { target: &target, contract, text: Some(&text) };
+            let case = Case { target: &target, contract, text: Some(&text), real: false };
             for finding in judge(&case, &run) {
                 proptest::prop_assert!(finding.title.starts_with("custom-block"));
                 proptest::prop_assert!(!finding.remedy.is_empty());
@@ -840,4 +947,160 @@ proptest::proptest! {
             proptest::prop_assert!(!one_line(&case, &run).is_empty());
         }
     }
+}
+
+/// A failure that a sandbox explains is told, and blamed on nobody; its near miss is blamed.
+#[test]
+fn what_only_the_sandbox_lacks_is_no_fault() {
+    let reach = |kind, what: &str| vec![Attempt { kind, what: what.to_owned(), ..Attempt::default() }];
+    let network = reach(AttemptKind::Network, "203.0.113.5:443");
+    let none = Vec::new();
+    let rows: &[(&str, &[Attempt], &str, i32, &str)] = &[
+        ("#!/bin/sh\n", &none, "", 1, ""),
+        ("#!/bin/sh\n", &network, "", 1, "could not reach 203.0.113.5:443"),
+        ("#!/bin/sh\n", &network, "curl: (7) Failed to connect to x", 7, "could not reach 203.0.113.5:443"),
+        ("#!/bin/sh\n", &reach(AttemptKind::Lookup, "/run/nscd/socket"), "", 1, ""),
+        ("#!/usr/bin/python3\n", &network, "Traceback\nKeyError: 'srcip'", 1, ""),
+        ("#!/bin/sh\n", &none, "curl: (6) Could not resolve host: a.example", 6, "could not reach something"),
+        (
+            "#!/bin/sh\n",
+            &none,
+            "x: line 4: /proc/sys/net/ipv4/tcp_syncookies: Read-only file system",
+            1,
+            "/proc/sys/net/ipv4/tcp_syncookies",
+        ),
+        ("#!/bin/sh\n", &none, "x: line 4: /opt/list: Read-only file system", 1, ""),
+        (
+            "#!/bin/sh\n",
+            &none,
+            "sysctl: permission denied on key \"net.ipv4.conf.all.rp_filter\"",
+            1,
+            "setting of the kernel",
+        ),
+        ("#!/bin/sh\n", &none, "iptables: No chain/target/match by that name.", 1, "packet filter"),
+        ("#!/bin/sh\n", &none, "iptables v1.8.9 (nf_tables): unknown option \"--x\"", 2, ""),
+        (
+            "#!/bin/sh\n",
+            &none,
+            "Error: No such file or directory\nadd element inet filter x { 192.0.2.1 }\n  ^^^^",
+            1,
+            "packet filter",
+        ),
+        ("#!/bin/sh\n", &none, "cat: /etc/list: No such file or directory", 1, ""),
+        ("#!/bin/sh\n", &none, "Cannot find device \"eth0\"", 1, "device"),
+        ("#!/bin/sh\n", &none, "RTNETLINK answers: File exists", 2, ""),
+        (
+            "#!/bin/sh\n",
+            &none,
+            "chattr: Operation not supported while setting flags on /etc/x",
+            1,
+            "attributes",
+        ),
+        ("#!/bin/sh\n", &none, "x: line 3: kill: (4242) - No such process", 1, "process"),
+        ("#!/bin/sh\n", &none, "Failed to connect to bus: Host is down", 1, "systemd"),
+        ("#!/bin/sh\n", &none, "FirewallD is not running", 252, "firewalld"),
+        ("#!/bin/sh\npkill -9 -u games\n", &none, "", 1, "processes"),
+        ("#!/bin/sh\n# pkill\n", &none, "", 1, ""),
+        ("#!/bin/sh\npkill -9 -u games\n", &none, "x: line 2: bad: command not found", 1, ""),
+        ("#!/bin/sh\nip -4 link set eth0 down\n", &none, "", 1, "devices"),
+        ("#!/bin/sh\n", &network, "x: 3: curl: not found", 127, ""),
+    ];
+    let target = target(0);
+    let mut wrong = Vec::new();
+    for (text, attempts, stderr, status, wanted) in rows {
+        let run = each_add(without_effects(says(stateless(), stderr, *status)), |step| {
+            step.attempts = attempts.to_vec();
+        });
+        let case =
+            |real| Case { target: &target, contract: Contract::Json4, text: Some(text.as_bytes()), real };
+        let blamed = !judge(&case(false), &run).is_empty();
+        let notes = notes(&case(false), &run);
+        let told = notes.first().is_some_and(|note| note.contains(wanted));
+        if wanted.is_empty() && !(blamed && notes.is_empty()) || !wanted.is_empty() && (blamed || !told) {
+            wrong.push(format!("{stderr}, {text}: {blamed}, {notes:?}"));
+        }
+        if !wanted.is_empty() {
+            assert!(one_line(&case(false), &run).contains("cannot be judged"));
+        }
+        assert!(!judge(&case(true), &run).is_empty(), "for real: {stderr}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_not_watched_is_not_nothing() {
+    for (text, is_nothing) in [
+        ("#!/bin/sh\n:\n", true),
+        ("#!/bin/sh\npkill -u x\nexit 0\n", false),
+        ("#!/bin/sh\nfor p in $(pgrep -f x); do kill $p; done\n", false),
+        ("#!/bin/sh\nlogger -t ar blocked\n", false),
+        ("#!/bin/sh\necho x > /dev/kmsg\n", false),
+        ("#!/bin/sh\ncurl -s http://x\n", false),
+        ("#!/bin/sh\n# logger, mail, curl\n", true),
+        // It logs as well, but its work would have been seen.
+        ("#!/bin/sh\nlogger x\niptables -I INPUT -s \"$IP\" -j DROP\n", true),
+    ] {
+        let run = without_effects(stateless());
+        let found = entries(Contract::Json4, 0, Some(text), &run);
+        assert_eq!(found == ["changed-nothing"], is_nothing, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn keys_with_a_flush_came_too_late() {
+    let held = || stuck(waits(Some(Release::SecondLine), &keys_line("203.0.113.9")));
+    for (text, slug) in [
+        (PY.to_owned(), "keys-not-flushed"),
+        (format!("{PY}print(k, flush=True)\n"), "answer-before-keys"),
+        (format!("{PY}sys.stdout.flush()\n"), "answer-before-keys"),
+        (format!("{PY}# flush=True\n"), "keys-not-flushed"),
+        (PY.replace("python3", "python3 -u"), "answer-before-keys"),
+        ("#!/usr/bin/perl\n$| = 1;\nprint $k;\n".to_owned(), "answer-before-keys"),
+        ("#!/usr/bin/perl\nprint $k;\n".to_owned(), "keys-not-flushed"),
+    ] {
+        assert_eq!(entries(Contract::Json4, 600, Some(&text), &held()), [slug], "{text}");
+    }
+    let target = target(600);
+    let case = Case { target: &target, contract: Contract::Json4, text: None, real: false };
+    let found = judge(&case, &held());
+    assert_eq!(found.first().unwrap().confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_srcip_of_code_never_comes_on_4() {
+    let mut run = good();
+    let mut step = add("injection eval, addresses too", "203.0.113.9");
+    step.sent = SENT.replace("203.0.113.9", "x;echo x>/run/ar-doctor-canary-004;").into_bytes();
+    step.canaries = vec![PathBuf::from("/run/ar-doctor-canary-004")];
+    run.steps.push(step.clone());
+    let target = target(600);
+    let sure = |contract, run: &Run| {
+        let found = judge(&Case { target: &target, contract, text: None, real: false }, run);
+        found.iter().find(|finding| finding.check == checks::SHELL_INJECTION).unwrap().confidence
+    };
+    assert_eq!(sure(Contract::Json4, &run), Confidence::Likely);
+    assert_eq!(sure(Contract::Json5, &run), Confidence::Proven);
+    step.sent = SENT.replace("web-01", "x;echo x>/run/ar-doctor-canary-004;").into_bytes();
+    *run.steps.last_mut().unwrap() = step;
+    assert_eq!(sure(Contract::Json4, &run), Confidence::Proven);
+}
+
+#[test]
+fn carriage_returns_and_a_closed_input_are_named() {
+    let target = target(0);
+    let found = |text: &str, run: &Run| {
+        judge(
+            &Case { target: &target, contract: Contract::Json4, text: Some(text.as_bytes()), real: false },
+            run,
+        )
+    };
+    let failed = says(stateless(), "x: line 5: syntax error: unexpected end of file", 2);
+    let of = |text: &str| found(text, &failed).into_iter().any(|finding| finding.title.contains("CR LF"));
+    assert!(of("#!/bin/bash\nread -r L\r\nif true; then\r\n:\r\nfi\r\n"));
+    assert!(!of("#!/bin/bash\nread -r L\nif true; then\n"));
+    let unread = each_add(failed, |step| step.bytes_read = 0);
+    let never =
+        |text: &str| found(text, &unread).iter().any(|finding| finding.check == checks::STDIN_NEVER_READ);
+    assert!(never("#!/bin/bash\nexec </dev/null\nread -r L\n"));
+    assert!(!never("#!/bin/bash\nread -r L\n"));
 }

@@ -8,11 +8,16 @@ use super::{ALERT, Kind, Payload, Problem};
 use crate::facts::TextFile;
 use crate::findings::{Confidence, Evidence, Finding, Severity, Subject, checks};
 use crate::replay::needs::{Need, Needs, Wanted};
+use crate::wazuh::ar_conf::leaves_its_folder;
 use crate::wazuh::ossec_conf::{WhiteListEntry, WhiteListKind};
 use crate::wazuh::version::{Contract, Version};
 
 /// The most bytes execd takes (`src/headers/defs.h OS_MAXSTR`, 4.14).
 pub(super) const MAX_MESSAGE: usize = 65_535;
+/// What execd of 4.x looks up; that of 5.x adds it.
+const COMMAND: &str = "command";
+/// What execd of 5.x starts.
+const EXECUTABLE: &str = "wazuh.active_response.executable";
 /// The most bytes remoted sends to an agent (`src/os_crypto/shared/msgs.c`, 4.14).
 pub(super) const MAX_REMOTE: usize = 65_408;
 
@@ -51,7 +56,7 @@ impl Payload {
         }
         let message = self.message.clone();
         let Some(root) = Node::read(&message) else { return };
-        let mut found = Vec::new();
+        let mut found: Vec<Problem> = self.envelope(&root, &message).into_iter().collect();
         for need in against.needs.required() {
             // The script is for the other generation: another check's business.
             if need.contract().is_some_and(|contract| contract != self.contract)
@@ -146,6 +151,56 @@ impl Payload {
             format!("The message has {length} bytes, more than {limit}; {who}."),
             "Let the rule fire on a shorter event; large members are full_log, previous_output and syscheck.diff.",
         ));
+    }
+
+    /// What execd itself reads: the name of what to start (`src/os_execd/execd.c ExecdRun`, 4.14,
+    /// `src/os_execd/src/execd.c ExecdRun`, 5.0).
+    fn envelope(&self, root: &Node, message: &[u8]) -> Option<Problem> {
+        let path = if self.contract == Contract::Json5 { EXECUTABLE } else { COMMAND };
+        let node = root.at(path);
+        let text = node.and_then(|node| node.text(message));
+        let wrong = |what: String| {
+            let fix = format!("Put the name of the response there, as a string: --set {path}=NAME.");
+            Some(Problem::new(checks::PAYLOAD_FIELD_TYPE, what, fix).at(path))
+        };
+        let text = match (node, text) {
+            (None, _) => {
+                return wrong(format!("The message has no {path}, so execd does not know what to start."));
+            }
+            (Some(node), None) => {
+                return wrong(format!("{path} is {}, and execd wants a string.", node.kind()));
+            }
+            (Some(_), Some(text)) => text,
+        };
+        if text.is_empty() {
+            return wrong(format!("{path} is empty, so execd does not know what to start."));
+        }
+        if self.contract != Contract::Json5 {
+            return (text == "restart-wazuh").then(|| {
+                Problem::new(
+                    checks::PAYLOAD_FIELD_TYPE,
+                    format!("{path} is restart-wazuh, for which execd starts restart.sh and nothing else."),
+                    "Put the name of the response there.",
+                )
+                .at(path)
+            });
+        }
+        if leaves_its_folder(text.as_bytes()) {
+            return wrong(format!(
+                "{path} is \"{text}\", which leads out of active-response/bin; execd refuses it."
+            ));
+        }
+        // cJSON appends a member without looking for one of that name.
+        root.at(COMMAND).map(|_| {
+            Problem::new(
+                checks::PAYLOAD_NOT_JSON,
+                "The event has a command of its own, and execd puts a second one behind it: jq and Python see the \
+                 last, cJSON the first; later only the first is changed, to disable.",
+                "Let the event go without a root member command, or let the script look for the text enable or disable.",
+            )
+            .at(COMMAND)
+            .mild(Severity::Warning, Confidence::Proven)
+        })
     }
 
     fn field(&self, root: &Node, message: &[u8], need: &Need, against: &Against<'_>) -> Option<Problem> {
@@ -387,7 +442,8 @@ fn custom_address(path: &str, text: &str) -> Option<Problem> {
             "{path} is {text}, the IPv4 address {inner} written as IPv6; iptables takes no IPv6, and ip6tables does not stop it."
         ),
         Address::Misread(inet, tables) => {
-            format!("{path} is {text}, which tools read as {inet} or {tables}.")
+            let or = if inet == tables { String::new() } else { format!(" or {tables}") };
+            format!("{path} is {text}, which tools read as {inet}{or}.")
         }
         Address::No(why) => format!("{path} is \"{text}\" and no address of one host: {why}."),
     };
@@ -469,6 +525,14 @@ fn white_listed(srcip: &str, list: &WhiteList<'_>) -> Option<Problem> {
 /// What Wazuh does about a problem.
 fn cause(problem: &Problem) -> &'static str {
     match problem.check {
+        checks::PAYLOAD_FIELD_TYPE if matches!(problem.pointer.as_deref(), Some(COMMAND | EXECUTABLE)) => {
+            "execd itself reads this field, and starts nothing without a name it knows."
+        }
+        checks::PAYLOAD_NOT_JSON
+            if problem.pointer.as_deref() == Some(COMMAND) && problem.place.is_none() =>
+        {
+            "execd of 5.x appends its command to the event and later replaces the first member of that name."
+        }
         checks::PAYLOAD_NOT_JSON if problem.severity == Severity::Error => {
             "execd logs ERROR (1315): Invalid JSON message, and starts nothing."
         }

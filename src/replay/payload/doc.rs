@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-/// How deep it goes; cJSON goes no deeper.
-const DEPTH: usize = 1000;
+use crate::wazuh::cjson::MAX_NESTING;
 
 /// A value and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -334,7 +333,8 @@ fn string(text: &[u8], at: &mut usize) -> Option<Range<usize>> {
 }
 
 fn value(text: &[u8], at: &mut usize, depth: usize) -> Option<Node> {
-    if depth > DEPTH {
+    // cJSON goes no deeper.
+    if depth > MAX_NESTING {
         return None;
     }
     blanks(text, at);

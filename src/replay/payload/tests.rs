@@ -144,6 +144,66 @@ fn arguments_of_4_1() {
         (payload.kind, payload.valid(), payload.message.as_slice()),
         (Kind::Text, true, old.as_bytes())
     );
+    // For the response that is asked for, as with JSON.
+    let payload = make(&old.replace("firewall-drop600", "host-deny600"), Contract::Args);
+    assert_eq!((payload.message.as_slice(), payload.notes.len()), (old.as_bytes(), 1));
+}
+
+#[test]
+fn what_execd_itself_reads() {
+    let executable = "wazuh.active_response.executable";
+    for (text, contract, set, what) in [
+        (ALERT4, Contract::Json4, "command:=7", "command is a number"),
+        (ALERT4, Contract::Json4, "command:=null", "command is null"),
+        (ALERT4, Contract::Json4, "command=", "command is empty"),
+        (ALERT4, Contract::Json4, "command=restart-wazuh", "restart.sh"),
+        (FINDING5, Contract::Json5, "wazuh.active_response.executable=../x", "leads out"),
+        (FINDING5, Contract::Json5, "wazuh.active_response.executable=", "is empty"),
+        (FINDING5, Contract::Json5, "wazuh.active_response.executable:=[]", "and execd wants a string"),
+        (MESSAGE5, Contract::Json5, "wazuh.active_response:=7", "has no"),
+    ] {
+        let set = [Set::parse(set).unwrap()];
+        let mut wish = wish(text, contract);
+        wish.set = &set;
+        let mut payload = Payload::make(&wish).unwrap();
+        let found = problems(&mut payload, &NONE);
+        assert_eq!(found, [("payload-field-type", Severity::Error)], "{set:?}");
+        let problem = &payload.problems[0];
+        assert!(problem.what.contains(what), "{set:?}: {}", problem.what);
+        assert_eq!(
+            problem.pointer.as_deref(),
+            Some(if contract == Contract::Json5 { executable } else { "command" })
+        );
+    }
+    // A name that is not known is execd's to refuse, and a path below the folder is fine.
+    for (text, contract, set) in [
+        (ALERT4, Contract::Json4, "command=other"),
+        (FINDING5, Contract::Json5, "wazuh.active_response.executable=a..b/c"),
+        (MESSAGE5, Contract::Json5, "wazuh.active_response.executable=x"),
+    ] {
+        let set = [Set::parse(set).unwrap()];
+        let mut wish = wish(text, contract);
+        wish.set = &set;
+        assert_eq!(problems(&mut Payload::make(&wish).unwrap(), &NONE), [], "{set:?}");
+    }
+}
+
+#[test]
+fn a_command_in_an_event_of_5_x_is_there_twice_for_the_script() {
+    let own = FINDING5.replacen('{', "{\"command\":\"ls\",", 1);
+    let mut payload = make(&own, Contract::Json5);
+    assert_eq!(problems(&mut payload, &NONE), [("payload-not-json", Severity::Warning)]);
+    assert!(payload.valid() && payload.findings("block")[0].title.contains("command of its own"));
+    // What execd itself added was taken out.
+    assert_eq!(problems(&mut make(MESSAGE5, Contract::Json5), &NONE), []);
+    let below = FINDING5.replacen('{', "{\"process\":{\"command\":\"ls\"},", 1);
+    assert_eq!(problems(&mut make(&below, Contract::Json5), &NONE), []);
+}
+
+#[test]
+fn one_reading_of_an_address_is_named_once() {
+    assert_eq!(misread("010.0.0.1").unwrap(), ["8.0.0.1".parse::<IpAddr>().unwrap()]);
+    assert_eq!(misread("10.1").unwrap().len(), 2);
 }
 
 #[test]

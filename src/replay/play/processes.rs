@@ -108,6 +108,8 @@ fn command(pid: i32) -> String {
     if command.len() > COMMAND {
         let cut = (0..=COMMAND).rev().find(|at| command.is_char_boundary(*at)).unwrap_or(0);
         command.truncate(cut);
+        // At a word: half a secret is not recognised as one.
+        command.truncate(command.rfind(' ').unwrap_or(0));
         command.push_str(" ...");
     }
     command

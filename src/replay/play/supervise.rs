@@ -141,12 +141,7 @@ impl Supervisor {
     fn connect_path(&mut self, pid: i32, path: &Path) -> Decision {
         let directory = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_else(|_| PathBuf::from("/"));
         let path = tidy(&directory.join(path));
-        // Links among its directories lead elsewhere; the socket itself is not there.
-        let real = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
-        let path = match (real, path.file_name()) {
-            (Some(parent), Some(name)) => canonical(&parent.join(name)),
-            _ => canonical(&path),
-        };
+        let path = canonical(&without_links(&path));
         let own = path.starts_with(self.home.join("queue"));
         if path == Path::new(SYSLOG) {
             // The sandbox has one of its own.
@@ -227,6 +222,17 @@ impl Supervisor {
 fn signal_name(signal: i32) -> String {
     nix::sys::signal::Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned())
+}
+
+/// A path whose directories are no links, as far as they are there: below `queue` and
+/// `/run` nothing is.
+fn without_links(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors().skip(1) {
+        if let (Ok(real), Ok(rest)) = (fs::canonicalize(ancestor), path.strip_prefix(ancestor)) {
+            return real.join(rest);
+        }
+    }
+    path.to_owned()
 }
 
 /// A path without `.` and `..`, and with `/run` for `/var/run`.

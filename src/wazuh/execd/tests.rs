@@ -294,6 +294,64 @@ fn the_table_is_read_for_an_unknown_name_only() {
     }
 }
 
+/// Lines that are well formed, and start something else than was meant.
+#[test]
+fn lines_with_an_odd_name_or_file() {
+    let home1 = home("none -  - 0\nsub - sub/x.sh - 3\nr - x.sh - 3\n", &["", "sub/x.sh", "x.sh"]);
+    let mut execd = execd4();
+    // No file is the directory itself, which can be opened: no word, and execve fails.
+    for (name, path) in [("none", ""), ("sub", "sub/x.sh"), ("r", "x.sh")] {
+        let start = started(execd.receive(&message(name), &home1));
+        assert_eq!(text(&start.path), format!("active-response/bin/{path}"));
+    }
+    assert_eq!(said(&mut execd), Vec::<String>::new());
+    // What stands in front of the first name belongs to it.
+    for before in ["\u{feff}", " ", "\t"] {
+        let odd = home(&format!("{before}r - x.sh - 3\nother - x.sh - 3\n"), &["x.sh"]);
+        let mut execd = execd4();
+        assert_eq!(execd.receive(&message("r"), &odd), Received::Refused, "{before:?}");
+        assert_eq!(said(&mut execd), ["ERROR: (1311): Invalid command name 'r' provided."], "{before:?}");
+        started(execd.receive(&message("other"), &odd));
+        let name = message("r").to_vec();
+        let with = text(&name).replace("\"r\"", &format!("\"{}r\"", before.replace('\t', "\\t")));
+        assert_eq!(text(&started(execd.receive(with.as_bytes(), &odd)).path), "active-response/bin/x.sh");
+    }
+}
+
+/// One block with a timeout and one without for the same file and key.
+#[test]
+fn a_timed_and_an_untimed_block_together() {
+    for timed_first in [true, false] {
+        let mut execd = execd4();
+        let keys = keys_line("[\"a\"]");
+        let order = if timed_first { [600, 0] } else { [0, 600] };
+        let first = execd.answer(&start4(order[0]), Some(&keys), 100);
+        let second = execd.answer(&start4(order[1]), Some(&keys), 101);
+        assert_eq!((first.answer, first.registered), (Some(Answer::Continue), timed_first));
+        // The untimed one leaves no trace, and is not aborted: only a timeout makes execd look.
+        assert_eq!((second.answer, second.registered), (Some(Answer::Continue), !timed_first));
+        assert_eq!(execd.pending().len(), 1);
+    }
+}
+
+/// execd looks at a file when it reads the table, not when it starts it.
+#[test]
+fn a_script_that_is_removed_before_its_delete() {
+    let mut home = home("r - x.sh - 3\n", &["x.sh"]);
+    let mut execd = execd4();
+    let start = started(execd.receive(&message("r"), &home));
+    execd.answer(&start, Some(&keys_line("[\"a\"]")), 100);
+    home.files.clear();
+    let due = execd.due(104);
+    assert_eq!((due.len(), text(&due[0].path)), (1, "active-response/bin/x.sh".to_owned()));
+    // The next add is still tried, until something makes it read the table again.
+    assert_eq!(started(execd.receive(&message("r"), &home)).path, due[0].path);
+    execd.receive(&message("unknown"), &home);
+    said(&mut execd);
+    assert_eq!(execd.receive(&message("r"), &home), Received::Dropped);
+    assert_eq!(said(&mut execd), Vec::<String>::new());
+}
+
 #[test]
 fn double_names_and_a_full_table() {
     let lines = "a - gone - 1\na - here - 2\nb - here - 3\nb - there - 4\n";

@@ -121,7 +121,12 @@ fn one_step() {
             |o| o.file("u", "x", b"pw\n", 0o640),
             &["/x: created, 3 bytes, mode 640"],
         ),
-        ("binary", |_| {}, |o| o.file("u", "x", b"\0\x01", 0o644), &["/x: created, 2 bytes, mode 644"]),
+        (
+            "binary",
+            |_| {},
+            |o| o.file("u", "x", b"\0\x01", 0o644),
+            &["/x: created, 2 bytes, mode 644, binary, so no lines are shown"],
+        ),
         (
             "changed",
             |o| o.file("l", "etc/hosts.deny", b"# deny\nALL: a\n", 0o644),
@@ -234,7 +239,7 @@ fn one_step() {
                 new[299_999] = b'b';
                 o.file("u", "x", &new, 0o644);
             },
-            &["/x: changed, 300000 bytes"],
+            &["/x: changed, 300000 bytes, too large to show its lines"],
         ),
         (
             "large, the same",
