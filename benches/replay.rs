@@ -25,12 +25,16 @@ const PAIRS: usize = 31;
 const BOUND: f64 = 50.0;
 const BINARY: &str = env!("CARGO_BIN_EXE_ar-doctor");
 
-/// Reads its line, sends its key, reads the answer and ends: the least a script can do.
+/// Reads its line, sends its key, reads the answer, leaves a mark and takes it back: the
+/// least a script can do. One that did nothing would be tried with other events as well.
 const SCRIPT: &str = r#"#!/bin/sh
 IFS= read -r line
-case $line in *'"command":"delete"'*) exit 0 ;; esac
-echo '{"version":1,"origin":{"name":"bench","module":"active-response"},"command":"check_keys","parameters":{"keys":["203.0.113.9"]}}'
+ip=${line#*srcip\":\"}
+ip=${ip%%\"*}
+case $line in *'"command":"delete"'*) rm -f "etc/blocked.$ip"; exit 0 ;; esac
+echo '{"version":1,"origin":{"name":"bench","module":"active-response"},"command":"check_keys","parameters":{"keys":["'"$ip"'"]}}'
 IFS= read -r answer
+: >"etc/blocked.$ip"
 "#;
 
 const MESSAGE: &str = r#"{"version":1,"origin":{"name":"siem","module":"wazuh-execd"},"command":"add","parameters":{"extra_args":[],"alert":{"rule":{"level":5,"id":"5710"},"data":{"srcip":"203.0.113.9"}},"program":"active-response/bin/bench.sh"}}"#;
@@ -43,7 +47,8 @@ fn main() {
         println!("skipped: the sandbox needs root");
         return;
     }
-    let temp = tempfile::tempdir().unwrap();
+    // A home below /tmp would make its files look like scratch.
+    let temp = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()).unwrap();
     let root = temp.path().join("root");
     let host = ar_doctor::host::capture::CaptureHost::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join(HOME));
     host.expect("a base host").materialise(&root).unwrap();
@@ -61,7 +66,7 @@ fn main() {
     }
     let (mut own, mut ratios, mut bares, mut replays) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        let alone: f64 = (0..runs).map(|_| bare(&script)).sum();
+        let alone: f64 = (0..runs).map(|_| bare(&script, &root.join("var/ossec"))).sum();
         let (whole, _) = replay(&script, &payload, &root.join("var/ossec"));
         own.push(whole - alone);
         ratios.push(whole / alone);
@@ -102,10 +107,15 @@ fn replay(script: &Path, payload: &Path, home: &Path) -> (f64, usize) {
 }
 
 /// The script by itself, with execd's part of the talk; seconds.
-fn bare(script: &Path) -> f64 {
+fn bare(script: &Path, home: &Path) -> f64 {
     let start = Instant::now();
-    let mut child =
-        Command::new(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the script starts");
+    let mut child = Command::new(script)
+        .current_dir(home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the script starts");
     let mut input = child.stdin.take().expect("a pipe");
     let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
     writeln!(input, "{MESSAGE}").expect("it reads");
