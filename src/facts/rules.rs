@@ -8,7 +8,9 @@ use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
 use crate::host::{Fact, FileType, Gap, Host};
 use crate::wazuh::rules::files::{self, Files};
-use crate::wazuh::rules::{self, BUILT_IN_DECODERS, Content, Place, Ruleset, SourceFile, Surroundings};
+use crate::wazuh::rules::{
+    self, BUILT_IN_DECODERS, Content, Never, Place, Ruleset, SourceFile, Surroundings, Unbindable,
+};
 use crate::wazuh::version::Contract;
 
 /// The rules of a manager.
@@ -37,6 +39,11 @@ impl Rules {
             }
             None => Evidence::Observation { source: shown, text: label },
         }
+    }
+
+    /// The text at a place.
+    pub fn text(&self, place: Place) -> Option<&[u8]> {
+        self.bytes.get(place.file)?.as_ref()?.get(place.span.start..place.span.end)
     }
 
     /// The path of a rules file as reports name it.
@@ -163,4 +170,33 @@ fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
         }
         crate::host::Value::Known(content.bytes)
     })
+}
+
+/// Why no response is ever bound to a rule, in words behind its number.
+pub const fn unbindable_words(why: Unbindable) -> &'static str {
+    match why {
+        Unbindable::LevelZero => "has level 0",
+        Unbindable::WithoutAccuracy => "has accuracy=\"0\", which counts as level 0 for responses",
+        Unbindable::NoAr => "has <options>no_ar</options>",
+    }
+}
+
+/// Why no event ends with a rule, in words behind its number.
+pub fn never_words(never: Never) -> String {
+    match never {
+        Never::NoAlert => "is only a step on the way to its children (noalert=\"1\")".to_owned(),
+        Never::ChildTakesAll { child } => {
+            format!("always loses to its child {child}, which has no condition of its own")
+        }
+        Never::SiblingTakesAll { sibling, instead_of } => format!(
+            "is never tried: rule {sibling} is tried before rule {instead_of} and has no condition of its own"
+        ),
+        Never::NothingToCount => "counts alerts of a rule that is not loaded before it".to_owned(),
+        Never::CountsSilent { source } => {
+            format!("counts alerts of rule {source}, which never makes one")
+        }
+        Never::Unreachable { ancestor } => {
+            format!("hangs below rule {ancestor}, which can never match")
+        }
+    }
 }
