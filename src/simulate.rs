@@ -500,6 +500,14 @@ impl Play<'_, '_> {
             parts.push(format!("level {has} < {wanted}"));
         }
         if let Some((pattern, groups)) = &miss.group {
+            if rule.groups_guessed && groups.is_empty() {
+                parts.push(format!(
+                    "rules_group \"{}\": the groups of rule {} are not known, give --group",
+                    text(pattern),
+                    rule.id
+                ));
+                return parts.join("; ");
+            }
             let guess = if rule.groups_guessed { " (as the alert has them)" } else { "" };
             parts.push(format!("rules_group \"{}\" is not in \"{}\"{guess}", text(pattern), text(groups)));
         }

@@ -142,7 +142,8 @@ impl View<'_, '_> {
             (0, _) => Text::new().toned(Tone::Strong, "No response is configured."),
             (_, 0) => Text::new().toned(Tone::Strong, "No response fires."),
             (all, some) => {
-                Text::new().count(some).own(" of ").counted(all, "response").own(" fires:").all(Tone::Strong)
+                let of = Text::new().own("Fires: ").count(some).own(" of ");
+                of.counted(all, "response").own(".").all(Tone::Strong)
             }
         };
         page.paragraph(2, &headline);

@@ -33,7 +33,7 @@ mod words;
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod cases;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
 mod tests;
 
 pub use bind::{Bound, Miss, RuleFacts, Unbindable, bind};
