@@ -2,7 +2,7 @@
 //! response did not run.
 //!
 //! It has no stable Rust interface; it serves the binary, the benchmarks and
-//! the tests. Arrows run one way: `cli` -> `report`, `replay`, `engine` ->
+//! the tests. Arrows run one way: `cli` -> `report`, `simulate`, `replay`, `engine` ->
 //! `probes` -> `facts` -> `host`, `wazuh`. `findings` and `redact` stand at the bottom.
 
 pub mod cli;
@@ -14,4 +14,5 @@ pub mod probes;
 pub mod redact;
 pub mod replay;
 pub mod report;
+pub mod simulate;
 pub mod wazuh;

@@ -51,8 +51,43 @@ fn show_as_json() {
 }
 
 #[test]
+fn simulate_as_text() {
+    let output = doctor(&[
+        "simulate",
+        "-v",
+        "--from",
+        MANAGER,
+        "--rule",
+        "5712",
+        "--srcip",
+        "203.0.113.9",
+        "--agent",
+        "003",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(text(&output));
+}
+
+#[test]
+fn simulate_as_json() {
+    let output = doctor(&[
+        "simulate",
+        "--format",
+        "json",
+        "--from",
+        MANAGER,
+        "--rule",
+        "5763",
+        "--srcip",
+        "10.20.3.4",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(text(&output));
+}
+
+#[test]
 fn help_teaches() {
-    for command in ["check", "show", "replay", "explain", "list", "schema", "completions"] {
+    for command in ["check", "show", "replay", "simulate", "explain", "list", "schema", "completions"] {
         insta::assert_snapshot!(format!("help-{command}"), text(&doctor(&[command, "--help"])));
     }
     insta::assert_snapshot!("help", text(&doctor(&["--help"])));
@@ -83,6 +118,9 @@ fn the_exit_status_follows_fail_on_and_strict() {
         (&["replay", "edge-block900", "--check-only", "--from", AGENT], 0),
         (&["replay", "firewall-drop", "--check-only", "--from", MANAGER, "--set", "data.srcip=127.0.0.1"], 5),
         (&["replay", "firewall-drop", "--check-only", "--from", MANAGER, "--payload", "README.md"], 5),
+        (&["simulate", "--from", MANAGER, "--rule", "5712"], 0),
+        (&["simulate", "--from", MANAGER, "--rule", "5712", "--expect", "firewall-drop600"], 0),
+        (&["simulate", "--from", MANAGER, "--rule", "5710", "--expect", "firewall-drop600"], 1),
         (&["list"], 0),
         (&["schema", "check"], 0),
         (&["completions", "bash"], 0),

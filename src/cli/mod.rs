@@ -9,6 +9,7 @@ mod list;
 mod replay;
 mod schema;
 mod show;
+mod simulate;
 mod source;
 mod terminal;
 
@@ -33,11 +34,14 @@ Examples:
   ar-doctor show                          the configuration as each daemon takes it
   sudo ar-doctor replay NAME --payload last
                                           the last event once more, in a sandbox
+  sudo ar-doctor simulate --rule 5712 --srcip 203.0.113.9
+                                          what an alert of this rule starts, and what it does not
   ar-doctor explain 1311                  a number, an id, or a pasted log line
 
 Exit status:
   0    fine
-  1    check: a finding at or above --fail-on; show: a daemon would refuse to start
+  1    check: a finding at or above --fail-on; show: a daemon would refuse to start;
+       simulate: what --expect names does not fire
   2    usage, or a file named on the command line that cannot be read
   3    nothing to diagnose: no home, several, or one that cannot be entered;
        replay: nothing to run, or not permitted
@@ -117,6 +121,8 @@ enum Command {
     Show(show::Arguments),
     /// Play execd with one response and one event, in a sandbox
     Replay(replay::Arguments),
+    /// Say which responses an alert starts, and what stops the others
+    Simulate(simulate::Arguments),
     /// Say what a check, a number of Wazuh or a log line means
     Explain(explain::Arguments),
     /// List all checks
@@ -186,6 +192,7 @@ fn run(redactor: &Redactor) -> u8 {
         Command::Check(arguments) => check::run(&cli.global, &arguments, redactor),
         Command::Show(arguments) => show::run(&cli.global, &arguments, redactor),
         Command::Replay(arguments) => replay::run(&cli.global, &arguments, redactor),
+        Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),

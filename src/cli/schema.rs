@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Failure, exit, terminal};
-use crate::report::{json, replay_json, show};
+use crate::report::{json, replay_json, show, simulate};
 
 /// Print the JSON Schema of a report.
 #[derive(Clone, Copy, Debug, Args)]
@@ -22,6 +22,8 @@ enum Document {
     Show,
     /// That of `replay --format json`
     Replay,
+    /// That of `simulate --format json`
+    Simulate,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
@@ -29,6 +31,7 @@ pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
         Document::Check => json::schema::<json::Check>(),
         Document::Show => json::schema::<show::Show>(),
         Document::Replay => json::schema::<replay_json::Document>(),
+        Document::Simulate => json::schema::<simulate::Document>(),
     };
     terminal::print(&json::to_text(&schema).map_err(Failure::internal)?)?;
     Ok(exit::FINE)

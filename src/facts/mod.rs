@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod executable;
 pub mod install;
 pub mod response;
+pub mod rules;
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,7 @@ pub use daemon::Daemon;
 pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
+pub use rules::Rules;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
 /// larger file is reported as not read.
@@ -206,6 +208,7 @@ pub struct Facts<'h> {
     machine: OnceCell<Fact<Machine>>,
     daemons: OnceCell<Vec<Daemon>>,
     ruleset: OnceCell<Fact<Vec<RulesetFile>>>,
+    rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
 }
 
@@ -232,6 +235,7 @@ impl<'h> Facts<'h> {
             machine: OnceCell::new(),
             daemons: OnceCell::new(),
             ruleset: OnceCell::new(),
+            rules: OnceCell::new(),
             ar_log: OnceCell::new(),
         }
     }
@@ -576,6 +580,11 @@ impl<'h> Facts<'h> {
             }
             Fact::known("ruleset", read_all(self.host, &self.install.home, &paths))
         })
+    }
+
+    /// The rules as analysisd loads them; not collected where there are none.
+    pub fn rules(&self) -> &Fact<Rules> {
+        self.rules.get_or_init(|| rules::read(self))
     }
 
     /// Every response of this host, in the order of its file.

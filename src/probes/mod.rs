@@ -8,6 +8,7 @@ mod executable;
 mod feedback;
 mod placement;
 mod resolve;
+mod rules;
 mod runtime;
 mod selectors;
 mod sink;
@@ -43,6 +44,7 @@ pub const PROBES: &[Probe] = &[
     placement::LOCATION,
     selectors::PROBE,
     selectors::TIMES,
+    rules::PROBE,
     white_list::PROBE,
     resolve::NAMES,
     resolve::AR_CONF,

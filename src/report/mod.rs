@@ -10,6 +10,7 @@ pub mod page;
 pub mod replay;
 pub mod replay_json;
 pub mod show;
+pub mod simulate;
 pub mod text;
 
 use std::collections::BTreeSet;

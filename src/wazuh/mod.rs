@@ -3,6 +3,7 @@
 //! No input or output, no opinion: what the daemons make of a file, not whether
 //! that is what its author wanted. Every fact cites Wazuh's source.
 
+pub mod alerts;
 pub mod ar_conf;
 pub mod behavior;
 pub mod cjson;
@@ -11,6 +12,7 @@ pub mod install;
 pub mod launch;
 pub mod os_match;
 pub mod ossec_conf;
+pub mod rules;
 pub mod stock;
 pub mod version;
 pub mod xml;

@@ -81,7 +81,7 @@ fn many_blocks(host: &mut CaptureHost, count: usize) -> Done {
             format!(
                 "<active-response><command>firewall-drop</command><location>local</location>\
                  <rules_id>{}</rules_id><timeout>{}</timeout></active-response>\n",
-                5700 + at,
+                5712,
                 1000 + at
             )
         })

@@ -1,0 +1,252 @@
+//! `<var name="X">` and `$X` in a rules file.
+//!
+//! OS_XML hides elements called `var` from its readers and keeps them in its list, where
+//! they are looked up later. The list is rebuilt here by reading the same bytes once more
+//! with the name changed, so that every offset and line stays.
+//!
+//! Model: `src/os_xml/os_xml_variables.c OS_ApplyVariables`, 4.14.
+
+use std::collections::HashMap;
+
+use super::super::xml::{self, Document, Element};
+
+/// A variable's name may not reach this many bytes (`XML_VARIABLE_MAXSIZE`, 4.14).
+const MAX_NAME: usize = 256;
+
+/// Texts changed by variables, by the offset of the start tag or of the attribute.
+pub(super) type Changed = HashMap<usize, Vec<u8>>;
+
+/// Why the variables cannot be applied (the part of 1227 behind the file's name).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) message: Vec<u8>,
+    pub(super) line: u64,
+    pub(super) offset: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Element,
+    Attribute,
+    Variable,
+}
+
+/// An entry of OS_XML's list.
+struct Entry {
+    kind: Kind,
+    name: Vec<u8>,
+    text: Vec<u8>,
+    depth: usize,
+    offset: usize,
+    line: u64,
+}
+
+/// Finds the variables and what they change.
+pub(super) fn apply(bytes: &[u8], document: &Document) -> Result<Changed, Fault> {
+    if document.invisible.is_empty() {
+        return Ok(Changed::new());
+    }
+    let hidden = document.invisible.iter().map(|one| one.span.start).collect::<Vec<_>>();
+    let Ok(visible) = xml::parse(&renamed(bytes, &hidden)) else {
+        // Only reachable with an end tag in a place this module does not know about.
+        return Ok(Changed::new());
+    };
+    let mut entries = Vec::new();
+    for root in &visible.roots {
+        collect(root, 0, &hidden, &mut entries);
+    }
+    substitute(&entries)
+}
+
+/// The same file with every `var` called something else.
+fn renamed(bytes: &[u8], hidden: &[usize]) -> Vec<u8> {
+    let mut copy = bytes.to_vec();
+    let mut rename = |at: usize| {
+        if let Some(name) = copy.get_mut(at..at.saturating_add(3)) {
+            name.copy_from_slice(b"v-r");
+        }
+    };
+    for &at in hidden {
+        rename(at);
+    }
+    for at in memchr::memmem::find_iter(bytes, b"</") {
+        let name = bytes.get(at + 2..at + 6).unwrap_or_default();
+        let escaped = at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\\');
+        if name.eq_ignore_ascii_case(b"var>") && !escaped {
+            rename(at + 2);
+        }
+    }
+    copy
+}
+
+fn collect(element: &Element, depth: usize, hidden: &[usize], entries: &mut Vec<Entry>) {
+    let kind = |offset: usize, otherwise| {
+        if hidden.binary_search(&offset).is_ok() { Kind::Variable } else { otherwise }
+    };
+    entries.push(Entry {
+        kind: kind(element.name_span.start, Kind::Element),
+        name: element.name.clone(),
+        text: element.content.clone(),
+        depth,
+        offset: element.start_tag.start,
+        line: element.line,
+    });
+    for attribute in &element.attributes {
+        entries.push(Entry {
+            kind: kind(attribute.span.start, Kind::Attribute),
+            name: attribute.name.clone(),
+            text: attribute.value.clone(),
+            depth,
+            offset: attribute.span.start,
+            line: element.line,
+        });
+    }
+    for child in &element.children {
+        collect(child, depth + 1, hidden, entries);
+    }
+}
+
+fn substitute(entries: &[Entry]) -> Result<Changed, Fault> {
+    let fault = |message: &[u8], entry: &Entry| Fault {
+        message: message.to_vec(),
+        line: entry.line,
+        offset: entry.offset,
+    };
+    let mut variables: Vec<(&[u8], &[u8])> = Vec::new();
+    let mut changed = Changed::new();
+    for (index, entry) in entries.iter().enumerate() {
+        if entry.kind == Kind::Variable {
+            // A variable without attributes takes those of whatever follows.
+            let named = entries
+                .iter()
+                .skip(index + 1)
+                .take_while(|after| after.depth >= entry.depth)
+                .find(|after| after.kind == Kind::Attribute);
+            match named {
+                None => return Err(fault(b"XMLERR: No value set for variable.", entry)),
+                Some(name) if !name.name.eq_ignore_ascii_case(b"name") => {
+                    let text = b"XMLERR: Only \"name\" is allowed as an attribute for a variable.";
+                    return Err(fault(text, name));
+                }
+                Some(name) if name.text.len() >= MAX_NAME => {
+                    return Err(fault(b"XMLERR: Invalid variable name size.", name));
+                }
+                Some(name) => variables.push((&name.text, &entry.text)),
+            }
+            continue;
+        }
+        if variables.is_empty() || entry.text.len() <= 2 || !entry.text.contains(&b'$') {
+            continue;
+        }
+        let text = replace(&entry.text, &variables).map_err(|message| fault(&message, entry))?;
+        if text != entry.text {
+            changed.insert(entry.offset, text);
+        }
+    }
+    Ok(changed)
+}
+
+/// Replaces every `$name` in one text.
+fn replace(text: &[u8], variables: &[(&[u8], &[u8])]) -> Result<Vec<u8>, Vec<u8>> {
+    let mut result = text.to_vec();
+    // `kept` counts along in `result`; a `$(...)` makes it fall behind, as it does in Wazuh.
+    let mut kept = 0_usize;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        if byte != b'$' {
+            kept += 1;
+            continue;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| b"$.|, ".contains(byte)).unwrap_or(rest.len());
+        let name = rest.get(..length).unwrap_or_default();
+        if length >= MAX_NAME {
+            let size = MAX_NAME - 1;
+            return Err(format!("XMLERR: Invalid variable name size: '{size}'.").into_bytes());
+        }
+        at += length;
+        match variables.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, value)) => {
+                result.truncate(kept);
+                result.extend_from_slice(value);
+                kept = result.len();
+                result.extend_from_slice(text.get(at..).unwrap_or_default());
+            }
+            None if name.first() == Some(&b'(') => {}
+            None if name.is_empty() => kept += 1,
+            None => {
+                let shown = name.get(..name.len().min(95)).unwrap_or_default();
+                return Err([b"XMLERR: Unknown variable: '", shown, b"'."].concat());
+            }
+        }
+    }
+    Ok(result)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_and_values_are_put_in() {
+        let variables: &[(&[u8], &[u8])] = &[(b"A", b"one"), (b"EMPTY", b""), (b"AB", b"two")];
+        for (text, wanted) in [
+            ("$A", Ok("one")),
+            ("$a", Ok("one")),
+            ("x $A y", Ok("x one y")),
+            ("$A|$AB", Ok("one|two")),
+            ("$A.$A,$A", Ok("one.one,one")),
+            ("a$", Ok("a$")),
+            ("$$A", Ok("$one")),
+            ("x$EMPTY.y", Ok("x.y")),
+            ("^a$|b", Ok("^a$|b")),
+            ("$(x) y", Ok("$(x) y")),
+            // What stands before the variable is lost as far as the skipped name is long.
+            ("$(ab) $A z", Ok("$one z")),
+            ("$Ax", Err("XMLERR: Unknown variable: 'Ax'.")),
+            ("\\d$)", Err("XMLERR: Unknown variable: ')'.")),
+        ] {
+            let got = replace(text.as_bytes(), variables);
+            let got = got.map(|text| String::from_utf8(text).unwrap());
+            let got = got.map_err(|text| String::from_utf8(text).unwrap());
+            assert_eq!(got.as_deref().map_err(String::as_str), wanted, "{text}");
+        }
+    }
+
+    fn changes(file: &str) -> Result<Vec<String>, String> {
+        let document = xml::parse(file.as_bytes()).unwrap();
+        match apply(file.as_bytes(), &document) {
+            Ok(changed) => {
+                let mut texts =
+                    changed.into_values().map(|text| String::from_utf8(text).unwrap()).collect::<Vec<_>>();
+                texts.sort();
+                Ok(texts)
+            }
+            Err(fault) => Err(format!("{}:{}", fault.line, String::from_utf8(fault.message).unwrap())),
+        }
+    }
+
+    #[test]
+    fn variables_work_from_where_they_stand() {
+        for (file, wanted) in [
+            ("<var name=\"A\">5</var><group name=\"$A,\"><r>x$A</r></group>", Ok(vec!["5,", "x5"])),
+            ("<r>x$A</r><var name=\"A\">5</var><r>y$A</r>", Ok(vec!["y5"])),
+            ("<r>x$A</r>", Ok(vec![])),
+            ("<VAR name=\"A\">5</VAR><r>y$A</r>", Ok(vec!["y5"])),
+            ("<var name=\"A\">5</var>\n<r>y$B</r>", Err("2:XMLERR: Unknown variable: 'B'.")),
+            (
+                "<var id=\"A\">5</var>",
+                Err("1:XMLERR: Only \"name\" is allowed as an attribute for a variable."),
+            ),
+            ("<var>5</var>", Err("1:XMLERR: No value set for variable.")),
+            // Without a name of its own it takes the one of the next group.
+            ("<var>5</var><group name=\"g\"><r>y$g</r></group>", Ok(vec!["y5"])),
+        ] {
+            let got = changes(file);
+            let got = got.as_ref().map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(got.map_err(String::as_str), wanted, "{file}");
+        }
+    }
+}
