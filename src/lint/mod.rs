@@ -23,6 +23,7 @@ use std::ops::Range;
 
 use flow::{Deed, Node, Seen};
 
+use crate::findings::{self, CheckId, Severity, checks};
 use crate::wazuh::launch;
 use crate::wazuh::version::Contract;
 
@@ -41,6 +42,25 @@ pub enum Language {
     PowerShell,
     /// A batch file of Windows, known by name only.
     Cmd,
+}
+
+impl Language {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sh => "sh",
+            Self::Bash => "bash",
+            Self::Python => "python",
+            Self::Perl => "perl",
+            Self::PowerShell => "powershell",
+            Self::Cmd => "cmd",
+        }
+    }
+
+    /// Its scripts are known by name only.
+    pub const fn is_by_name_only(self) -> bool {
+        matches!(self, Self::PowerShell | Self::Cmd)
+    }
 }
 
 /// How sure a fault is. Only a replay proves.
@@ -131,33 +151,44 @@ impl FaultKind {
         Self::UnknownSuppression,
     ];
 
-    /// The slug of its check in the catalogue.
-    pub const fn slug(self) -> &'static str {
+    /// Its check in the catalogue.
+    pub const fn check(self) -> CheckId {
         match self {
-            Self::ReadToEnd => "stdin-read-to-end",
-            Self::NeverReads => "stdin-never-read",
-            Self::Arguments => "positional-arguments",
-            Self::NoiseBeforeKeys => "noise-before-keys",
-            Self::OutputAfterAnswer => "output-after-answer",
-            Self::KeysEmpty => "keys-empty",
-            Self::KeysConstant => "keys-constant",
-            Self::KeysMissing => "keys-missing",
-            Self::KeysNotFlushed => "keys-not-flushed",
-            Self::AnswerBeforeKeys => "answer-before-keys",
-            Self::ReadWithoutR => "read-without-r",
-            Self::NeverEnds => "script-never-ends",
-            Self::ChildHoldsStdout => "child-holds-stdout",
-            Self::ExitsNonzero => "script-exits-nonzero",
-            Self::Killed => "script-killed",
-            Self::OtherContract => "script-other-contract",
-            Self::Injection => "shell-injection",
-            Self::ChangesNothing => "changed-nothing",
-            Self::NotReverted => "delete-does-not-revert",
-            Self::KeysTooLong => "keys-too-long",
-            Self::RelativePath => "relative-path",
-            Self::Unquoted => "payload-unquoted",
-            Self::UnknownSuppression => "ignore-unknown",
+            Self::ReadToEnd => checks::STDIN_READ_TO_END,
+            Self::NeverReads => checks::STDIN_NEVER_READ,
+            Self::Arguments => checks::POSITIONAL_ARGUMENTS,
+            Self::NoiseBeforeKeys => checks::NOISE_BEFORE_KEYS,
+            Self::OutputAfterAnswer => checks::OUTPUT_AFTER_ANSWER,
+            Self::KeysEmpty => checks::KEYS_EMPTY,
+            Self::KeysConstant => checks::KEYS_CONSTANT,
+            Self::KeysMissing => checks::KEYS_MISSING,
+            Self::KeysNotFlushed => checks::KEYS_NOT_FLUSHED,
+            Self::AnswerBeforeKeys => checks::ANSWER_BEFORE_KEYS,
+            Self::ReadWithoutR => checks::READ_WITHOUT_R,
+            Self::NeverEnds => checks::SCRIPT_NEVER_ENDS,
+            Self::ChildHoldsStdout => checks::CHILD_HOLDS_STDOUT,
+            Self::ExitsNonzero => checks::SCRIPT_EXITS_NONZERO,
+            Self::Killed => checks::SCRIPT_KILLED,
+            Self::OtherContract => checks::SCRIPT_OTHER_CONTRACT,
+            Self::Injection => checks::SHELL_INJECTION,
+            Self::ChangesNothing => checks::CHANGED_NOTHING,
+            Self::NotReverted => checks::DELETE_DOES_NOT_REVERT,
+            Self::KeysTooLong => checks::KEYS_TOO_LONG,
+            Self::RelativePath => checks::RELATIVE_PATH,
+            Self::Unquoted => checks::PAYLOAD_UNQUOTED,
+            Self::UnknownSuppression => checks::SUPPRESSION_UNKNOWN,
         }
+    }
+
+    /// The slug of its check in the catalogue.
+    pub fn slug(self) -> &'static str {
+        self.check().check().slug
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -184,6 +215,26 @@ pub struct Fault {
     pub message: String,
     /// What may stand at `span` instead, where that is sure.
     pub rewrite: Option<String>,
+}
+
+impl Fault {
+    /// What it does to a response: as the catalogue says, and no more than advice when it is
+    /// only possible.
+    pub fn severity(&self) -> Severity {
+        match self.confidence {
+            Confidence::Likely => self.kind.check().check().severity,
+            Confidence::Possible => Severity::Advice,
+        }
+    }
+}
+
+impl From<Confidence> for findings::Confidence {
+    fn from(confidence: Confidence) -> Self {
+        match confidence {
+            Confidence::Possible => Self::Possible,
+            Confidence::Likely => Self::Likely,
+        }
+    }
 }
 
 /// A program or module the script needs.
@@ -234,6 +285,8 @@ pub struct Context {
 pub struct Lint {
     /// By place.
     pub faults: Vec<Fault>,
+    /// Those a comment of the script switches off, by place.
+    pub suppressed: Vec<Fault>,
     /// Programs it calls.
     pub tools: Vec<Need>,
     /// Modules that are not part of the language's own distribution.
@@ -249,6 +302,14 @@ pub struct Lint {
     /// The generation it is written for, and where that shows; `true` when fields show it, not
     /// words alone.
     pub written_for: Option<(Contract, Range<usize>, bool)>,
+    notes: suppress::Notes,
+}
+
+impl Lint {
+    /// Whether a comment of the script switches a check off in a line.
+    pub fn hides(&self, check: CheckId, line: u64) -> bool {
+        self.notes.hides(check, line)
+    }
 }
 
 /// The language of a script, by its first line, else by its name, else by its looks.
@@ -381,9 +442,8 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
     let notes = suppress::read(text, &lowered.comments);
     let mut faults: Vec<Fault> = found
         .into_iter()
-        .filter(|(kind, span, ..)| !notes.hides(*kind, place.line(span.start)))
         .chain(notes.unknown.iter().map(|(span, word)| {
-            let text = format!("no check is called {word}");
+            let text = format!("no check is called \"{word}\"");
             (FaultKind::UnknownSuppression, span.clone(), Confidence::Likely, text, None)
         }))
         .map(|(kind, span, confidence, message, rewrite)| {
@@ -393,10 +453,13 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
         })
         .collect();
     faults.sort_by_key(|a| (a.span.start, a.kind));
+    let (suppressed, faults) =
+        faults.into_iter().partition(|fault| notes.hides(fault.kind.check(), fault.line));
     let [word_add, word_enable, word_delete, word_disable] = &lowered.words;
     let handles_delete = delete.effect_at_end && delete.ends > 0;
     Lint {
         faults,
+        suppressed,
         tools: unique(lowered.tools),
         modules: unique(lowered.modules),
         fields: merged(lowered.fields),
@@ -407,6 +470,7 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
         handles_delete,
         reads_input: add.reads,
         written_for,
+        notes,
     }
 }
 

@@ -1,14 +1,14 @@
 //! Comments that switch a finding off.
 //!
-//! `# ar-doctor: ignore[stdin-read-to-end]` counts for its own line and the next,
+//! `# ar-doctor: ignore[stdin-read-to-end]`, or with its id, counts for its own line and the next,
 //! `# ar-doctor: ignore-file[...]` for the whole script. Without a list it is all checks.
 
 use std::ops::Range;
 
-use super::FaultKind;
+use crate::findings::CheckId;
 
 /// What the comments of a script hide.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Notes {
     file: Vec<Which>,
     lines: Vec<(u64, Which)>,
@@ -19,19 +19,19 @@ pub(super) struct Notes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
     All,
-    One(FaultKind),
+    One(CheckId),
 }
 
 impl Which {
-    fn is(self, kind: FaultKind) -> bool {
-        self == Self::All || self == Self::One(kind)
+    fn is(self, check: CheckId) -> bool {
+        self == Self::All || self == Self::One(check)
     }
 }
 
 impl Notes {
-    pub(super) fn hides(&self, kind: FaultKind, line: u64) -> bool {
-        self.file.iter().any(|which| which.is(kind))
-            || self.lines.iter().any(|(at, which)| (*at == line || at + 1 == line) && which.is(kind))
+    pub(super) fn hides(&self, check: CheckId, line: u64) -> bool {
+        self.file.iter().any(|which| which.is(check))
+            || self.lines.iter().any(|(at, which)| (*at == line || at + 1 == line) && which.is(check))
     }
 }
 
@@ -81,8 +81,8 @@ pub(super) fn read(text: &[u8], comments: &[Range<usize>]) -> Notes {
             if word.is_empty() {
                 continue;
             }
-            match FaultKind::ALL.into_iter().find(|kind| kind.slug() == word) {
-                Some(kind) => note(Which::One(kind)),
+            match CheckId::parse(&word) {
+                Some(check) => note(Which::One(check)),
                 None => notes.unknown.push((span, word)),
             }
         }

@@ -698,7 +698,7 @@ fn suppression() {
         ("x=$(cat)\ntouch /x\n# ar-doctor: ignore-file[stdin-read-to-end]", ""),
         ("x=$(cat)\ntouch /x\n# ar-doctor: ignore-file", ""),
         ("x=$(cat)\ntouch /x\necho '# ar-doctor: ignore-file' >/dev/null", END),
-        ("read -r x\n# ar-doctor: ignore[no-such]\ntouch /x", "ignore-unknown"),
+        ("read -r x\n# ar-doctor: ignore[no-such]\ntouch /x", "suppression-unknown"),
     ] {
         assert_eq!(slugs(SH, body, 0), wanted, "{body}");
     }
