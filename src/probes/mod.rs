@@ -9,6 +9,7 @@ mod feedback;
 mod placement;
 mod resolve;
 mod runtime;
+mod script_text;
 mod selectors;
 mod sink;
 mod syntax;
@@ -20,6 +21,7 @@ use crate::wazuh::ossec_conf::{Configuration, Problem, ResponseBlock, Role};
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::{Element, Span};
 
+pub use script_text::excerpt;
 pub use sink::{Sink, Unknown, applies};
 
 /// One probe.
@@ -52,6 +54,7 @@ pub const PROBES: &[Probe] = &[
     executable::INTERPRETER,
     executable::BINARY,
     runtime::PROBE,
+    script_text::PROBE,
     feedback::PROBE,
 ];
 
