@@ -244,6 +244,10 @@ fn every_script_of_the_fixtures_is_in_a_table() {
     for entry in walkdir::WalkDir::new(&root).into_iter().filter_map(Result::ok) {
         if entry.file_type().is_file() {
             let name = entry.path().strip_prefix(&root).expect("it is below").to_string_lossy().into_owned();
+            // tests/lint.rs takes those.
+            if name.starts_with("styles/") {
+                continue;
+            }
             assert!(used.contains(name.as_str()), "{name} is in no table");
             let text = fs::read_to_string(entry.path()).expect("it is text");
             let word = if name.starts_with("bad") { "Fault: " } else { "Style: " };

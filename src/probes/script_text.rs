@@ -28,11 +28,14 @@ const SHOWN: usize = 3;
 
 /// Programs that are part of every system on which a shell script can run at all. Where they seem to
 /// be missing, the tree is no whole one.
-const EVERYWHERE: [&str; 51] = [
-    "awk", "basename", "bash", "cat", "chmod", "chown", "cmp", "cp", "cut", "date", "dd", "df", "dirname", "du",
-    "echo", "env", "expr", "false", "find", "grep", "egrep", "fgrep", "head", "hostname", "id", "kill", "ln",
-    "ls", "mkdir", "mkfifo", "mktemp", "mv", "od", "printf", "pwd", "readlink", "rm", "rmdir", "sed", "seq",
-    "sh", "sleep", "sort", "stat", "tail", "tee", "test", "touch", "tr", "true", "wc",
+const EVERYWHERE: [&str; 83] = [
+    "awk", "base64", "basename", "bash", "cat", "chgrp", "chmod", "chown", "cksum", "cmp", "comm", "cp",
+    "cut", "date", "dd", "df", "dirname", "du", "echo", "egrep", "env", "expr", "false", "fgrep", "find",
+    "fold", "getent", "grep", "head", "hostname", "id", "install", "join", "kill", "ln", "logname", "ls",
+    "md5sum", "mkdir", "mkfifo", "mktemp", "mv", "nice", "nohup", "nproc", "od", "paste", "printenv",
+    "printf", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh", "sha1sum", "sha256sum",
+    "shuf", "sleep", "sort", "split", "stat", "sync", "tac", "tail", "tee", "test", "timeout", "touch",
+    "tr", "true", "truncate", "tsort", "tty", "uname", "uniq", "wc", "who", "whoami", "xargs", "yes",
 ];
 
 /// A timeout that stands for any.
@@ -124,9 +127,6 @@ fn tell(
         if let Some(line) = rewritten(bytes, fault) {
             finding = finding.remedy(format!("{} line {}: {line}", lossy(&executable.name), fault.line));
         }
-    }
-    if finding.remedy.is_empty() {
-        finding = finding.remedy(format!("ar-doctor explain {}", check.check().id));
     }
     let mut finding = about(facts, executable, finding.verify(verify(executable)));
     finding.responses.retain(|user| hit.users.contains(user));

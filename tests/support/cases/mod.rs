@@ -6,6 +6,7 @@
 
 mod config;
 mod host;
+mod script;
 
 use ar_doctor::findings::CheckId;
 use ar_doctor::host::Host;
@@ -86,7 +87,7 @@ impl Case {
 
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    config::CASES.iter().chain(host::CASES)
+    config::CASES.iter().chain(host::CASES).chain(script::CASES)
 }
 
 /// The text of a file of a host.
