@@ -52,7 +52,7 @@ fn show_as_json() {
 
 #[test]
 fn help_teaches() {
-    for command in ["check", "show", "replay", "explain", "list", "schema", "completions"] {
+    for command in ["check", "show", "lint", "replay", "explain", "list", "schema", "completions"] {
         insta::assert_snapshot!(format!("help-{command}"), text(&doctor(&[command, "--help"])));
     }
     insta::assert_snapshot!("help", text(&doctor(&["--help"])));

@@ -33,7 +33,18 @@ const NOT_IN_THE_TEXT: &[(&str, &str)] =
     &[("bad/keys-not-flushed.c", "a compiled program has no text to read")];
 
 /// Likely findings that a replay of the row cannot show, and why.
-const NOT_IN_A_RUN: &[(&str, &str, &str)] = &[];
+const NOT_IN_A_RUN: &[(&str, &str, &str)] = &[
+    (
+        "bad/changes-nothing-failed.sh",
+        "delete-does-not-revert",
+        "its chain does not exist, so the add changes nothing that could be taken back",
+    ),
+    (
+        "good/json5/sh-head-short-keys.sh",
+        "noise-before-keys",
+        "on 4.x it does not find its fields and ends before its keys",
+    ),
+];
 
 fn lint(script: &Path, arguments: &[&str]) -> Played {
     run(doctor().arg("lint").arg(script).args(["--format", "json"]).args(arguments))
@@ -159,8 +170,7 @@ fn a_finding_has_its_place_and_a_rewrite() {
 #[test]
 fn suppressed_findings_are_counted() {
     let place = Place::new();
-    let script =
-        place.file("a.sh", "#!/bin/bash\n# ar-doctor: ignore[AR095]\nINPUT=$(cat)\ntouch /srv/x\n");
+    let script = place.file("a.sh", "#!/bin/bash\n# ar-doctor: ignore[AR095]\nINPUT=$(cat)\ntouch /srv/x\n");
     let played = lint(&script, &[]);
     assert_eq!(played.status, Some(0));
     assert_eq!(played.report["summary"]["suppressed"], 1);
@@ -197,7 +207,9 @@ fn standard_input_and_other_files_are_read() {
 fn the_document_follows_its_schema() {
     let schema = run(doctor().args(["schema", "lint"])).report;
     let validator = jsonschema::validator_for(&schema).expect("it is a schema");
-    for name in ["bad/read-to-end-cat.sh", "bad/module-missing.py", "good/json5/perl-stdin.pl", "good/block.c"] {
+    for name in
+        ["bad/read-to-end-cat.sh", "bad/module-missing.py", "good/json5/perl-stdin.pl", "good/block.c"]
+    {
         let report = lint(&play::script(name), &[]).report;
         let faults: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
         assert_eq!(faults, [""; 0], "{name}");

@@ -29,13 +29,89 @@ const SHOWN: usize = 3;
 /// Programs that are part of every system on which a shell script can run at all. Where they seem to
 /// be missing, the tree is no whole one.
 const EVERYWHERE: [&str; 83] = [
-    "awk", "base64", "basename", "bash", "cat", "chgrp", "chmod", "chown", "cksum", "cmp", "comm", "cp",
-    "cut", "date", "dd", "df", "dirname", "du", "echo", "egrep", "env", "expr", "false", "fgrep", "find",
-    "fold", "getent", "grep", "head", "hostname", "id", "install", "join", "kill", "ln", "logname", "ls",
-    "md5sum", "mkdir", "mkfifo", "mktemp", "mv", "nice", "nohup", "nproc", "od", "paste", "printenv",
-    "printf", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh", "sha1sum", "sha256sum",
-    "shuf", "sleep", "sort", "split", "stat", "sync", "tac", "tail", "tee", "test", "timeout", "touch",
-    "tr", "true", "truncate", "tsort", "tty", "uname", "uniq", "wc", "who", "whoami", "xargs", "yes",
+    "awk",
+    "base64",
+    "basename",
+    "bash",
+    "cat",
+    "chgrp",
+    "chmod",
+    "chown",
+    "cksum",
+    "cmp",
+    "comm",
+    "cp",
+    "cut",
+    "date",
+    "dd",
+    "df",
+    "dirname",
+    "du",
+    "echo",
+    "egrep",
+    "env",
+    "expr",
+    "false",
+    "fgrep",
+    "find",
+    "fold",
+    "getent",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "install",
+    "join",
+    "kill",
+    "ln",
+    "logname",
+    "ls",
+    "md5sum",
+    "mkdir",
+    "mkfifo",
+    "mktemp",
+    "mv",
+    "nice",
+    "nohup",
+    "nproc",
+    "od",
+    "paste",
+    "printenv",
+    "printf",
+    "pwd",
+    "readlink",
+    "realpath",
+    "rm",
+    "rmdir",
+    "sed",
+    "seq",
+    "sh",
+    "sha1sum",
+    "sha256sum",
+    "shuf",
+    "sleep",
+    "sort",
+    "split",
+    "stat",
+    "sync",
+    "tac",
+    "tail",
+    "tee",
+    "test",
+    "timeout",
+    "touch",
+    "tr",
+    "true",
+    "truncate",
+    "tsort",
+    "tty",
+    "uname",
+    "uniq",
+    "wc",
+    "who",
+    "whoami",
+    "xargs",
+    "yes",
 ];
 
 /// A timeout that stands for any.
@@ -78,9 +154,8 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             let timeout = facts.response(user).and_then(|response| response.timeout);
             let seen = if timeout.map_or(timed.stateful, |timeout| timeout != 0) { &timed } else { &once };
             for fault in &seen.faults {
-                let hit = hits
-                    .entry(fault.kind)
-                    .or_insert_with(|| Hit { places: Vec::new(), users: Vec::new() });
+                let hit =
+                    hits.entry(fault.kind).or_insert_with(|| Hit { places: Vec::new(), users: Vec::new() });
                 if !hit.users.contains(&user) {
                     hit.users.push(user);
                 }
@@ -151,7 +226,9 @@ fn verify(executable: &Executable) -> String {
 /// What follows the name of a response.
 const fn phrase(kind: FaultKind) -> &'static str {
     match kind {
-        FaultKind::ReadToEnd => "never ends and blocks every other response: its script reads standard input to the end",
+        FaultKind::ReadToEnd => {
+            "never ends and blocks every other response: its script reads standard input to the end"
+        }
         FaultKind::NeverReads => "acts without its event: its script does not read standard input",
         FaultKind::Arguments => "gets no arguments since 4.2, and its script expects them",
         FaultKind::NoiseBeforeKeys => "is not reverted: its first line of output is no keys message",
@@ -159,7 +236,9 @@ const fn phrase(kind: FaultKind) -> &'static str {
         FaultKind::KeysEmpty => "is not reverted: its keys are empty, or no strings",
         FaultKind::KeysConstant => "runs for one target only: its keys are the same for all",
         FaultKind::KeysMissing => "is not reverted: its script sends no keys",
-        FaultKind::KeysNotFlushed => "waits for ever and blocks every other response: its keys stay in a buffer",
+        FaultKind::KeysNotFlushed => {
+            "waits for ever and blocks every other response: its keys stay in a buffer"
+        }
         FaultKind::AnswerBeforeKeys => {
             "waits for ever and blocks every other response: it wants the answer before it sends its keys"
         }
@@ -170,7 +249,9 @@ const fn phrase(kind: FaultKind) -> &'static str {
         }
         FaultKind::ExitsNonzero => "ends with a status other than 0",
         FaultKind::Killed => "ends itself by a signal",
-        FaultKind::OtherContract => "does not find its fields: its script is written for another generation of Wazuh",
+        FaultKind::OtherContract => {
+            "does not find its fields: its script is written for another generation of Wazuh"
+        }
         FaultKind::Injection => "runs text of the event as a command, whoever wrote it",
         FaultKind::ChangesNothing => "seems to change nothing",
         FaultKind::NotReverted => "is not undone: its script does nothing of its own on delete",
@@ -182,13 +263,7 @@ const fn phrase(kind: FaultKind) -> &'static str {
 }
 
 /// Programs the script calls on every run, in the `PATH` they are looked for in.
-fn tools(
-    facts: &Facts<'_>,
-    sink: &mut Sink<'_, '_>,
-    executable: &Executable,
-    file: &TextFile,
-    lint: &Lint,
-) {
+fn tools(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, file: &TextFile, lint: &Lint) {
     let (path, is_seen) = facts.execd_path();
     let check = checks::TOOL_MISSING;
     let mut missing = Vec::new();

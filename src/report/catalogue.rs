@@ -97,7 +97,8 @@ fn write_check(check: &Check, page: &mut Page) {
     let made = match check.found_by {
         [FoundBy::Check] => Text::new().own("Made on: "),
         finders => {
-            let finders = finders.iter().map(|finder| Text::new().own("`ar-doctor ").own(finder.name()).own("`"));
+            let finders =
+                finders.iter().map(|finder| Text::new().own("`ar-doctor ").own(finder.name()).own("`"));
             Text::new().own("Made by ").list(finders, ", ").own(" on: ")
         }
     };
@@ -168,11 +169,7 @@ fn line_of(check: &Check) -> Text {
 
 /// Says that `check` does not look for it.
 fn by_replay(check: &Check) -> Text {
-    if check.is_found_by(FoundBy::Check) {
-        Text::new()
-    } else {
-        Text::new().toned(Tone::Dim, " (replay)")
-    }
+    if check.is_found_by(FoundBy::Check) { Text::new() } else { Text::new().toned(Tone::Dim, " (replay)") }
 }
 
 /// `4.2 to 4.13`; nothing where there is no bound.
