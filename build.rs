@@ -18,7 +18,7 @@ const STAGES: [&str; 10] = [
 const SEVERITIES: [&str; 3] = ["advice", "warning", "error"];
 const SIDES: [&str; 2] = ["manager", "agent"];
 const CONTRACTS: [&str; 3] = ["args", "json4", "json5"];
-const FINDERS: [&str; 2] = ["check", "replay"];
+const FINDERS: [&str; 3] = ["check", "lint", "replay"];
 const LEVELS: [&str; 6] = ["critical", "error", "warning", "info", "debug", "never"];
 /// Columns a line of text may have.
 const WIDTH: usize = 100;
@@ -41,8 +41,8 @@ struct Check {
     sides: Vec<String>,
     since: Option<String>,
     until: Option<String>,
-    #[serde(default = "by_check")]
-    found_by: String,
+    #[serde(default)]
+    found_by: Finders,
     #[serde(default)]
     contracts: Vec<String>,
     #[serde(default)]
@@ -64,9 +64,28 @@ struct Check {
     log: Vec<Signature>,
 }
 
-/// Most checks are made by probes.
-fn by_check() -> String {
-    FINDERS[0].to_owned()
+/// One command, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Finders {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Default for Finders {
+    /// Most checks are made by probes.
+    fn default() -> Self {
+        Self::One(FINDERS[0].to_owned())
+    }
+}
+
+impl Finders {
+    fn list(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Several(names) => names.clone(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -231,8 +250,13 @@ fn examine(name: &str, check: &Check, faults: &mut Vec<Fault>) {
     if !SEVERITIES.contains(&check.severity.as_str()) {
         fault(format!("unknown severity `{}`", check.severity));
     }
-    if !FINDERS.contains(&check.found_by.as_str()) {
-        fault(format!("unknown `found_by` `{}`", check.found_by));
+    if check.found_by.list().is_empty() {
+        fault("`found_by` is empty".to_owned());
+    }
+    for finder in check.found_by.list() {
+        if !FINDERS.contains(&finder.as_str()) {
+            fault(format!("unknown `found_by` `{finder}`"));
+        }
     }
     if check.sides.is_empty() {
         fault("`sides` is empty".to_owned());
@@ -383,7 +407,7 @@ fn emit(
         writeln!(out, "        stage: super::Stage::{},", camel(&check.stage))?;
         writeln!(out, "        severity: super::Severity::{},", camel(&check.severity))?;
         writeln!(out, "        sides: &{},", variants("Side", &check.sides))?;
-        writeln!(out, "        found_by: FoundBy::{},", camel(&check.found_by))?;
+        writeln!(out, "        found_by: &{},", variants("FoundBy", &check.found_by.list()))?;
         writeln!(out, "        since: {:?},", check.since.as_deref().and_then(|v| version(v, 0)))?;
         let until = check.until.as_deref().and_then(|v| version(v, u32::MAX));
         writeln!(out, "        until: {until:?},")?;

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod facts;
 pub mod findings;
 pub mod host;
+pub mod lint;
 pub mod probes;
 pub mod redact;
 pub mod replay;

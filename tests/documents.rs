@@ -147,7 +147,7 @@ fn the_list_of_checks_is_complete() {
                 "| [{id}]({id}-{slug}.toml) {slug} | {} | {} | {} | {title} |",
                 check.severity,
                 sides.join(", "),
-                check.found_by
+                check.found_by.iter().map(|finder| finder.name()).collect::<Vec<_>>().join(", ")
             );
         }
     }
@@ -156,7 +156,7 @@ fn the_list_of_checks_is_complete() {
 
 #[test]
 fn the_schemas_are_the_published_ones() {
-    for name in ["check", "show", "replay", "simulate"] {
+    for name in ["check", "show", "lint", "replay", "simulate"] {
         page(&format!("tests/schema/{name}.v1.json"), &run(&["schema", name]));
     }
 }

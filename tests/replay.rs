@@ -235,7 +235,7 @@ fn every_check_of_replay_has_a_fault_and_a_near_miss() {
     near.extend(OWN_TESTS);
     let expected: BTreeSet<&str> = CheckId::all()
         .map(CheckId::check)
-        .filter(|check| check.found_by == FoundBy::Replay)
+        .filter(|check| check.is_found_by(FoundBy::Replay))
         .map(|check| check.slug)
         .collect();
     assert!(expected.len() >= 30, "the catalogue has only {} checks of replay", expected.len());
@@ -252,6 +252,10 @@ fn every_script_of_the_fixtures_is_in_a_table() {
     for entry in walkdir::WalkDir::new(&root).into_iter().filter_map(Result::ok) {
         if entry.file_type().is_file() {
             let name = entry.path().strip_prefix(&root).expect("it is below").to_string_lossy().into_owned();
+            // tests/lint.rs takes those.
+            if name.starts_with("styles/") {
+                continue;
+            }
             assert!(used.contains(name.as_str()), "{name} is in no table");
             let text = fs::read_to_string(entry.path()).expect("it is text");
             let word = if name.starts_with("bad") { "Fault: " } else { "Style: " };

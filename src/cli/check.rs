@@ -50,9 +50,9 @@ pub(super) struct Arguments {
     bare: Bare,
 }
 
-/// What makes `check` fail.
+/// What makes `check` and `lint` fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// What stops a response
     Error,
     /// What bends one, too
@@ -64,7 +64,7 @@ enum FailOn {
 }
 
 impl FailOn {
-    const fn severity(self) -> Option<Severity> {
+    pub(super) const fn severity(self) -> Option<Severity> {
         match self {
             Self::Error => Some(Severity::Error),
             Self::Warning => Some(Severity::Warning),

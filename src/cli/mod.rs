@@ -5,6 +5,7 @@ pub mod exit;
 mod check;
 mod completions;
 mod explain;
+mod lint;
 mod list;
 mod replay;
 mod schema;
@@ -32,6 +33,7 @@ Examples:
   ar-doctor check --config ossec.conf --role manager
                                           a file, before it is deployed
   ar-doctor show                          the configuration as each daemon takes it
+  ar-doctor lint SCRIPT                   a script, without running it
   sudo ar-doctor replay NAME --payload last
                                           the last event once more, in a sandbox
   sudo ar-doctor simulate --rule 5712 --srcip 203.0.113.9
@@ -40,7 +42,7 @@ Examples:
 
 Exit status:
   0    fine
-  1    check: a finding at or above --fail-on; show: a daemon would refuse to start;
+  1    check, lint: a finding at or above --fail-on; show: a daemon would refuse to start;
        simulate: what --expect names does not fire
   2    usage, or a file named on the command line that cannot be read
   3    nothing to diagnose: no home, several, or one that cannot be entered;
@@ -119,6 +121,8 @@ enum Command {
     Check(check::Arguments),
     /// Show the configuration as each daemon takes it, with its origin
     Show(show::Arguments),
+    /// Read scripts without running them: where their text breaks what execd expects
+    Lint(lint::Arguments),
     /// Play execd with one response and one event, in a sandbox
     Replay(replay::Arguments),
     /// Say which responses an alert starts, and what stops the others
@@ -191,6 +195,7 @@ fn run(redactor: &Redactor) -> u8 {
     let result = match cli.command {
         Command::Check(arguments) => check::run(&cli.global, &arguments, redactor),
         Command::Show(arguments) => show::run(&cli.global, &arguments, redactor),
+        Command::Lint(arguments) => lint::run(&cli.global, &arguments, redactor),
         Command::Replay(arguments) => replay::run(&cli.global, &arguments, redactor),
         Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Failure, exit, terminal};
-use crate::report::{json, replay_json, show, simulate};
+use crate::report::{json, lint, replay_json, show, simulate};
 
 /// Print the JSON Schema of a report.
 #[derive(Clone, Copy, Debug, Args)]
@@ -20,6 +20,8 @@ enum Document {
     Check,
     /// That of `show --format json`
     Show,
+    /// That of `lint --format json`
+    Lint,
     /// That of `replay --format json`
     Replay,
     /// That of `simulate --format json`
@@ -30,6 +32,7 @@ pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
     let schema = match arguments.document {
         Document::Check => json::schema::<json::Check>(),
         Document::Show => json::schema::<show::Show>(),
+        Document::Lint => json::schema::<lint::Document>(),
         Document::Replay => json::schema::<replay_json::Document>(),
         Document::Simulate => json::schema::<simulate::Document>(),
     };

@@ -108,7 +108,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Stages that no registered check covers well enough to say that they pass: a
+/// Stages that no registered check covers well enough (the text of a script shows faults of its
+/// contract, not that there are none) to say that they pass: a
 /// fault there is reported, its absence is not claimed.
 const NOT_EXAMINED: &[Stage] = &[Stage::Deliver, Stage::Contract, Stage::Effect, Stage::Revert];
 

@@ -1,10 +1,12 @@
 //! One executable below `active-response/bin`, with everything that decides
 //! whether the kernel can start it.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::TextFile;
 use crate::host::elf::Elf;
 use crate::host::{Content, Fact, FileType, Host, Meta, Mount, Resolved, TOO_MANY_LINKS, Value};
 use crate::wazuh::launch::{self, Program};
@@ -12,6 +14,9 @@ use crate::wazuh::launch::{self, Program};
 /// How much of a script is read: its first line decides the launch, its text
 /// is shown as an excerpt.
 const HEAD: u64 = 64 * 1024;
+
+/// The most that is read of the text of a script.
+pub const SCRIPT_LIMIT: u64 = 1024 * 1024;
 
 /// An executable as execd finds it.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub struct Executable {
     /// Every directory from `/` to the one that holds the entry, and to the one
     /// that holds the file when a link leads elsewhere.
     pub directories: Vec<(PathBuf, Fact<Meta>)>,
+    /// Its whole text, see [`super::Facts::script`].
+    text: OnceCell<TextFile>,
 }
 
 impl Executable {
@@ -95,6 +102,7 @@ impl Executable {
             elf,
             mount,
             directories,
+            text: OnceCell::new(),
         }
     }
 
@@ -113,6 +121,31 @@ impl super::Facts<'_> {
     /// Any program of the host, such as an interpreter, by its path.
     pub fn program_at(&self, path: &Path) -> Executable {
         Executable::read_path(self.host, path.as_os_str().as_bytes(), path.to_owned(), self.mounts())
+    }
+
+    /// The whole text of a script, up to [`SCRIPT_LIMIT`]; a larger one is failed.
+    pub fn script<'e>(&self, executable: &'e Executable) -> &'e TextFile {
+        executable.text.get_or_init(|| {
+            let whole = executable.head.get().is_none_or(|head| !head.truncated && !head.changed_while_read);
+            let bytes = if whole {
+                executable.head.as_ref().map(|head| {
+                    self.redactor.mark(&head.bytes);
+                    head.bytes.clone()
+                })
+            } else {
+                self.bytes(&executable.path, SCRIPT_LIMIT)
+            };
+            TextFile::of_bytes(self.shown(&executable.path), executable.path.clone(), bytes)
+        })
+    }
+
+    /// The `PATH` of the running execd and true, else systemd's default.
+    pub fn execd_path(&self) -> (String, bool) {
+        let environment = self.execd().and_then(|execd| execd.process()).map(|process| &process.env_path);
+        match environment.and_then(Fact::get) {
+            Some(path) => (path.clone(), true),
+            None => (launch::DEFAULT_PATH.to_owned(), false),
+        }
     }
 }
 

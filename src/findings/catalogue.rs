@@ -33,8 +33,8 @@ pub struct Check {
     pub severity: super::Severity,
     /// Where it is looked for.
     pub sides: &'static [Side],
-    /// The command that reports it.
-    pub found_by: FoundBy,
+    /// The commands that report it.
+    pub found_by: &'static [FoundBy],
     /// First version of Wazuh it applies to.
     pub since: Option<Version>,
     /// Last version of Wazuh it applies to.
@@ -71,6 +71,11 @@ impl Check {
     /// Whether it applies to a version of Wazuh.
     pub fn applies_to(&self, version: Version) -> bool {
         within(version, self.since, self.until)
+    }
+
+    /// Whether a command reports it.
+    pub fn is_found_by(&self, finder: FoundBy) -> bool {
+        self.found_by.contains(&finder)
     }
 }
 
@@ -152,6 +157,8 @@ impl fmt::Display for Side {
 pub enum FoundBy {
     /// `ar-doctor check`: a probe looks for it in files and the state of the host.
     Check,
+    /// `ar-doctor lint`: the text of a script shows it.
+    Lint,
     /// `ar-doctor replay`: it shows when a script is played with an event.
     Replay,
 }
@@ -161,6 +168,7 @@ impl FoundBy {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Check => "check",
+            Self::Lint => "lint",
             Self::Replay => "replay",
         }
     }
@@ -752,10 +760,11 @@ mod tests {
 
     #[test]
     fn what_only_a_replay_finds() {
-        let by_replay = CATALOGUE.iter().filter(|c| c.found_by == FoundBy::Replay);
+        let by_replay = CATALOGUE.iter().filter(|c| c.is_found_by(FoundBy::Replay));
         assert_eq!(by_replay.count(), 31);
-        assert_eq!(checks::STDIN_READ_TO_END.check().found_by, FoundBy::Replay);
-        assert_eq!(checks::CRLF_SHEBANG.check().found_by, FoundBy::Check);
+        let all = [FoundBy::Check, FoundBy::Lint, FoundBy::Replay];
+        assert_eq!(checks::STDIN_READ_TO_END.check().found_by, all);
+        assert_eq!(checks::CRLF_SHEBANG.check().found_by, [FoundBy::Check]);
         for (cause, seen) in [
             (checks::STDIN_READ_TO_END, checks::KEYS_MISSING),
             (checks::KEYS_NOT_FLUSHED, checks::SCRIPT_NEVER_ENDS),

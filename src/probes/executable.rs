@@ -73,7 +73,7 @@ pub(super) const BINARY: Probe = Probe {
 /// Completes a finding about an executable: its responses, and a severity that
 /// fits where they run. On a manager a `local` response runs here only for
 /// events of the manager itself.
-fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Finding {
+pub(super) fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding) -> Finding {
     about_all(facts, &[executable], finding)
 }
 
@@ -94,7 +94,7 @@ fn about_all(facts: &Facts<'_>, executables: &[&Executable], finding: Finding) -
 }
 
 /// `NAME does not run` for a title: the first response, and how many more.
-fn who(facts: &Facts<'_>, executable: &Executable) -> String {
+pub(super) fn who(facts: &Facts<'_>, executable: &Executable) -> String {
     let users = facts.users_of(executable);
     let first = first_user(facts, executable);
     match users.len() {
@@ -1414,10 +1414,9 @@ fn env_argument(argument: Option<&[u8]>) -> Env<'_> {
 
 /// execd's `PATH`, how sure it is, and where it is from.
 fn execd_path(facts: &Facts<'_>) -> (String, Confidence, &'static str) {
-    let environment = facts.execd().and_then(|execd| execd.process()).map(|process| process.env_path.clone());
-    match environment.as_ref().and_then(Fact::get) {
-        Some(path) => (path.clone(), Confidence::Proven, "PATH of the running execd"),
-        None => (launch::DEFAULT_PATH.to_owned(), Confidence::Likely, "systemd's default PATH"),
+    match facts.execd_path() {
+        (path, true) => (path, Confidence::Proven, "PATH of the running execd"),
+        (path, false) => (path, Confidence::Likely, "systemd's default PATH"),
     }
 }
 

@@ -10,6 +10,7 @@ mod placement;
 mod resolve;
 mod rules;
 mod runtime;
+mod script_text;
 mod selectors;
 mod sink;
 mod syntax;
@@ -21,6 +22,7 @@ use crate::wazuh::ossec_conf::{Configuration, Problem, ResponseBlock, Role};
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::{Element, Span};
 
+pub use script_text::excerpt;
 pub use sink::{Sink, Unknown, applies};
 
 /// One probe.
@@ -54,6 +56,7 @@ pub const PROBES: &[Probe] = &[
     executable::INTERPRETER,
     executable::BINARY,
     runtime::PROBE,
+    script_text::PROBE,
     feedback::PROBE,
 ];
 

@@ -59,8 +59,8 @@ pub fn explain(found: &[Explanation], page: &mut Page) {
         for check in &checks {
             page.indented(2, &line_of(check));
         }
-        let by = |found_by| checks.iter().any(|check| check.found_by == found_by);
-        let looks = match (by(FoundBy::Check), by(FoundBy::Replay)) {
+        let by = |has| checks.iter().any(|check| check.is_found_by(FoundBy::Check) == has);
+        let looks = match (by(true), by(false)) {
             (_, false) => "`ar-doctor check` looks for all of them.",
             (false, true) => "`ar-doctor replay` shows them.",
             (true, true) => "`ar-doctor check` or, where it says so, `ar-doctor replay` finds them.",
@@ -95,10 +95,14 @@ fn write_check(check: &Check, page: &mut Page) {
         where_made.push(range);
     }
     let made = match check.found_by {
-        FoundBy::Check => "Made on: ",
-        FoundBy::Replay => "Made by `ar-doctor replay` on: ",
+        [FoundBy::Check] => Text::new().own("Made on: "),
+        finders => {
+            let finders =
+                finders.iter().map(|finder| Text::new().own("`ar-doctor ").own(finder.name()).own("`"));
+            Text::new().own("Made by ").list(finders, ", ").own(" on: ")
+        }
     };
-    page.paragraph(0, &Text::new().own(made).list(where_made, ", ").all(Tone::Dim));
+    page.paragraph(0, &made.list(where_made, ", ").all(Tone::Dim));
     section(page, "What it means", check.meaning);
     section(page, "Why Wazuh behaves so", check.why);
     list(page, "Source", check.source);
@@ -165,10 +169,7 @@ fn line_of(check: &Check) -> Text {
 
 /// Says that `check` does not look for it.
 fn by_replay(check: &Check) -> Text {
-    match check.found_by {
-        FoundBy::Check => Text::new(),
-        FoundBy::Replay => Text::new().toned(Tone::Dim, " (replay)"),
-    }
+    if check.is_found_by(FoundBy::Check) { Text::new() } else { Text::new().toned(Tone::Dim, " (replay)") }
 }
 
 /// `4.2 to 4.13`; nothing where there is no bound.
@@ -213,13 +214,13 @@ pub fn write_list(page: &mut Page) {
         }
     }
     page.blank();
-    let replayed = CATALOGUE.iter().filter(|check| check.found_by == FoundBy::Replay).count();
+    let replayed = CATALOGUE.iter().filter(|check| !check.is_found_by(FoundBy::Check)).count();
     page.line(
         &Text::new()
             .counted(CATALOGUE.len(), "check")
             .own(", ")
             .count(replayed)
-            .own(" of them by `ar-doctor replay`. `ar-doctor explain ID` says more about one."),
+            .own(" of them by `ar-doctor replay` alone. `ar-doctor explain ID` says more about one."),
     );
 }
 
@@ -250,8 +251,8 @@ pub struct ListedCheck {
     pub severity: SeverityName,
     /// `manager`, `agent`.
     pub sides: Vec<&'static str>,
-    /// The command that reports it: `check`, `replay`.
-    pub found_by: &'static str,
+    /// The commands that report it: `check`, `lint`, `replay`.
+    pub found_by: Vec<&'static str>,
     /// First version of Wazuh it applies to.
     pub since: Option<Redacted>,
     /// Last version of Wazuh it applies to.
@@ -287,7 +288,7 @@ pub fn document() -> List {
         stage: check.stage.into(),
         severity: check.severity.into(),
         sides: check.sides.iter().map(|side| side.name()).collect(),
-        found_by: check.found_by.name(),
+        found_by: check.found_by.iter().map(|finder| finder.name()).collect(),
         since: version(check.since),
         until: version(check.until),
         contracts: check

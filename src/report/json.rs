@@ -615,7 +615,7 @@ impl FindingView<'_> {
             subject: self.text(finding.subject.to_string()),
             title: self.text(&finding.title),
             cause: self.text(&finding.cause),
-            evidence: finding.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            evidence: finding.evidence.iter().map(|proof| evidence(self.redactor, proof)).collect(),
             remedy: if finding.remedy.is_empty() {
                 vec![self.text(check.fix)]
             } else {
@@ -628,20 +628,21 @@ impl FindingView<'_> {
             rank,
         }
     }
+}
 
-    fn evidence(&self, evidence: &findings::Evidence) -> Evidence {
-        match evidence {
-            findings::Evidence::Excerpt { file, line, column, text, mark, label } => Evidence::Excerpt {
-                file: self.text(file),
-                line: *line,
-                column: *column,
-                mark: characters(&self.redactor.hide(text), mark),
-                text: self.text(text),
-                label: self.text(label),
-            },
-            findings::Evidence::Observation { source, text } => {
-                Evidence::Observation { source: self.text(source), text: self.text(text) }
-            }
+/// A proof, redacted.
+pub(super) fn evidence(redactor: &Redactor, evidence: &findings::Evidence) -> Evidence {
+    match evidence {
+        findings::Evidence::Excerpt { file, line, column, text, mark, label } => Evidence::Excerpt {
+            file: redactor.text(file),
+            line: *line,
+            column: *column,
+            mark: characters(&redactor.hide(text), mark),
+            text: redactor.text(text),
+            label: redactor.text(label),
+        },
+        findings::Evidence::Observation { source, text } => {
+            Evidence::Observation { source: redactor.text(source), text: redactor.text(text) }
         }
     }
 }

@@ -43,7 +43,7 @@ fn script(host: &mut CaptureHost, path: &str, text: &str) -> Done {
 }
 
 /// A script that does something harmless.
-const TEXT: &str = "#!/bin/bash\nread -r INPUT\nlogger \"response: $INPUT\"\n";
+const TEXT: &str = "#!/bin/bash\nread -r INPUT\necho \"response: $INPUT\" >>logs/active-responses.log\n";
 
 /// Has the agent's `edge-block900` run another executable.
 fn executable(host: &mut CaptureHost, name: &str) -> Done {
@@ -810,7 +810,7 @@ pub const CASES: &[Case] = &[
     }),
     fault(checks::SHEBANG_MISSING, "bash without a first line", AGENT, |host| first_line(host, "")),
     fault(checks::SHEBANG_MISSING, "sh without a first line", AGENT, |host| {
-        host.write(SCRIPT, "read -r INPUT\nlogger \"$INPUT\"\n")?;
+        host.write(SCRIPT, "read -r INPUT\necho \"$INPUT\" >>logs/active-responses.log\n")?;
         Ok(())
     }),
     fault(checks::SHEBANG_MISSING, "#! with nothing behind it", AGENT, |host| first_line(host, "#!\n")),

@@ -7,6 +7,7 @@
 mod config;
 mod host;
 mod rules;
+mod script;
 
 use ar_doctor::findings::CheckId;
 use ar_doctor::host::Host;
@@ -87,7 +88,7 @@ impl Case {
 
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    config::CASES.iter().chain(host::CASES).chain(rules::CASES)
+    config::CASES.iter().chain(host::CASES).chain(rules::CASES).chain(script::CASES)
 }
 
 /// The text of a file of a host.

@@ -1,0 +1,145 @@
+//! `ar-doctor lint`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::check::FailOn;
+use super::{Failure, Format, Global, exit, terminal};
+use crate::facts::TextFile;
+use crate::facts::executable::SCRIPT_LIMIT;
+use crate::host::Fact;
+use crate::lint::{self, Context};
+use crate::redact::Redactor;
+use crate::report::lint::{self as report, Options, Script};
+use crate::report::{escape, json};
+use crate::wazuh::version::Contract;
+
+const EXAMPLES: &str = "\
+Examples:
+  ar-doctor lint active-response/bin/*.sh
+  ar-doctor lint custom-block.py --contract json5 --timeout 600
+  ar-doctor lint block.sh -v              advice too, and what the script needs and reads
+  git show :block.sh | ar-doctor lint - --format json
+
+A comment switches a finding off: `# ar-doctor: ignore[read-without-r]` for its line and the next,
+`# ar-doctor: ignore-file[AR105]` for the whole script.
+
+Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage or a file that cannot be read,
+70 internal error, 130 interrupted.";
+
+/// Read scripts without running them: where their text breaks what execd expects.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The scripts; `-` is standard input
+    #[arg(required = true, value_name = "SCRIPT")]
+    scripts: Vec<PathBuf>,
+    /// How execd calls them [default: as each is written, else json4]
+    #[arg(long, value_name = "CONTRACT", value_enum)]
+    contract: Option<ContractArgument>,
+    /// Timeout of the response in seconds, 0 for none [default: as each is written]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    timeout: Option<i32>,
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Exit with 1 when there is a finding of this severity or above
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Warning)]
+    fail_on: FailOn,
+}
+
+/// How execd calls a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ContractArgument {
+    /// Up to 4.1
+    Args,
+    /// From 4.2 on
+    Json4,
+    /// From 5.0 on
+    Json5,
+}
+
+/// A timeout that stands for any.
+const SOME: i32 = 600;
+
+pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+    let mut scripts = Vec::new();
+    let mut unreadable = Vec::new();
+    for path in &arguments.scripts {
+        match read(path) {
+            Ok(bytes) => scripts.push(script(path, bytes, arguments, redactor)),
+            Err(error) => unreadable.push((path.display().to_string(), error.to_string())),
+        }
+    }
+    let out = match arguments.format {
+        Format::Json => {
+            json::to_text(&report::document(&scripts, &unreadable, redactor)).map_err(Failure::internal)?
+        }
+        Format::Text => {
+            let mut page = terminal::page(global);
+            let options = Options { verbose: global.verbose, quiet: global.quiet };
+            report::write(&scripts, options, redactor, &mut page);
+            page.into_text()
+        }
+    };
+    terminal::print(&out)?;
+    for (file, why) in &unreadable {
+        terminal::complain(&escape::visible(&redactor.text(format!("{file}: {why}"))));
+    }
+    let worst = scripts.iter().flat_map(|script| &script.lint.faults).map(lint::Fault::severity).max();
+    Ok(match arguments.fail_on.severity() {
+        _ if !unreadable.is_empty() => exit::USAGE,
+        Some(least) if worst >= Some(least) => exit::FOUND,
+        _ => exit::FINE,
+    })
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        return limited(io::stdin().lock());
+    }
+    // Not opened unless it is a regular file: a FIFO would wait for its writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("is no regular file"));
+    }
+    limited(File::open(path)?)
+}
+
+fn limited(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(SCRIPT_LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SCRIPT_LIMIT {
+        return Err(io::Error::other(format!("is larger than {SCRIPT_LIMIT} bytes, the most that is read")));
+    }
+    Ok(bytes)
+}
+
+fn script(path: &Path, bytes: Vec<u8>, arguments: &Arguments, redactor: &Redactor) -> Script {
+    redactor.mark(&bytes);
+    let shown = path.display().to_string();
+    let language = lint::language(path.as_os_str().as_encoded_bytes(), &bytes);
+    let read = |contract, timeout| match language {
+        Some(language) => lint::lint(&bytes, language, &Context { contract, timeout }),
+        None => lint::Lint::default(),
+    };
+    let mut contract = match arguments.contract {
+        Some(ContractArgument::Args) => Contract::Args,
+        Some(ContractArgument::Json5) => Contract::Json5,
+        Some(ContractArgument::Json4) | None => Contract::Json4,
+    };
+    let mut first = read(contract, SOME);
+    // What is written for 5.x is no fault of a script nobody has put on a 4.x host.
+    if arguments.contract.is_none()
+        && first.written_for.as_ref().is_some_and(|(written, ..)| *written == Contract::Json5)
+    {
+        contract = Contract::Json5;
+        first = read(contract, SOME);
+    }
+    let timeout = arguments.timeout.unwrap_or(if first.stateful { SOME } else { 0 });
+    let lint = if timeout == SOME { first } else { read(contract, timeout) };
+    let file = TextFile::of_bytes(shown, path.to_owned(), Fact::known("script", bytes));
+    Script { file, language, context: Context { contract, timeout }, lint }
+}
