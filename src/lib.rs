@@ -11,6 +11,7 @@ pub mod facts;
 pub mod findings;
 pub mod host;
 pub mod lint;
+pub mod migrate;
 pub mod probes;
 pub mod redact;
 pub mod replay;

@@ -87,7 +87,8 @@ fn simulate_as_json() {
 
 #[test]
 fn help_teaches() {
-    for command in ["check", "show", "lint", "replay", "simulate", "explain", "list", "schema", "completions"]
+    for command in
+        ["check", "show", "lint", "replay", "simulate", "migrate", "explain", "list", "schema", "completions"]
     {
         insta::assert_snapshot!(format!("help-{command}"), text(&doctor(&[command, "--help"])));
     }

@@ -7,6 +7,7 @@ mod completions;
 mod explain;
 mod lint;
 mod list;
+mod migrate;
 mod replay;
 mod schema;
 mod show;
@@ -38,6 +39,7 @@ Examples:
                                           the last event once more, in a sandbox
   sudo ar-doctor simulate --rule 5712 --srcip 203.0.113.9
                                           what an alert of this rule starts, and what it does not
+  sudo ar-doctor migrate                  the way from 4.x to 5.x, as a plan
   ar-doctor explain 1311                  a number, an id, or a pasted log line
 
 Exit status:
@@ -127,6 +129,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Say which responses an alert starts, and what stops the others
     Simulate(simulate::Arguments),
+    /// Plan the move from 4.x to 5.x: what breaks, and what takes its place
+    Migrate(migrate::Arguments),
     /// Say what a check, a number of Wazuh or a log line means
     Explain(explain::Arguments),
     /// List all checks
@@ -198,6 +202,7 @@ fn run(redactor: &Redactor) -> u8 {
         Command::Lint(arguments) => lint::run(&cli.global, &arguments, redactor),
         Command::Replay(arguments) => replay::run(&cli.global, &arguments, redactor),
         Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
+        Command::Migrate(arguments) => migrate::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),

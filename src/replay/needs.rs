@@ -8,7 +8,7 @@
 mod perl;
 mod python;
 mod shell;
-mod text;
+pub(crate) mod text;
 
 use std::ops::Range;
 
@@ -203,7 +203,7 @@ const ROOT_5: [&str; 5] = ["wazuh", "source", "user", "destination", "@timestamp
 /// Names at the root that say nothing: both have them, or anything has.
 const ROOT_ANY: [&str; 8] = ["command", "version", "event", "file", "process", "host", "message", "rule"];
 
-fn contract_of(path: &str) -> Option<Contract> {
+pub(crate) fn contract_of(path: &str) -> Option<Contract> {
     let first = path.split(['.', '[']).next().unwrap_or_default();
     if ROOT_4.contains(&first) {
         Some(Contract::Json4)

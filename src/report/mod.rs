@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod escape;
 pub mod json;
 pub mod lint;
+pub mod migrate;
 pub mod page;
 pub mod replay;
 pub mod replay_json;

@@ -51,7 +51,7 @@ impl Language {
 
 /// What a byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// Code.
     Code,
     /// A string, its quotes included.
@@ -61,14 +61,14 @@ pub(super) enum Mark {
 }
 
 /// A script with its bytes marked.
-pub(super) struct Code<'a> {
-    pub(super) language: Language,
-    pub(super) text: &'a [u8],
-    pub(super) marks: Vec<Mark>,
+pub(crate) struct Code<'a> {
+    pub(crate) language: Language,
+    pub(crate) text: &'a [u8],
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl<'a> Code<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Option<Self> {
+    pub(crate) fn of(text: &'a [u8]) -> Option<Self> {
         let language = Language::of(text)?;
         let marks = match language {
             Language::Shell => shell_marks(text),
@@ -78,16 +78,16 @@ impl<'a> Code<'a> {
         Some(Self { language, text, marks })
     }
 
-    pub(super) fn mark(&self, at: usize) -> Mark {
+    pub(crate) fn mark(&self, at: usize) -> Mark {
         self.marks.get(at).copied().unwrap_or(Mark::Comment)
     }
 
-    pub(super) fn get(&self, at: usize) -> u8 {
+    pub(crate) fn get(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
 
     /// Spans of a text that stands in code or in a string.
-    pub(super) fn all(&self, needle: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn all(&self, needle: &[u8]) -> Vec<Range<usize>> {
         memchr::memmem::find_iter(self.text, needle)
             .filter(|at| self.mark(*at) != Mark::Comment)
             .map(|at| at..at + needle.len())
@@ -95,7 +95,7 @@ impl<'a> Code<'a> {
     }
 
     /// Spans of a whole word in code.
-    pub(super) fn words(&self, word: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn words(&self, word: &[u8]) -> Vec<Range<usize>> {
         self.all(word)
             .into_iter()
             .filter(|span| self.mark(span.start) == Mark::Code && self.is_word(span))
@@ -107,17 +107,17 @@ impl<'a> Code<'a> {
         (span.start == 0 || outside(self.get(span.start - 1))) && outside(self.get(span.end))
     }
 
-    pub(super) fn contains(&self, needle: &[u8]) -> bool {
+    pub(crate) fn contains(&self, needle: &[u8]) -> bool {
         !self.all(needle).is_empty()
     }
 
     /// A field by name, as a whole word in code or in a string.
-    pub(super) fn field(&self, names: &[&str]) -> Option<Range<usize>> {
+    pub(crate) fn field(&self, names: &[&str]) -> Option<Range<usize>> {
         names.iter().flat_map(|name| self.all(name.as_bytes())).find(|span| self.is_word(span))
     }
 
     /// One of these words as a whole string in quotes.
-    pub(super) fn literal(&self, words: &[&str]) -> Option<Range<usize>> {
+    pub(crate) fn literal(&self, words: &[&str]) -> Option<Range<usize>> {
         words.iter().flat_map(|word| self.all(word.as_bytes())).find(|span| {
             span.start > 0
                 && matches!(self.get(span.start - 1), b'"' | b'\'')
@@ -126,7 +126,7 @@ impl<'a> Code<'a> {
     }
 
     /// A word as a label of the shell's `case`, or as one side of `[ ... = word ]`.
-    pub(super) fn label(&self, word: &str) -> Option<Range<usize>> {
+    pub(crate) fn label(&self, word: &str) -> Option<Range<usize>> {
         if self.language != Language::Shell {
             return None;
         }
@@ -149,7 +149,7 @@ impl<'a> Code<'a> {
     }
 
     /// It takes its standard input in any way. Doubt counts as yes.
-    pub(super) fn reads_stdin(&self) -> bool {
+    pub(crate) fn reads_stdin(&self) -> bool {
         let words: &[&[u8]] = match self.language {
             Language::Shell => &[
                 b"read",
@@ -192,7 +192,7 @@ impl<'a> Code<'a> {
     }
 
     /// The line a byte stands in.
-    pub(super) fn line(&self, at: usize) -> Range<usize> {
+    pub(crate) fn line(&self, at: usize) -> Range<usize> {
         let before = self.text.get(..at).unwrap_or_default();
         let start = memchr::memrchr(b'\n', before).map_or(0, |found| found + 1);
         let rest = self.text.get(start..).unwrap_or_default();

@@ -1,0 +1,826 @@
+//! `ar-doctor migrate`: every row of what a move to 5.x breaks is found where it is and not
+//! found where it only looks alike; a diff that claims to be all makes a script that execd of
+//! 5.x can play.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
+#[path = "replay/play.rs"]
+mod play;
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use ar_doctor::facts::{Facts, install};
+use ar_doctor::host::FileType;
+use ar_doctor::host::capture::{CaptureHost, EditError};
+use ar_doctor::migrate::rewrite::rewrite;
+use ar_doctor::migrate::{Harm, Inventory, Plan, ROWS, Verdict, plan};
+use ar_doctor::redact::Redactor;
+use ar_doctor::report::migrate::{document, markdown};
+use play::{PROGRAM, Place, replay, skipped, wrong};
+use serde_json::Value;
+
+const MANAGER: &str = "manager-4.14-debian";
+const AGENT: &str = "agent-4.14-debian";
+const CONF: &str = "/var/ossec/etc/ossec.conf";
+
+/// How a row's setup comes about.
+enum Setup {
+    /// `<active-response>` and `<command>` blocks in a manager's ossec.conf.
+    Manager(&'static str),
+    /// Elements in an agent's ossec.conf.
+    Agent(&'static str),
+    /// A script of an agent's active-response/bin: its name and text.
+    Script(&'static str, &'static str),
+    /// A script of a manager's.
+    OnManager(&'static str, &'static str),
+    /// Edits of a base host.
+    Edit(&'static str, fn(&mut CaptureHost) -> Result<(), EditError>),
+}
+
+use Setup::{Agent, Edit, Manager, OnManager, Script};
+
+fn host(setup: &Setup) -> CaptureHost {
+    let name = |text: &str| format!("/var/ossec/active-response/bin/{text}");
+    let mut host = match setup {
+        Manager(_) | OnManager(..) => support::base(MANAGER),
+        Agent(_) | Script(..) => support::base(AGENT),
+        Edit(base, _) => support::base(base),
+    };
+    let done = match setup {
+        Manager(text) => host
+            .write(CONF, format!("<ossec_config>\n{text}\n<indexer><hosts><host>x</host></hosts></indexer></ossec_config>\n"))
+            .map(|_| ()),
+        Agent(text) => host.write(CONF, format!("<ossec_config>\n{text}\n</ossec_config>\n")).map(|_| ()),
+        Script(file, text) | OnManager(file, text) => host
+            .write(name(file), text)
+            .and_then(|host| host.set_mode(name(file), 0o750))
+            .map(|_| ()),
+        Edit(_, edit) => edit(&mut host),
+    };
+    done.unwrap_or_else(|error| panic!("{error}"));
+    host
+}
+
+fn planned(host: &CaptureHost) -> Plan {
+    let redactor = Redactor::new();
+    let home = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let facts = Facts::new(host, &redactor, home);
+    plan(&Inventory::collect(&facts))
+}
+
+/// Whether a row is found in a setup, in its own file where that is a script.
+fn finds(id: &str, setup: &Setup) -> bool {
+    let plan = planned(&host(setup));
+    let file = match setup {
+        Script(name, _) | OnManager(name, _) => Some(format!("active-response/bin/{name}")),
+        _ => None,
+    };
+    plan.hazards.iter().any(|hazard| {
+        hazard.row.id == id
+            && hazard.places.iter().any(|place| file.as_ref().is_none_or(|file| place.file == *file))
+    })
+}
+
+const DROP: &str =
+    "<command><name>d</name><executable>own.sh</executable><timeout_allowed>yes</timeout_allowed></command>";
+
+/// Id, what shows it, what looks alike.
+fn table() -> Vec<(&'static str, Setup, Setup)> {
+    let mut rows = config_rows();
+    rows.extend(script_rows());
+    rows.extend(runtime_rows());
+    rows
+}
+
+macro_rules! blocks {
+    ($($text:literal),*) => { concat!(
+        "<command><name>d</name><executable>own.sh</executable><timeout_allowed>yes</timeout_allowed></command>\n",
+        $($text),*) };
+}
+
+fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
+    const SHARED: &str = "/var/ossec/etc/shared/agent.conf";
+    const RULES: &str = "/var/ossec/etc/rules/local_rules.xml";
+    vec![
+        (
+            "C01",
+            Agent("<command><name>x</name></command>"),
+            Agent("<localfile><command>df</command></localfile>"),
+        ),
+        (
+            "C02",
+            Edit(AGENT, |h| {
+                h.write(SHARED, "<agent_config><command><name>x</name></command></agent_config>").map(|_| ())
+            }),
+            Edit(AGENT, |h| {
+                h.write(SHARED, "<agent_config><localfile><command>df</command></localfile></agent_config>")
+                    .map(|_| ())
+            }),
+        ),
+        (
+            "C03",
+            Manager("<command><name>x</name><executable>y</executable></command>"),
+            Manager("<!-- <command/> --><localfile><command>df</command></localfile>"),
+        ),
+        (
+            "M01",
+            Manager("<ruleset><rule_dir>r</rule_dir></ruleset>"),
+            Manager("<global><jsonout_output>yes</jsonout_output></global>"),
+        ),
+        (
+            "C04",
+            Manager("<active-response><disabled>yes</disabled></active-response>"),
+            Manager("<!-- <active-response><disabled>yes</disabled></active-response> -->"),
+        ),
+        (
+            "C05",
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local,server</location><level>3</level></active-response>"
+            )),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><level>3</level></active-response>"
+            )),
+        ),
+        (
+            "C06",
+            Manager(blocks!(
+                "<active-response><command>d</command><location>any</location><level>3</level></active-response>"
+            )),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>defined-agent</location><agent_id>003</agent_id><level>3</level></active-response>"
+            )),
+        ),
+        (
+            "C07",
+            Manager(blocks!(
+                "<active-response><command>d</command><location>defined-agent</location><agent_id>7</agent_id><level>3</level></active-response>"
+            )),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>defined-agent</location><agent_id>007</agent_id><level>3</level></active-response>"
+            )),
+        ),
+        (
+            "C08",
+            Manager(blocks!(
+                "<active-response><command>d</command><location>defined-agent</location><agent_id>000</agent_id><level>3</level></active-response>"
+            )),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>defined-agent</location><agent_id>100</agent_id><level>3</level></active-response>"
+            )),
+        ),
+        ("C09", Edit(MANAGER, |h| many(h, 11)), Edit(MANAGER, |h| many(h, 10))),
+        (
+            "C10",
+            Manager(
+                "<command><name>d</name><executable>own.sh</executable></command><active-response><command>d</command><location>local</location><level>3</level><timeout>60</timeout></active-response>",
+            ),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><level>3</level><timeout>60</timeout></active-response>"
+            )),
+        ),
+        (
+            "C11",
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><level>3</level></active-response>"
+            )),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><level>3</level><timeout>60</timeout></active-response>"
+            )),
+        ),
+        (
+            "C12",
+            Agent("<active-response><repeated_offenders>30,60</repeated_offenders></active-response>"),
+            Agent("<active-response><repeated_offenders>none</repeated_offenders></active-response>"),
+        ),
+        (
+            "C13",
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><rules_group>sshd</rules_group></active-response>"
+            )),
+            Manager(blocks!(
+                "<active-response><disabled>yes</disabled><command>d</command><location>local</location><rules_group>sshd</rules_group></active-response>"
+            )),
+        ),
+        (
+            "C14",
+            Manager("<global><white_list>10.0.0.1</white_list></global>"),
+            Manager("<global><email_to>a@b</email_to></global>"),
+        ),
+        (
+            "C15",
+            Manager(
+                "<command><name>d</name><executable>netsh.exe</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><rules_group>sshd</rules_group></active-response>"
+            )),
+        ),
+        (
+            "C16",
+            Manager(
+                "<command><name>d</name><executable>own.sh</executable><extra_args>-a b</extra_args></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+            Manager(
+                "<command><name>d</name><executable>own.sh</executable><extra_args> </extra_args></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+        ),
+        (
+            "C17",
+            Manager(
+                "<command><name>d</name><executable>host-deny</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+            Manager(
+                "<command><name>d</name><executable>host-deny-site</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+        ),
+        (
+            "C18",
+            Manager(
+                "<command><name>d</name><executable>own.ps1</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+            Manager(
+                "<command><name>d</name><executable>own.exe</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+        ),
+        (
+            "C20",
+            Manager(
+                "<command><name>d</name><executable> own.sh</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+            Manager(blocks!(
+                "<active-response><command>d</command><location>local</location><level>3</level></active-response>"
+            )),
+        ),
+        (
+            "C21",
+            Agent("<active-response><disabled>yes</disabled></active-response>"),
+            Agent("<active-response><disabled>no</disabled></active-response>"),
+        ),
+        (
+            "C22",
+            Agent("<active-response><disabled> yes </disabled></active-response>"),
+            Agent("<active-response><disabled>yes</disabled></active-response>"),
+        ),
+        (
+            "C23",
+            Edit(AGENT, |h| {
+                h.write(SHARED, "<agent_config><active-response><disabled>yes</disabled></active-response></agent_config>").map(|_| ())
+            }),
+            Edit(AGENT, |h| {
+                h.write(SHARED, "<agent_config><!-- <active-response/> --></agent_config>").map(|_| ())
+            }),
+        ),
+        ("C24", Edit(AGENT, |_| Ok(())), Edit("agent-5.0-debian", |_| Ok(()))),
+        (
+            "C26",
+            Script("x.sh", "#!/bin/sh\ncurl -m 5 -X PUT https://h:55000/active-response?agents_list=001\n"),
+            Script("x.sh", "#!/bin/sh\ncd /var/ossec/active-response\n"),
+        ),
+        (
+            "C27",
+            Script("x.sh", "#!/bin/sh\ngrep -c . etc/shared/ar.conf\n"),
+            Script("x.sh", "#!/bin/sh\n# ar.conf is not read\ngrep -c . /etc/solar.conf\n"),
+        ),
+        (
+            "C28",
+            Edit(MANAGER, |h| {
+                h.write(
+                    RULES,
+                    "<group name=\"x,\"><rule id=\"100100\" level=\"3\"><if_sid>651</if_sid></rule></group>",
+                )
+                .map(|_| ())
+            }),
+            Edit(MANAGER, |h| {
+                h.write(
+                    RULES,
+                    "<group name=\"x,\"><rule id=\"100100\" level=\"3\"><if_sid>5710</if_sid></rule></group>",
+                )
+                .map(|_| ())
+            }),
+        ),
+        (
+            "C29",
+            Agent("<client><disable-active-response>yes</disable-active-response></client>"),
+            Agent("<client><notify_time>10</notify_time></client>"),
+        ),
+        ("C32", Edit(MANAGER, |_| Ok(())), Manager("")),
+        ("C35", Edit(MANAGER, |h| same(h, 3)), Edit(MANAGER, |h| same(h, 2))),
+        (
+            "C36",
+            Manager(
+                "<command><name>d</name><executable>netsh.exe</executable></command><active-response><command>d</command><location>all</location><level>3</level></active-response>",
+            ),
+            Manager(
+                "<command><name>d</name><executable>netsh.exe</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
+            ),
+        ),
+    ]
+}
+
+fn many(host: &mut CaptureHost, count: usize) -> Result<(), EditError> {
+    let blocks: String = (1..=count)
+        .map(|timeout| format!("<active-response><command>d</command><location>local</location><level>3</level><timeout>{timeout}</timeout></active-response>"))
+        .collect();
+    host.write(CONF, format!("<ossec_config>{DROP}{blocks}{blocks}</ossec_config>")).map(|_| ())
+}
+
+fn same(host: &mut CaptureHost, count: usize) -> Result<(), EditError> {
+    let blocks: String = (1..=count)
+        .map(|rule| format!("<active-response><command>d</command><location>local</location><rules_id>{rule}</rules_id></active-response>"))
+        .collect();
+    host.write(CONF, format!("<ossec_config>{DROP}{blocks}</ossec_config>")).map(|_| ())
+}
+
+macro_rules! sh {
+    ($text:literal) => {
+        Script("x.sh", concat!("#!/bin/bash\n", $text, "\n"))
+    };
+}
+macro_rules! py {
+    ($text:literal) => {
+        Script("x.py", concat!("#!/usr/bin/python3\nimport json, sys, subprocess\n", $text, "\n"))
+    };
+}
+
+fn script_rows() -> Vec<(&'static str, Setup, Setup)> {
+    vec![
+        (
+            "S01",
+            sh!("read -r l; ip=$(jq -r '.parameters.alert.data.srcip // empty' <<<\"$l\")"),
+            sh!("read -r l; ip=$(jq -r '.source.ip // empty' <<<\"$l\")"),
+        ),
+        (
+            "S02",
+            py!("m = json.loads(sys.stdin.readline())\nname = m[\"parameters\"][\"program\"]"),
+            py!(
+                "m = json.loads(sys.stdin.readline())\nname = m[\"wazuh\"][\"active_response\"][\"executable\"]"
+            ),
+        ),
+        (
+            "S03",
+            py!(
+                "m = json.loads(sys.stdin.readline())\nif m[\"origin\"][\"module\"] != \"wazuh-execd\": sys.exit(0)"
+            ),
+            py!("m = json.loads(sys.stdin.readline())\nkeys = {\"origin\": {\"name\": \"x\"}}"),
+        ),
+        (
+            "S04",
+            sh!("read -r l; command=$(jq -r .command <<<\"$l\")\ncase $command in\nadd) : ;;\nesac"),
+            sh!("read -r l\nip route add blackhole 192.0.2.1"),
+        ),
+        (
+            "S06",
+            sh!("[ \"$1\" = add ] && iptables -I INPUT -s \"$3\" -j DROP"),
+            sh!("f() { echo \"$1\" >>/tmp/x; }\nread -r l\nf \"$l\""),
+        ),
+        (
+            "S07",
+            sh!("line=$(cat)\nlogger \"$(jq -r .command <<<\"$line\")\""),
+            sh!("line=$(head -n1)\nlogger \"$(jq -r .command <<<\"$line\")\""),
+        ),
+        ("S08", sh!("cat | logger -t x"), sh!("read -r l\nprintf '%s' \"$l\" | logger -t x")),
+        (
+            "S09",
+            sh!(
+                "read -r l; ip=$(jq -r '.source.ip | strings' <<<\"$l\")\ncase $(jq -r .command <<<\"$l\") in\nenable) iptables -I INPUT -s \"$ip\" -j DROP ;;\ndisable) iptables -D INPUT -s \"$ip\" -j DROP ;;\nesac"
+            ),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json5/bash-read.sh")),
+        ),
+        (
+            "S10",
+            Script("x.py", include_str!("../fixtures/scripts/bad/keys-not-flushed.py")),
+            Script("x.py", include_str!("../fixtures/scripts/good/json4/python-input.py")),
+        ),
+        (
+            "S11",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/keys-without-newline.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-read.sh")),
+        ),
+        (
+            "S12",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/noise-echo.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/bash-log.sh")),
+        ),
+        (
+            "S13",
+            sh!(
+                "read -r l; ip=$(jq -r '.source.ip | strings' <<<\"$l\"); flag=-I\nprintf '{\"origin\":{},\"command\":\"check_keys\",\"parameters\":{\"keys\":[\"%s\"]}}\\n' \"$ip\"\nread -r a\n[ \"$(jq -r .command <<<\"$a\")\" = continue ] || exit 0\n[ \"$(jq -r .command <<<\"$l\")\" = disable ] && flag=-D\niptables $flag INPUT -s \"$ip\" -j DROP"
+            ),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json5/bash-read.sh")),
+        ),
+        (
+            "S14",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/keys-constant.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-head.sh")),
+        ),
+        (
+            "S15",
+            Script("x.py", include_str!("../fixtures/scripts/bad/keys-numbers.py")),
+            Script("x.py", include_str!("../fixtures/scripts/good/json4/python-readline.py")),
+        ),
+        (
+            "S16",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/output-after.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-sed.sh")),
+        ),
+        (
+            "S17",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/child-holds-stdout.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-background.sh")),
+        ),
+        (
+            "S18",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/read-without-r.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/bash-read.sh")),
+        ),
+        (
+            "S19",
+            py!(
+                "m = json.loads(sys.stdin.readline())\nstate = \"/var/lib/x/\" + m[\"parameters\"][\"alert\"][\"id\"]"
+            ),
+            py!(
+                "m = json.loads(sys.stdin.readline())\nstate = \"/var/lib/x/\" + m[\"parameters\"][\"alert\"][\"data\"][\"srcip\"]"
+            ),
+        ),
+        (
+            "S20",
+            sh!(
+                "read -r l; ip=$(jq -r .parameters.alert.data.srcip <<<\"$l\")\niptables -I INPUT -s \"$ip\" -j DROP"
+            ),
+            sh!(
+                "read -r l; ip=$(jq -r '.parameters.alert.data.srcip // empty' <<<\"$l\")\niptables -I INPUT -s \"$ip\" -j DROP"
+            ),
+        ),
+        (
+            "S21",
+            sh!(
+                "read -r l; level=$(jq -r .parameters.alert.rule.level <<<\"$l\")\n[ \"$level\" -ge 10 ] || exit 0"
+            ),
+            sh!("read -r l; level=$(jq -r .parameters.alert.rule.level <<<\"$l\")\nlogger \"level $level\""),
+        ),
+        (
+            "S22",
+            sh!("read -r l; id=$(jq -r .parameters.alert.rule.id <<<\"$l\")\n[ \"$id\" = 5763 ] || exit 0"),
+            sh!("read -r l; id=$(jq -r .parameters.alert.rule.id <<<\"$l\")\nlogger \"rule $id\""),
+        ),
+        (
+            "S23",
+            sh!("read -r l; first=$(jq -r '.parameters.extra_args[0]' <<<\"$l\")"),
+            sh!("read -r l; all=$(jq -r '.wazuh.active_response.extra_arguments // \"\"' <<<\"$l\")"),
+        ),
+        (
+            "S24",
+            sh!("read -r l\nprintf '%s' \"$l\" | /var/ossec/active-response/bin/firewall-drop"),
+            sh!("read -r l\nprintf '%s' \"$l\" | /var/ossec/active-response/bin/firewall-drop-site"),
+        ),
+        (
+            "S25",
+            OnManager("x.sh", "#!/bin/sh\nread -r l\necho \"$l\" >>/var/ossec/logs/own.log\n"),
+            sh!("read -r l\necho \"$l\" >>/var/ossec/logs/own.log"),
+        ),
+        (
+            "S26",
+            sh!("read -r l\n./helper.sh \"$l\" >/dev/null"),
+            sh!("read -r l\n/usr/local/bin/helper.sh \"$l\" >/dev/null"),
+        ),
+        (
+            "S27",
+            sh!("read -r l\nchown root:ossec /var/lib/x"),
+            sh!("read -r l\nchown root:wazuh /var/ossec/x"),
+        ),
+        (
+            "S28",
+            sh!("read -r l\necho 192.0.2.1: >>/var/ossec/etc/lists/blocked"),
+            sh!("read -r l\necho 192.0.2.1: >>/var/lib/lists-blocked"),
+        ),
+        ("S29", sh!("read -r l\necho failed >&2"), sh!("read -r l\necho failed >&2\nlogger failed")),
+        (
+            "S30",
+            sh!("read -r l\ncurl -s https://h/x >/dev/null"),
+            sh!("read -r l\ncurl -s --max-time 5 https://h/x >/dev/null"),
+        ),
+        (
+            "S31",
+            sh!("read -r l\n[ -n \"$l\" ] || exit 1 # nothing to do"),
+            sh!("read -r l\n[ -n \"$l\" ] || exit 1"),
+        ),
+        (
+            "S32",
+            Edit(AGENT, |h| {
+                h.write("/var/ossec/active-response/bin/x.sh", "#!/bin/sh\nread -r l\n")
+                    .and_then(|h| h.set_mode("/var/ossec/active-response/bin/x.sh", 0o640))
+                    .map(|_| ())
+            }),
+            Edit(AGENT, |_| Ok(())),
+        ),
+        (
+            "S33",
+            sh!("read -r l\niptables -I INPUT -s 192.0.2.1 -j DROP"),
+            sh!("PATH=/usr/sbin:/usr/bin\nread -r l\niptables -I INPUT -s 192.0.2.1 -j DROP"),
+        ),
+        (
+            "S34",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/injection-eval.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/bash-read.sh")),
+        ),
+        ("S35", Script("x.ps1", "Write-Host\n"), Script("x.sh", "#!/bin/sh\nread -r l\n")),
+        (
+            "S36",
+            sh!("read -r l; ip=$(jq -r '.source.ip // empty' <<<\"$l\")"),
+            sh!("read -r l; ip=$(jq -r '.source.ip | strings' <<<\"$l\")"),
+        ),
+        (
+            "S37",
+            py!(
+                "m = json.loads(sys.stdin.readline())\nprint(json.dumps({\"origin\": {}, \"command\": \"check_keys\", \"parameters\": {\"keys\": [m[\"source\"][\"ip\"]]}}), flush=True)\nsubprocess.run([\"true\"])"
+            ),
+            Script("x.py", include_str!("../fixtures/scripts/good/json5/python-readline.py")),
+        ),
+        (
+            "S38",
+            Script("x.sh", include_str!("../fixtures/scripts/bad/keys-too-long.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/bash-read.sh")),
+        ),
+        (
+            "S39",
+            Script("x.sh", include_str!("../fixtures/scripts/good/json5/sh-head-short-keys.sh")),
+            Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-head.sh")),
+        ),
+        (
+            "S40",
+            sh!("read -r l\n/var/ossec/bin/agent_control -r -a"),
+            sh!("read -r l\n/usr/local/bin/my-agent_control-x"),
+        ),
+        (
+            "S41",
+            py!(
+                "m = json.loads(sys.stdin.readline())\nid = m[\"event\"][\"doc_id\"]\nip = m[\"source\"][\"ip\"]"
+            ),
+            py!(
+                "m = json.loads(sys.stdin.readline())\nid = m[\"wazuh\"][\"rule\"][\"id\"]\nip = m[\"source\"][\"ip\"]"
+            ),
+        ),
+    ]
+}
+
+fn runtime_rows() -> Vec<(&'static str, Setup, Setup)> {
+    const AGENT_5: &str = "agent-5.0-debian";
+    const MANAGER_5: &str = "manager-5.0-debian";
+    const STATE: &str = "/var/ossec/var/run/wazuh-agentd.state";
+    const LOG: &str = "/var/ossec/logs/active-responses.log";
+    const CLUSTER: &str = "/var/wazuh-manager/logs/cluster.log";
+    const TWICE: &str = "2026/11/20 10:00:00 ERROR: [Active Response] Error during active response processing: 'event'.\n2026/11/20 10:00:30 ERROR: [Active Response] Error during active response processing: 'event'.\n";
+    vec![
+        (
+            "R01",
+            Edit(AGENT_5, |h| h.remove("/var/ossec/queue/sockets/execq").map(|_| ())),
+            Edit(AGENT_5, execq),
+        ),
+        (
+            "R02",
+            Edit(AGENT_5, |h| h.write(STATE, "dispatched='0'\nfailed='3'\n").map(|_| ())),
+            Edit(AGENT_5, |h| h.write(STATE, "dispatched='3'\nfailed='0'\n").map(|_| ())),
+        ),
+        (
+            "R03",
+            Edit(AGENT, |h| {
+                h.append(LOG, "2026/11/20 14:00:00 active-response/bin/x: Starting\n").map(|_| ())
+            }),
+            Edit(AGENT, |h| {
+                h.append(LOG, "2026/11/20 14:00:00 active-response/bin/x: Starting\n2026/11/20 14:00:01 active-response/bin/x: Aborted\n").map(|_| ())
+            }),
+        ),
+        (
+            "R04",
+            Edit(AGENT, |h| {
+                h.write("/var/ossec/active-response/bin/host-deny-lock/pid", "99999").map(|_| ())
+            }),
+            Edit(AGENT, |h| h.write("/var/ossec/active-response/bin/host-deny-lock/pid", "811").map(|_| ())),
+        ),
+        (
+            "R05",
+            Edit(AGENT_5, |h| {
+                h.write(
+                    "/var/ossec/logs/ossec.log",
+                    "2026/11/20 10:00:05 wazuh-agentd: INFO: Started (pid: 839).\n",
+                )
+                .map(|_| ())
+            }),
+            Edit(AGENT_5, |h| {
+                h.write("/var/ossec/logs/ossec.log", "2026/11/20 10:00:04 wazuh-execd: INFO: Started (pid: 811).\n2026/11/20 10:00:05 wazuh-agentd: INFO: Started (pid: 839).\n").map(|_| ())
+            }),
+        ),
+        (
+            "R06",
+            Edit(MANAGER_5, |h| h.write(CLUSTER, TWICE).map(|_| ())),
+            Edit(MANAGER_5, |h| {
+                h.write(CLUSTER, format!("{TWICE}2026/11/20 10:01:00 INFO: [Active Response] Created 1 task(s) from 1 active response(s).\n")).map(|_| ())
+            }),
+        ),
+        (
+            "R07",
+            Edit(MANAGER_5, |h| {
+                h.write(CLUSTER, "x\n")
+                    .and_then(|h| h.remove("/var/wazuh-manager/queue/tasks/task"))
+                    .map(|_| ())
+            }),
+            Edit(MANAGER_5, |h| h.write(CLUSTER, "x\n").map(|_| ())),
+        ),
+    ]
+}
+
+fn execq(host: &mut CaptureHost) -> Result<(), EditError> {
+    match host.special("/var/ossec/queue/sockets/execq", FileType::Socket) {
+        Ok(_) | Err(EditError::Exists(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Rows of which no file of one host can hold a case, with the reason in the row itself.
+const NOT_IN_FILES: &[&str] = &["C19", "C25", "C30", "C31", "C33", "C34"];
+
+#[test]
+fn every_row_is_found_and_its_near_miss_is_not() {
+    let rows = table();
+    for row in ROWS {
+        let has = rows.iter().any(|(id, ..)| *id == row.id);
+        let exempt = NOT_IN_FILES.contains(&row.id) && row.by_hand.is_some() || row.harm == Harm::Unchanged;
+        assert!(has != exempt, "{} has no case, or is said to need none", row.id);
+    }
+    let mut wrong = Vec::new();
+    for (id, shows, near) in &rows {
+        if !finds(id, shows) {
+            wrong.push(format!("{id} is not found where it is"));
+        }
+        if finds(id, near) {
+            wrong.push(format!("{id} is found in its near miss"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn scripts(directory: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scripts").join(directory);
+    let mut all: Vec<(String, String)> = fs::read_dir(path)
+        .expect("the fixtures are there")
+        .map(|entry| entry.expect("an entry").path())
+        .filter_map(|path| {
+            Some((path.file_name()?.to_string_lossy().into_owned(), fs::read_to_string(&path).ok()?))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn most_good_scripts_get_a_whole_diff_and_the_rest_get_steps() {
+    let mut whole = 0;
+    let all = scripts("good/json4");
+    for (name, text) in &all {
+        let result = rewrite(text.as_bytes());
+        assert!(result.complete || !result.steps.is_empty(), "{name}: neither done nor a step: {result:?}");
+        whole += usize::from(result.complete);
+        let again = result.text.as_deref().map(rewrite).unwrap_or_default();
+        assert!(!result.complete || again.replacements.is_empty(), "{name}: rewritten twice");
+    }
+    assert!(whole * 10 >= all.len() * 8, "{whole} of {}", all.len());
+}
+
+#[test]
+fn scripts_for_5x_are_left_alone() {
+    let both = scripts("good").into_iter().filter(|(name, _)| name == "both.py");
+    for (name, text) in scripts("good/json5").into_iter().chain(both) {
+        let file: &'static str = Box::leak(name.clone().into_boxed_str());
+        let text: &'static str = Box::leak(text.into_boxed_str());
+        let plan = planned(&host(&Script(file, text)));
+        let script = plan.scripts.iter().find(|script| script.file.ends_with(&name)).expect("it is there");
+        assert_eq!(script.verdict, Verdict::Keep, "{name}: {:?} {:?}", script.rows, script.rewrite);
+    }
+}
+
+/// What does not change between the versions is no reason to change anything.
+#[test]
+fn what_did_not_change_is_not_flagged() {
+    let text = "#!/bin/sh\nread -r l\ncase $(printf '%s' \"$l\" | jq -r .command) in continue) ;; abort) exit 0 ;; esac\n";
+    assert!(!finds("S04", &Script("x.sh", Box::leak(text.to_owned().into_boxed_str()))));
+    let plan = planned(&support::base("agent-5.0-debian"));
+    assert!(plan.hazards.is_empty(), "{:?}", plan.hazards);
+    let plan = planned(&support::base("manager-5.0-debian"));
+    assert!(plan.hazards.is_empty(), "{:?}", plan.hazards);
+}
+
+/// Scripts of other styles whose diff is all, and whose original passes on 4.x here.
+const MORE: &[&str] = &["jq-hosts-deny.sh", "loop-protocol.sh"];
+
+/// Root: a diff that claims to be all makes a script that passes every trial of 5.x.
+#[test]
+fn a_whole_diff_makes_a_script_that_5x_can_play() {
+    if skipped() {
+        return;
+    }
+    let place = Place::new();
+    let home = place.home("agent-5.0-debian");
+    place.home("agent-4.14-debian");
+    let mut all = scripts("good/json4");
+    // In more styles, of which some have no diff that is all.
+    let more: Vec<(String, String)> =
+        scripts("styles").into_iter().filter(|(name, _)| MORE.contains(&name.as_str())).collect();
+    assert_eq!(more.len(), MORE.len(), "the fixtures have moved");
+    all.extend(more);
+    let wrong = wrong(&all, |(name, text)| {
+        let result = rewrite(text.as_bytes());
+        let Some(new) = result.text.filter(|_| result.complete) else { return Ok(()) };
+        let target = place.file(name, &new);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&target, mode).expect("the mode is set");
+        let event = place.file(&format!("{name}.json"), play::FINDING);
+        let timeout = if name == "stateless.sh" || name == "sh-background.sh" { "0" } else { "600" };
+        let played =
+            replay(&target, &event, &home, &["--contract", "json5", "--timeout", timeout, "--conformance"]);
+        if played.status == Some(0) && played.findings().is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{name}: {}", played.summary()))
+        }
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_document_fits_its_schema_and_says_what_breaks_first() {
+    let schema: Value = serde_json::from_str(&run(&["schema", "migrate"]).1).expect("a schema");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    for base in support::BASES {
+        let from = format!("fixtures/hosts/{base}");
+        let (status, out, err) = run(&["migrate", "--from", &from, "--format", "json"]);
+        assert_eq!(status, Some(0), "{base}: {err}");
+        let document: Value = serde_json::from_str(&out).expect("JSON");
+        let faults: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "{base}: {faults:?}");
+        let (status, out, _) = run(&["migrate", "--from", &from]);
+        assert_eq!(status, Some(0));
+        let order: Vec<Option<usize>> = [
+            "## What breaks first",
+            "## What never runs",
+            "## What is not reverted",
+            "## Responses",
+            "## Scripts",
+            "## Checklist",
+        ]
+        .iter()
+        .map(|title| out.find(title))
+        .collect();
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{base}: {order:?}");
+    }
+}
+
+#[test]
+fn the_exit_status_is_that_of_every_command() {
+    assert_eq!(run(&["migrate", "--from", "/nowhere"]).0, Some(2));
+    assert_eq!(run(&["migrate", "--from", "src"]).0, Some(3));
+    assert_eq!(run(&["migrate", "--format", "yaml"]).0, Some(2));
+    let bare = "fixtures/hosts/manager-4.14-debian/files/var/ossec/etc/ossec.conf";
+    let (status, out, _) = run(&["migrate", "--config", bare, "--role", "manager"]);
+    assert_eq!(status, Some(0));
+    assert!(out.contains("location: defined-agent") && out.contains("agent\\_id: `004`"), "{out}");
+}
+
+#[test]
+fn no_secret_and_no_control_character_leaves() {
+    let text = "#!/bin/bash\nread -r l\ntoken=swordfish1234\nip=$(jq -r '.parameters.alert.data.srcip' <<<\"$l\")\n# \u{1b}[31m\n";
+    let host = host(&Script("x\u{1b}[2J.sh", Box::leak(text.to_owned().into_boxed_str())));
+    let redactor = Redactor::new();
+    let document = document(&planned(&host), "x", &redactor);
+    for out in [markdown(&document), serde_json::to_string(&document).expect("JSON")] {
+        assert!(!out.contains("swordfish1234"), "{out}");
+        assert!(!out.contains('\u{1b}'), "{out}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_taken(text in "(#!/bin/bash\n|#!/usr/bin/python3\n|#!/usr/bin/perl\n)([a-z \"'\\[\\]{}()$=.\n-]|parameters|\\.alert|\\[\"alert\"\\]|->\\{data\\}|srcip|command|add|delete|case |esac|\\.get\\(){0,60}") {
+        let result = rewrite(text.as_bytes());
+        for span in result.replacements.iter().map(|r| &r.span).chain(result.steps.iter().map(|s| &s.span)) {
+            proptest::prop_assert!(span.start <= span.end && span.start <= text.len());
+        }
+        if let Some(new) = &result.text {
+            proptest::prop_assert!(std::str::from_utf8(new).is_ok());
+        }
+    }
+}
