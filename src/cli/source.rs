@@ -15,7 +15,8 @@ use crate::facts::{BareConfig, CONFIG_LIMIT, Facts, install};
 use crate::host::elf::Elf;
 use crate::host::live::LiveHost;
 use crate::host::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, open_source,
+    Account, Attributes, Content, Fact, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
+    SourceKind, Space, UnixSocket, open_source,
 };
 use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::Role;
@@ -195,6 +196,18 @@ impl Host for NoHost {
         nothing_at(path)
     }
 
+    fn xattr(&self, path: &Path, _name: &str) -> Fact<Vec<u8>> {
+        nothing_at(path)
+    }
+
+    fn attributes(&self, path: &Path) -> Fact<Attributes> {
+        nothing_at(path)
+    }
+
+    fn space(&self, path: &Path) -> Fact<Space> {
+        nothing_at(path)
+    }
+
     fn read(&self, path: &Path, _limit: u64) -> Fact<Content> {
         nothing_at(path)
     }
@@ -215,6 +228,14 @@ impl Host for NoHost {
         nothing("processes")
     }
 
+    fn process_detail(&self, _pid: u32) -> Fact<ProcessDetail> {
+        nothing("processes")
+    }
+
+    fn unix_sockets(&self, _pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        nothing("sockets")
+    }
+
     fn users(&self) -> Fact<Vec<Account>> {
         nothing("users")
     }
@@ -228,6 +249,10 @@ impl Host for NoHost {
     }
 
     fn now(&self) -> Fact<i64> {
+        nothing("clock")
+    }
+
+    fn boot_time(&self) -> Fact<i64> {
         nothing("clock")
     }
 

@@ -58,6 +58,7 @@
 //! the methods that change it), and built as a real tree
 //! ([`CaptureHost::materialise`]).
 
+mod detail;
 mod edit;
 mod manifest;
 mod materialise;
@@ -73,14 +74,17 @@ use base64::Engine;
 
 pub use edit::{EditError, Part};
 pub use manifest::{
-    DefaultsEntry, Entries, FORMAT, FileEntry, GapEntry, Gaps, HostFile, HostPath, Kind, MachineEntry, Mode,
-    MountEntry, Owner, ProcessEntry, Time,
+    AccessEntry, AttributeEntry, Bits, CapabilitiesEntry, CredentialsEntry, DefaultsEntry, DescriptorEntry,
+    DetailEntry, DetailPart, Entries, FORMAT, FileEntry, GapEntry, Gaps, HostFile, HostPath, Kind,
+    LimitEntry, LimitsEntry, MachineEntry, Mode, MountEntry, Owner, ProcessEntry, SocketEntry, SpaceEntry,
+    Time,
 };
 
 use super::walk::{MAX_LINKS, Miss, TOO_MANY_LINKS, Walker, push_front};
 use super::{
-    Account, Content, Fact, FileType, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind,
-    Value, accounts, elf, mountinfo,
+    Account, Attributes, Content, Fact, FileType, Host, Machine, Meta, Mount, OpenError, Process,
+    ProcessDetail, Resolved, SourceKind, Space, UnixSocket, Value, accounts, acl, elf, mountinfo,
+    unix_socket,
 };
 
 /// The file that makes a directory a capture.
@@ -112,6 +116,14 @@ pub struct CaptureHost {
     machine: Value<Machine>,
     mounts: Value<Vec<Mount>>,
     processes: Value<Vec<Process>>,
+    details: BTreeMap<u32, ProcessDetail>,
+    /// Of processes that are in none of `details`.
+    detail_defaults: ProcessDetail,
+    sockets: Value<Vec<UnixSocket>>,
+    /// Of network namespaces that are not the host's, by a process in them.
+    other_sockets: BTreeMap<u32, Vec<UnixSocket>>,
+    space: BTreeMap<PathBuf, Space>,
+    boot_time: Value<i64>,
     /// None: those of the capture's `/etc/passwd`.
     users: Option<Value<Vec<Account>>>,
     /// None: those of the capture's `/etc/group`.
@@ -136,6 +148,10 @@ struct Node {
     link: Option<PathBuf>,
     elf: Option<elf::Elf>,
     birth: Option<i64>,
+    xattrs: BTreeMap<String, Value<Vec<u8>>>,
+    /// What is said of the attributes that are not in `xattrs`.
+    other_xattrs: NoValue,
+    attributes: Value<Attributes>,
     names: Option<Vec<OsString>>,
     /// Why the entry cannot be seen.
     gap: Option<NoValue>,
@@ -153,12 +169,15 @@ enum Stored {
     File,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Defaults {
     uid: Option<u32>,
     gid: Option<u32>,
     mode: Option<u32>,
     dir_mode: Option<u32>,
+    selinux: Option<Vec<u8>>,
+    other_xattrs: Option<NoValue>,
+    attributes: Option<Attributes>,
 }
 
 impl Node {
@@ -171,9 +190,20 @@ impl Node {
             link: None,
             elf: None,
             birth: None,
+            xattrs: BTreeMap::new(),
+            other_xattrs: Value::NotCollected(NOT_HELD.to_owned()),
+            attributes: Value::NotCollected(NOT_HELD.to_owned()),
             names: None,
             gap: None,
             read_gap: None,
+        }
+    }
+
+    /// The access control list, when it has one that is valid.
+    fn acl(&self) -> Option<acl::Acl> {
+        match self.xattrs.get(acl::ACCESS) {
+            Some(Value::Known(bytes)) => acl::Acl::parse(bytes).ok(),
+            _ => None,
         }
     }
 
@@ -181,6 +211,9 @@ impl Node {
         self.meta.file_type == FileType::Directory
     }
 }
+
+/// The attribute with the label of SELinux.
+pub const SELINUX: &str = "security.selinux";
 
 const NOT_HELD: &str = "the capture does not hold it";
 
@@ -203,11 +236,23 @@ impl CaptureHost {
             machine: Value::NotCollected(NOT_HELD.to_owned()),
             mounts: Value::Known(Vec::new()),
             processes: Value::Known(Vec::new()),
+            details: BTreeMap::new(),
+            detail_defaults: detail::nothing(0),
+            sockets: Value::Known(Vec::new()),
+            other_sockets: BTreeMap::new(),
+            space: BTreeMap::new(),
+            boot_time: nothing(),
             users: root(),
             groups: root(),
             reader_uid: 0,
             reader: None,
         };
+        let plain = Defaults {
+            other_xattrs: Some(Value::Absent),
+            attributes: Some(Attributes::default()),
+            ..Defaults::default()
+        };
+        host.defaults.insert(PathBuf::from("/"), plain);
         let node = host.new_node(Path::new("/"), FileType::Directory);
         host.nodes.insert(PathBuf::from("/"), node);
         host
@@ -264,13 +309,20 @@ impl CaptureHost {
             defaults.gid = given.gid.or(defaults.gid);
             defaults.mode = given.mode.or(defaults.mode);
             defaults.dir_mode = given.dir_mode.or(defaults.dir_mode);
+            defaults.attributes = given.attributes.or(defaults.attributes);
+            if given.selinux.is_some() {
+                defaults.selinux.clone_from(&given.selinux);
+            }
+            if given.other_xattrs.is_some() {
+                defaults.other_xattrs.clone_from(&given.other_xattrs);
+            }
         }
         let mode = match file_type {
             FileType::Directory => defaults.dir_mode.unwrap_or(0o755),
             FileType::Symlink => 0o777,
             _ => defaults.mode.unwrap_or(0o644),
         };
-        Node::new(Meta {
+        let mut node = Node::new(Meta {
             file_type,
             mode,
             uid: defaults.uid.unwrap_or(0),
@@ -278,7 +330,17 @@ impl CaptureHost {
             size: if file_type == FileType::Directory { 4096 } else { 0 },
             mtime: self.default_mtime,
             ctime: self.default_mtime,
-        })
+        });
+        if let Some(label) = defaults.selinux {
+            node.xattrs.insert(SELINUX.to_owned(), Value::Known(label));
+        }
+        if let Some(other) = defaults.other_xattrs {
+            node.other_xattrs = other;
+        }
+        if let Some(attributes) = defaults.attributes {
+            node.attributes = Value::Known(attributes);
+        }
+        node
     }
 
     /// The entries directly in a directory.
@@ -327,10 +389,14 @@ impl CaptureHost {
     }
 
     /// Whether the reader has a permission (4 read, 1 search).
-    fn may(&self, meta: &Meta, bit: u32) -> bool {
+    fn may(&self, node: &Node, bit: u32) -> bool {
         let Some(reader) = &self.reader else { return true };
         if reader.uid == 0 {
             return true;
+        }
+        let meta = &node.meta;
+        if let Some(acl) = node.acl() {
+            return acl.allows(reader.uid, &reader.gids, meta.uid, meta.gid, bit);
         }
         let shift = if reader.uid == meta.uid {
             6
@@ -360,7 +426,7 @@ impl CaptureHost {
             if !node.is_dir() {
                 return Err(Value::Absent);
             }
-            if !self.may(&node.meta, 1) {
+            if !self.may(node, 1) {
                 let why = format!("permission denied: {} may not be entered", real.display());
                 return Err(Value::Denied(why));
             }
@@ -422,7 +488,7 @@ impl CaptureHost {
         if let Some(gap) = &node.read_gap {
             return Err(gap.clone());
         }
-        if !self.may(&node.meta, 4) {
+        if !self.may(node, 4) {
             return Err(Value::Denied("permission denied".to_owned()));
         }
         Ok(())
@@ -469,7 +535,7 @@ fn not_stored() -> NoValue {
 fn stored_miss(miss: Miss) -> NoValue {
     let why = match miss {
         Miss::Absent => "it is gone".to_owned(),
-        Miss::Denied(why) | Miss::Failed(why) => why,
+        Miss::Denied(why) | Miss::Failed(why) | Miss::NotCollected(why) => why,
     };
     Value::Failed(format!("its content in the capture: {why}"))
 }
@@ -515,6 +581,40 @@ impl Host for CaptureHost {
         self.fact(path, || {
             let unknown = || Value::NotCollected("the capture holds no time of birth".to_owned());
             self.walk(path, false)?.1.birth.ok_or_else(unknown)
+        })
+    }
+
+    fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>> {
+        self.fact(path, || {
+            let node = self.walk(path, false)?.1;
+            match node.xattrs.get(name) {
+                Some(value) => Ok(value.clone()),
+                None => Err(node.other_xattrs.clone()),
+            }
+        })
+        .and_then(|value| value)
+    }
+
+    fn attributes(&self, path: &Path) -> Fact<Attributes> {
+        self.fact(path, || self.walk(path, false).map(|(_, node)| node.attributes.clone()))
+            .and_then(|value| value)
+    }
+
+    fn space(&self, path: &Path) -> Fact<Space> {
+        self.fact(path, || {
+            let (real, _) = self.walk(path, true)?;
+            // What is said of one file system says nothing of one mounted on it.
+            let floor = match &self.mounts {
+                Value::Known(mounts) => {
+                    mountinfo::mount_at(mounts, &real).map(|mount| mount.target.as_path())
+                }
+                _ => None,
+            };
+            let said = real.ancestors().find_map(|above| self.space.get_key_value(above));
+            match said {
+                Some((at, space)) if floor.is_none_or(|floor| at.starts_with(floor)) => Ok(*space),
+                _ => Err(Value::NotCollected(NOT_HELD.to_owned())),
+            }
         })
     }
 
@@ -593,6 +693,44 @@ impl Host for CaptureHost {
         fact
     }
 
+    fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
+        let fact = Self::part(&format!("/proc/{pid}"), &self.processes);
+        fact.and_then(|processes| {
+            let Some(process) = processes.into_iter().find(|process| process.pid == pid) else {
+                return Value::Absent;
+            };
+            let mut detail = self.detail_of(&process);
+            if let Some(reader) = &self.reader
+                && reader.uid != 0
+                && reader.uid != process.uid
+            {
+                detail::refuse(&mut detail);
+            }
+            Value::Known(detail)
+        })
+    }
+
+    fn unix_sockets(&self, pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        let Some(pid) = pid else { return Self::part(unix_socket::SOURCE, &self.sockets) };
+        let source = format!("/proc/{pid}/net/unix");
+        let value = match &self.processes {
+            Value::Known(processes) => match processes.iter().find(|process| process.pid == pid) {
+                None => Value::Failed("there is no such process".to_owned()),
+                Some(process) => {
+                    match (self.other_sockets.get(&pid), self.detail_of(process).namespaces.value) {
+                        (Some(sockets), _) => Value::Known(sockets.clone()),
+                        (None, Value::Known(namespaces)) if !namespaces.others.contains("net") => {
+                            self.sockets.clone()
+                        }
+                        _ => Value::NotCollected(NOT_HELD.to_owned()),
+                    }
+                }
+            },
+            _ => Value::NotCollected(NOT_HELD.to_owned()),
+        };
+        Fact { source, value }
+    }
+
     fn users(&self) -> Fact<Vec<Account>> {
         match &self.users {
             Some(users) => Self::part(PASSWD, users),
@@ -613,6 +751,10 @@ impl Host for CaptureHost {
 
     fn now(&self) -> Fact<i64> {
         Self::part("clock", &self.now)
+    }
+
+    fn boot_time(&self) -> Fact<i64> {
+        Self::part("/proc/stat", &self.boot_time)
     }
 
     fn env(&self, _name: &str) -> Option<OsString> {
@@ -650,7 +792,7 @@ fn read_manifest(dir: &Path, manifest: &Path) -> Result<Vec<u8>, OpenError> {
         Ok(content) => Ok(content.bytes),
         Err(Miss::Absent) => Err(OpenError::NoManifest { path: dir.to_owned() }),
         Err(Miss::Denied(_)) => Err(OpenError::Denied { path: manifest.to_owned() }),
-        Err(Miss::Failed(why)) => Err(OpenError::Content {
+        Err(Miss::Failed(why) | Miss::NotCollected(why)) => Err(OpenError::Content {
             path: manifest.to_owned(),
             reason: format!("{why}; put a plain file there, or unpack the capture again"),
         }),
@@ -722,6 +864,7 @@ impl Builder<'_> {
         let mut host = CaptureHost::new();
         host.label = file.label.clone().unwrap_or_else(|| "capture".to_owned());
         host.coverage.clear();
+        host.defaults.clear();
         host.contents = contents;
         host.default_mtime = file.default_mtime.or(file.now).map_or(0, |time| time.0);
         host.reader_uid = file.reader.unwrap_or(0);
@@ -736,6 +879,9 @@ impl Builder<'_> {
                 gid: self.id(&key, given.group.as_ref(), &groups, "group", "groups")?,
                 mode: given.mode.map(|mode| mode.0),
                 dir_mode: given.dir_mode.map(|mode| mode.0),
+                selinux: given.selinux.as_deref().map(label_bytes),
+                other_xattrs: given.other_xattrs.as_ref().map(gap_value),
+                attributes: given.attributes.as_deref().map(attributes),
             };
             if host.defaults.insert(path.as_path().to_owned(), defaults).is_some() {
                 return Err(self.error(&key, format!("defaults for \"{key}\" come twice; keep one")));
@@ -752,7 +898,7 @@ impl Builder<'_> {
                 ));
             }
         }
-        self.parts(file, &mut host, &users)?;
+        self.parts(file, &mut host, &users, &groups)?;
         Ok(host)
     }
 
@@ -977,13 +1123,71 @@ impl Builder<'_> {
         node.link = entry.link.as_ref().map(PathBuf::from);
         node.elf.clone_from(&entry.elf);
         node.birth = entry.birth.map(|time| time.0);
+        self.xattrs(&key, entry, &mut node)?;
         node.names = entry.names.as_ref().map(|names| names.iter().map(OsString::from).collect());
         node.gap = gap(entry.denied.as_ref(), entry.failed.as_ref());
         node.read_gap = gap(entry.read_denied.as_ref(), entry.read_failed.as_ref());
         Ok(node)
     }
 
-    fn parts(&self, file: &HostFile, host: &mut CaptureHost, users: &Ids) -> Result<(), OpenError> {
+    fn xattrs(&self, key: &str, entry: &FileEntry, node: &mut Node) -> Result<(), OpenError> {
+        let wrong = |reason: String| self.error(key, format!("\"{key}\" {reason}"));
+        let mut put = |name: &str, value| node.xattrs.insert(name.to_owned(), value).is_some();
+        if let Some(label) = &entry.selinux {
+            put(SELINUX, Value::Known(label_bytes(label)));
+        }
+        for (name, texts) in [(acl::ACCESS, &entry.acl), (acl::DEFAULT, &entry.default_acl)] {
+            let Some(texts) = texts else { continue };
+            let value = if texts.is_empty() {
+                Value::Absent
+            } else {
+                let acl = acl::Acl::from_text(texts.iter().map(String::as_str));
+                Value::Known(
+                    acl.map_err(|error| wrong(format!("has a broken ACL: {error}; mend it")))?.to_bytes(),
+                )
+            };
+            put(name, value);
+        }
+        for (name, value) in &entry.xattrs.0 {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(value);
+            let bytes = bytes.map_err(|error| wrong(format!("has a broken base64 in {name:?}: {error}")))?;
+            if name.is_empty() || name.contains('\0') {
+                return Err(wrong(format!("has {name:?} among its xattrs, which is no name; remove it")));
+            }
+            let is_own = |short| matches!(node.xattrs.get(short), Some(_) if short == name);
+            if (entry.selinux.is_some() && is_own(SELINUX)) || is_own(acl::ACCESS) || is_own(acl::DEFAULT) {
+                return Err(wrong(format!("gives {name:?} twice; keep one")));
+            }
+            node.xattrs.insert(name.clone(), Value::Known(bytes));
+        }
+        if let Some(gap) = &entry.other_xattrs {
+            node.other_xattrs = gap_value(gap);
+        }
+        if let Some(list) = &entry.attributes {
+            node.attributes = Value::Known(attributes(list));
+        } else if let Some(gap) = &entry.attributes_gap {
+            node.attributes = widen(gap_value(gap));
+        }
+        // The mode and the list are two views of one thing.
+        if let Some(acl) = node.acl()
+            && acl.mode() != node.meta.mode & 0o777
+        {
+            return Err(wrong(format!(
+                "has the ACL of a file of mode {:04o} and mode {:04o}; the group digit is the mask; mend one",
+                acl.mode(),
+                node.meta.mode & 0o777
+            )));
+        }
+        Ok(())
+    }
+
+    fn parts(
+        &self,
+        file: &HostFile,
+        host: &mut CaptureHost,
+        users: &Ids,
+        groups: &Ids,
+    ) -> Result<(), OpenError> {
         let gaps = &file.gaps;
         host.now = part(file.now.map(|time| time.0), gaps.now.as_ref());
         host.machine = part(
@@ -997,7 +1201,7 @@ impl Builder<'_> {
         // Without a list and without a reason the captured file is asked.
         host.users = names(file.users.as_ref(), gaps.users.as_ref());
         host.groups = names(file.groups.as_ref(), gaps.groups.as_ref());
-        let mounts = file.mounts.as_ref().map(|mounts| mounts.iter().map(to_mount).collect());
+        let mounts = file.mounts.as_deref().map(to_mounts);
         host.mounts = part(mounts, gaps.mounts.as_ref());
         let processes = match &file.processes {
             None => None,
@@ -1018,6 +1222,16 @@ impl Builder<'_> {
             }
         };
         host.processes = part(processes, gaps.processes.as_ref());
+        self.details(file, host, users, groups)?;
+        let sockets = file.unix_sockets.as_deref().map(|sockets| self.sockets(sockets)).transpose()?;
+        host.sockets = part(sockets, gaps.unix_sockets.as_ref());
+        host.boot_time = part(file.boot_time.map(|time| time.0), gaps.boot_time.as_ref());
+        host.space = file
+            .space
+            .0
+            .iter()
+            .map(|(path, entry)| (path.as_path().to_owned(), detail::space(entry)))
+            .collect();
         Ok(())
     }
 
@@ -1080,10 +1294,30 @@ fn part<T>(given: Option<T>, gap: Option<&GapEntry>) -> Value<T> {
     match (given, gap) {
         (Some(value), _) => Value::Known(value),
         (None, None) => Value::NotCollected(NOT_HELD.to_owned()),
-        (None, Some(GapEntry::Absent)) => Value::Absent,
-        (None, Some(GapEntry::Denied(why))) => Value::Denied(why.clone()),
-        (None, Some(GapEntry::Failed(why))) => Value::Failed(why.clone()),
-        (None, Some(GapEntry::NotCollected(why))) => Value::NotCollected(why.clone()),
+        (None, Some(gap)) => widen(gap_value(gap)),
+    }
+}
+
+fn gap_value(gap: &GapEntry) -> NoValue {
+    match gap {
+        GapEntry::Absent => Value::Absent,
+        GapEntry::Denied(why) => Value::Denied(why.clone()),
+        GapEntry::Failed(why) => Value::Failed(why.clone()),
+        GapEntry::NotCollected(why) => Value::NotCollected(why.clone()),
+    }
+}
+
+/// SELinux counts the NUL at the end of a label.
+fn label_bytes(label: &str) -> Vec<u8> {
+    let mut bytes = label.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
+}
+
+fn attributes(list: &[AttributeEntry]) -> Attributes {
+    Attributes {
+        immutable: list.contains(&AttributeEntry::Immutable),
+        append_only: list.contains(&AttributeEntry::AppendOnly),
     }
 }
 
@@ -1095,19 +1329,25 @@ fn to_accounts(entries: &Entries<String, u32>) -> Vec<Account> {
     entries.0.iter().map(|(name, id)| Account { name: name.clone(), id: *id }).collect()
 }
 
-fn to_mount(entry: &MountEntry) -> Mount {
-    Mount {
-        target: entry.target.as_path().to_owned(),
-        source: entry.source.clone(),
-        fstype: entry.fstype.clone(),
-        options: entry
-            .options
-            .split(',')
-            .map(str::trim)
-            .filter(|option| !option.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    }
+fn to_mounts(entries: &[MountEntry]) -> Vec<Mount> {
+    let options = |text: &str| -> Vec<String> {
+        text.split(',').map(str::trim).filter(|option| !option.is_empty()).map(str::to_owned).collect()
+    };
+    let mut mounts: Vec<Mount> = entries
+        .iter()
+        .map(|entry| Mount {
+            target: entry.target.as_path().to_owned(),
+            source: entry.source.clone(),
+            fstype: entry.fstype.clone(),
+            options: options(&entry.options),
+            super_options: options(entry.super_options.as_deref().unwrap_or_default()),
+            root: PathBuf::from(entry.root.as_deref().unwrap_or("/")),
+            id: entry.id.unwrap_or(0),
+            parent: entry.parent.unwrap_or(0),
+        })
+        .collect();
+    mountinfo::number(&mut mounts);
+    mounts
 }
 
 #[cfg(test)]

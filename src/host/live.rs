@@ -4,6 +4,8 @@
 //! exists only in a directory service is not among them. Of a process's
 //! environment nothing but `PATH` is kept.
 
+mod detail;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,8 +18,8 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::walk::Walker;
 use super::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, accounts, elf,
-    mountinfo,
+    Account, Attributes, Content, Fact, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
+    SourceKind, Space, UnixSocket, accounts, elf, mountinfo, unix_socket,
 };
 
 /// The most that is read of one file of a process; Linux allows arguments and
@@ -76,6 +78,18 @@ impl Host for LiveHost {
         self.walker.fact(path, |walker| walker.birth(path))
     }
 
+    fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>> {
+        self.walker.fact(path, |walker| walker.xattr(path, name))
+    }
+
+    fn attributes(&self, path: &Path) -> Fact<Attributes> {
+        self.walker.fact(path, |walker| walker.attributes(path))
+    }
+
+    fn space(&self, path: &Path) -> Fact<Space> {
+        self.walker.fact(path, |walker| walker.space(path))
+    }
+
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.walker.fact(path, |walker| walker.read(path, limit))
     }
@@ -100,6 +114,30 @@ impl Host for LiveHost {
             Ok(processes) => Fact::known(PROC, processes),
             Err(Unlisted::Denied(why)) => Fact::denied(PROC, why),
             Err(Unlisted::Failed(why)) => Fact::failed(PROC, why),
+        }
+    }
+
+    fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
+        if !cfg!(target_os = "linux") {
+            return Fact::not_collected(format!("{PROC}/{pid}"), "this system lists no processes there");
+        }
+        detail::read(Path::new(PROC), pid)
+    }
+
+    fn unix_sockets(&self, pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        let source = match pid {
+            Some(pid) => format!("{PROC}/{pid}/net/unix"),
+            None => unix_socket::SOURCE.to_owned(),
+        };
+        if !cfg!(target_os = "linux") {
+            return Fact::not_collected(source, "this system lists no sockets there");
+        }
+        match std::fs::read(&source) {
+            Ok(bytes) => Fact::known(source, unix_socket::parse(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Fact::denied(source, "permission denied")
+            }
+            Err(error) => Fact::failed(source, error.to_string()),
         }
     }
 
@@ -136,6 +174,20 @@ impl Host for LiveHost {
         match now {
             Some(now) => Fact::known("clock", now),
             None => Fact::failed("clock", "its time is out of range"),
+        }
+    }
+
+    fn boot_time(&self) -> Fact<i64> {
+        const STAT: &str = "/proc/stat";
+        match read_some(Path::new(STAT)) {
+            Ok(bytes) => match boot_time(&bytes) {
+                Some(boot) => Fact::known(STAT, boot),
+                None => Fact::failed(STAT, "it has no boot time"),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Fact::not_collected(STAT, "this system keeps no boot time there")
+            }
+            Err(error) => Fact::failed(STAT, error.to_string()),
         }
     }
 

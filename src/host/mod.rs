@@ -5,12 +5,15 @@
 //! devices are never opened.
 
 mod accounts;
+pub mod acl;
 pub mod capture;
 pub mod elf;
 pub mod fact;
 pub mod live;
 mod mountinfo;
+pub mod process;
 pub mod tree;
+mod unix_socket;
 mod walk;
 
 #[cfg(test)]
@@ -20,6 +23,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use fact::{Fact, Gap, GapKind, Value};
+pub use mountinfo::mount_at;
+pub use process::ProcessDetail;
+pub use unix_socket::{SocketKind, SocketName, SocketState, UnixSocket};
 pub(crate) use walk::TOO_MANY_LINKS;
 
 /// What a directory entry is.
@@ -96,8 +102,37 @@ pub struct Content {
     pub changed_while_read: bool,
 }
 
+/// What chattr(1) sets and no mode shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Nobody may change, remove, rename or link it, root included.
+    pub immutable: bool,
+    /// It may be written to at its end only, and not be removed or renamed.
+    pub append_only: bool,
+}
+
+/// How full a file system is (statvfs(3)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes of a block.
+    pub block_size: u64,
+    /// All blocks.
+    pub blocks: u64,
+    /// Free blocks.
+    pub blocks_free: u64,
+    /// Free blocks for others than root.
+    pub blocks_available: u64,
+    /// All inodes; 0 when the file system does not count them (Btrfs).
+    pub inodes: u64,
+    /// Free inodes.
+    pub inodes_free: u64,
+    /// Whether nothing can be written there: the mount or the file system is
+    /// read-only.
+    pub read_only: bool,
+}
+
 /// One line of the mount table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mount {
     /// Where it is mounted, as the host names it.
     pub target: PathBuf,
@@ -105,8 +140,19 @@ pub struct Mount {
     pub source: String,
     /// File system type.
     pub fstype: String,
-    /// Options in force (`rw`, `noexec`, `nosuid`).
+    /// Options in force (`rw`, `noexec`, `nosuid`): those of this mount, then
+    /// those of the file system. A read-only file system has no `rw` here.
     pub options: Vec<String>,
+    /// Options of the file system alone, which all its mounts share; a file
+    /// system that errors made read-only has `ro` here.
+    pub super_options: Vec<String>,
+    /// The directory of the file system that is mounted; not `/` for a bind mount
+    /// or a subvolume.
+    pub root: PathBuf,
+    /// Number of the mount; 0 when it is not known.
+    pub id: u32,
+    /// Number of the mount it is mounted on.
+    pub parent: u32,
 }
 
 /// One running process.
@@ -301,8 +347,22 @@ pub trait Host: Sync {
     /// change of its content keeps it, a replacement does not.
     fn birth(&self, path: &Path) -> Fact<i64>;
 
+    /// An extended attribute of the entry itself (xattr(7)), such as
+    /// `security.selinux` or [`acl::ACCESS`]; nothing is opened. Absent when it
+    /// has none of this name. In a directory tree a missing `security.*` or
+    /// `trusted.*` is not collected, because copies lose them.
+    fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>>;
+
+    /// The attributes of the entry itself (statx(2), `stx_attributes`); not
+    /// collected when its file system does not say. Nothing is opened.
+    fn attributes(&self, path: &Path) -> Fact<Attributes>;
+
+    /// How full the file system is that a path leads to.
+    fn space(&self, path: &Path) -> Fact<Space>;
+
     /// The first `limit` bytes of a regular file. Anything else but a regular
-    /// file is failed with words that name what it is, and is not opened.
+    /// file is failed with words that name what it is, and is not opened. Files
+    /// of procfs and sysfs, whose size says nothing, are read up to `limit`.
     fn read(&self, path: &Path, limit: u64) -> Fact<Content>;
 
     /// Names in a directory, sorted.
@@ -317,6 +377,14 @@ pub trait Host: Sync {
     /// All processes.
     fn processes(&self) -> Fact<Vec<Process>>;
 
+    /// One process in detail; absent when it has ended.
+    fn process_detail(&self, pid: u32) -> Fact<ProcessDetail>;
+
+    /// Unix sockets (proc_net(5)) of the reader's network namespace, or of that of
+    /// a process. A process that has ended makes it failed, so that absent and
+    /// empty are not confused.
+    fn unix_sockets(&self, pid: Option<u32>) -> Fact<Vec<UnixSocket>>;
+
     /// Users.
     fn users(&self) -> Fact<Vec<Account>>;
 
@@ -328,6 +396,10 @@ pub trait Host: Sync {
 
     /// The host's clock, seconds since 1970.
     fn now(&self) -> Fact<i64>;
+
+    /// When the kernel started (`btime` of /proc/stat), seconds since 1970. It
+    /// is the clock less the time the kernel runs, so setting the clock moves it.
+    fn boot_time(&self) -> Fact<i64>;
 
     /// An environment variable of the caller (`WAZUH_HOME`); only a live host
     /// has one.

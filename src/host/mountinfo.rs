@@ -2,24 +2,29 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Fact, Mount};
 
 /// Where the kernel shows the mounts of the caller.
 pub(super) const SOURCE: &str = "/proc/self/mountinfo";
 
-/// The mount table of the running kernel.
+/// The mount table of the reader.
 pub(super) fn read() -> Fact<Vec<Mount>> {
+    read_from(SOURCE)
+}
+
+/// The mount table in a file of procfs.
+pub(super) fn read_from(source: &str) -> Fact<Vec<Mount>> {
     if !cfg!(target_os = "linux") {
-        return Fact::not_collected(SOURCE, "this system keeps no mount table there");
+        return Fact::not_collected(source, "this system keeps no mount table there");
     }
-    match std::fs::read(SOURCE) {
-        Ok(bytes) => Fact::known(SOURCE, parse(&bytes)),
+    match std::fs::read(source) {
+        Ok(bytes) => Fact::known(source, parse(&bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Fact::denied(SOURCE, "permission denied")
+            Fact::denied(source, "permission denied")
         }
-        Err(error) => Fact::failed(SOURCE, error.to_string()),
+        Err(error) => Fact::failed(source, error.to_string()),
     }
 }
 
@@ -31,18 +36,65 @@ pub(super) fn parse(bytes: &[u8]) -> Vec<Mount> {
 /// `ID PARENT MAJOR:MINOR ROOT TARGET OPTIONS [TAG...] - FSTYPE SOURCE SUPER_OPTIONS`
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-    let target = unescape(fields.nth(4)?);
+    let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse::<u32>().ok();
+    let id = number(fields.next()?)?;
+    let parent = number(fields.next()?)?;
+    let root = unescape(fields.nth(1)?);
+    let target = unescape(fields.next()?);
     let options = fields.next()?;
     fields.find(|field| *field == b"-")?;
     let fstype = fields.next()?;
     let source = fields.next()?;
-    let super_options = fields.next().unwrap_or_default();
+    let super_options = text(fields.next().unwrap_or_default());
     Some(Mount {
         target: PathBuf::from(OsString::from_vec(target)),
         source: text(source),
         fstype: text(fstype),
-        options: merge(&text(options), &text(super_options)),
+        options: merge(&text(options), &super_options),
+        super_options: merge(&super_options, ""),
+        root: PathBuf::from(OsString::from_vec(root)),
+        id,
+        parent,
     })
+}
+
+/// The mount that `path`, which holds no links, lies on: followed from mount to
+/// mount as the kernel does, so that what covers a directory hides the mounts
+/// below it. Where numbers are not known, the last of the longest targets.
+#[must_use]
+pub fn mount_at<'m>(mounts: &'m [Mount], path: &Path) -> Option<&'m Mount> {
+    let depth = |mount: &Mount| mount.target.components().count();
+    let above = |mount: &&Mount| path.starts_with(&mount.target);
+    if mounts.iter().any(|mount| mount.id == 0) {
+        return mounts.iter().filter(above).max_by_key(|mount| depth(mount));
+    }
+    let is_first =
+        |mount: &&Mount| mount.parent == mount.id || !mounts.iter().any(|other| other.id == mount.parent);
+    let mut at = mounts.iter().filter(above).filter(is_first).max_by_key(|mount| depth(mount))?;
+    // No table leads further than its length; a forged one may lead in a circle.
+    for _ in 0..mounts.len() {
+        let on_it = mounts.iter().filter(above).filter(|mount| {
+            mount.parent == at.id && mount.id != at.id && mount.target.starts_with(&at.target)
+        });
+        // What is mounted nearest to it hides what was mounted deeper before.
+        let Some(next) = on_it.rev().min_by_key(|mount| depth(mount)) else { break };
+        at = next;
+    }
+    Some(at)
+}
+
+/// Gives numbers to mounts that have none, each lying on what covers its target
+/// at that time, as if they had been mounted in this order.
+pub(super) fn number(mounts: &mut [Mount]) {
+    for index in 0..mounts.len() {
+        let (before, rest) = mounts.split_at_mut(index);
+        let Some(mount) = rest.first_mut().filter(|mount| mount.id == 0) else { continue };
+        mount.id = before.iter().map(|mount| mount.id).max().unwrap_or(0).saturating_add(1);
+        mount.parent = mount_at(before, &mount.target).map_or(0, |mount| mount.id);
+        if mount.root.as_os_str().is_empty() {
+            mount.root = PathBuf::from("/");
+        }
+    }
 }
 
 /// The options in force: those of the mount, then those of the file system. A
@@ -104,6 +156,56 @@ mod tests {
         assert_eq!(mounts[0].source, "/dev/my root");
         assert_eq!(mounts[0].options, ["noexec", "relatime", "ro", "errors=continue"]);
         assert_eq!(mounts[1].options, ["rw", "size=1k"]);
+        assert_eq!(mounts[0].super_options, ["ro", "errors=continue"]);
+        assert_eq!((mounts[0].id, mounts[0].parent), (36, 35));
+        assert_eq!(
+            (mounts[0].root.as_path(), mounts[1].root.as_path()),
+            (Path::new("/mnt1"), Path::new("/"))
+        );
+    }
+
+    fn at(table: &[u8], path: &str) -> Option<u32> {
+        mount_at(&parse(table), Path::new(path)).map(|mount| mount.id)
+    }
+
+    #[test]
+    fn mounts_are_followed_as_the_kernel_does() {
+        // 5 covers /var after 3 was mounted below it; 4 lies on top of 2, and
+        // stands before it in the table.
+        let table = b"1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            4 2 0:9 / /tmp rw - tmpfs b rw\n\
+            2 1 0:8 / /tmp rw - tmpfs a rw\n\
+            3 1 8:2 / /var/ossec rw - ext4 /dev/b rw\n\
+            5 1 8:3 / /var rw - ext4 /dev/c rw\n\
+            6 5 8:4 / /var/log rw - ext4 /dev/d rw\n";
+        for (path, id) in [
+            ("/etc/passwd", 1),
+            ("/tmp", 4),
+            ("/tmp/x", 4),
+            ("/tmpx", 1),
+            ("/var/ossec/bin", 5),
+            ("/var/log/x", 6),
+            ("/var", 5),
+        ] {
+            assert_eq!(at(table, path), Some(id), "{path}");
+        }
+        assert_eq!(at(b"", "/"), None);
+        // The table of a chroot begins below its root.
+        assert_eq!(at(b"7 3 8:1 /a /srv rw - ext4 /dev/a rw\n", "/srv/x"), Some(7));
+        assert_eq!(at(b"7 3 8:1 /a /srv rw - ext4 /dev/a rw\n", "/etc"), None);
+        // Circles, which no kernel writes.
+        let circle = b"1 2 8:1 / / rw - x x rw\n2 1 8:1 / / rw - x x rw\n3 3 8:1 / / rw - x x rw\n";
+        assert!(at(circle, "/x").is_some());
+    }
+
+    #[test]
+    fn mounts_without_numbers_get_them() {
+        let mount = |target: &str| Mount { target: target.into(), ..Mount::default() };
+        let mut mounts = ["/", "/var/ossec", "/tmp", "/tmp", "/var"].map(mount).to_vec();
+        number(&mut mounts);
+        let numbers: Vec<_> = mounts.iter().map(|mount| (mount.id, mount.parent)).collect();
+        assert_eq!(numbers, [(1, 0), (2, 1), (3, 1), (4, 3), (5, 1)]);
+        assert_eq!(mount_at(&mounts, Path::new("/var/ossec")).unwrap().id, 5);
     }
 
     #[test]

@@ -4,6 +4,11 @@
 //! `/etc/passwd` and `/etc/group`, and links are followed inside the tree and
 //! never out of it. Nothing runs in a tree, so it has no processes and no clock.
 //!
+//! What a kernel keeps in memory is not there either: all below /proc and /sys is
+//! not collected, and neither is what /run and /dev lack. Labels that are missing
+//! are not collected, because copying loses them; access control lists, owners
+//! and modes are taken as they are.
+//!
 //! Mounts are those of the running kernel that lie in the tree, under the names
 //! they have there: a `noexec` file system mounted inside a container's root is
 //! seen. The root itself is listed without options, because how the image is
@@ -15,8 +20,8 @@ use std::path::{Path, PathBuf};
 
 use super::walk::Walker;
 use super::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind, accounts,
-    elf, mountinfo,
+    Account, Attributes, Content, Fact, Host, Machine, Meta, Mount, OpenError, Process, ProcessDetail,
+    Resolved, SourceKind, Space, UnixSocket, Value, accounts, elf, mountinfo, unix_socket,
 };
 
 /// Programs that a Linux host has, in the order they are asked for its machine.
@@ -49,7 +54,7 @@ impl TreeHost {
             };
             return Err(OpenError::NotDirectory { path: root.to_owned(), what });
         }
-        let walker = Walker::new(root);
+        let walker = Walker::new(root).at_rest();
         if let Some(errno) = walker.root_error() {
             return Err(OpenError::io(root, errno.into()));
         }
@@ -94,6 +99,21 @@ impl Host for TreeHost {
         self.walker.fact(path, |walker| walker.birth(path))
     }
 
+    fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>> {
+        self.walker.fact(path, |walker| walker.xattr(path, name))
+    }
+
+    fn attributes(&self, path: &Path) -> Fact<Attributes> {
+        self.walker.fact(path, |walker| walker.attributes(path))
+    }
+
+    /// Of the disk as it is now, which is that of the host when it is mounted, and
+    /// not when it was copied; that cannot be told apart.
+    fn space(&self, path: &Path) -> Fact<Space> {
+        let why = "how full a directory tree is says nothing of the host's disk";
+        self.walker.fact(path, |walker| walker.space(path)).and_then(|_| Value::NotCollected(why.to_owned()))
+    }
+
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.walker.fact(path, |walker| walker.read(path, limit))
     }
@@ -115,6 +135,14 @@ impl Host for TreeHost {
 
     fn processes(&self) -> Fact<Vec<Process>> {
         Fact::not_collected("/proc", "a directory tree has no processes")
+    }
+
+    fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
+        Fact::not_collected(format!("/proc/{pid}"), "a directory tree has no processes")
+    }
+
+    fn unix_sockets(&self, _pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        Fact::not_collected(unix_socket::SOURCE, "a directory tree has no processes")
     }
 
     fn users(&self) -> Fact<Vec<Account>> {
@@ -142,6 +170,10 @@ impl Host for TreeHost {
 
     fn now(&self) -> Fact<i64> {
         Fact::not_collected("clock", "a directory tree has no clock")
+    }
+
+    fn boot_time(&self) -> Fact<i64> {
+        Fact::not_collected("/proc/stat", "a directory tree has no clock")
     }
 
     fn env(&self, _name: &str) -> Option<OsString> {
@@ -176,8 +208,8 @@ fn mounts_below(root: &Path, mounts: Vec<Mount>) -> Vec<Mount> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::host::FileType;
     use crate::host::testing;
-    use crate::host::{FileType, Value};
     use std::fs;
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};

@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
@@ -20,7 +22,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
-use super::{Content, Fact, FileType, Meta, Resolved, elf};
+use super::{Attributes, Content, Fact, FileType, Meta, Resolved, Space, elf};
 
 /// As the kernel's MAXSYMLINKS.
 pub(super) const MAX_LINKS: usize = 40;
@@ -43,6 +45,8 @@ pub(super) enum Miss {
     Denied(String),
     /// Another reason.
     Failed(String),
+    /// What is there, or is not, says nothing of the host.
+    NotCollected(String),
 }
 
 impl Miss {
@@ -52,6 +56,7 @@ impl Miss {
             Self::Absent => Fact::absent(source),
             Self::Denied(why) => Fact::denied(source, why),
             Self::Failed(why) => Fact::failed(source, why),
+            Self::NotCollected(why) => Fact::not_collected(source, why),
         }
     }
 
@@ -94,6 +99,8 @@ pub(super) enum Last {
 pub(super) struct Walker {
     root: Result<OwnedFd, Errno>,
     follows_links: bool,
+    /// Whether it is a copy of a host's disk, without what a kernel keeps in memory.
+    at_rest: bool,
     /// Directories walked to last: hundreds of files are read from one.
     known: Mutex<VecDeque<Known>>,
 }
@@ -144,7 +151,13 @@ impl Walker {
     pub(super) fn new(root: &Path) -> Self {
         let flags = PASS | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = nix::fcntl::open(root, flags, Mode::empty());
-        Self { root, follows_links: true, known: Mutex::default() }
+        Self { root, follows_links: true, at_rest: false, known: Mutex::default() }
+    }
+
+    /// The same walker for a host that does not run: what is below /proc and /sys
+    /// there is not the host's, and what /run and /dev lack it may have had.
+    pub(super) fn at_rest(self) -> Self {
+        Self { at_rest: true, ..self }
     }
 
     /// The same walker, refusing every link on the way.
@@ -180,9 +193,7 @@ impl Walker {
     /// `stx_btime` of statx(2).
     pub(super) fn birth(&self, path: &Path) -> Result<i64, Miss> {
         let found = self.walk(path, Last::Keep)?;
-        let flags = PASS | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let fd = openat(found.parent.fd(), found.name.as_os_str(), flags, Mode::empty());
-        let metadata = File::from(fd.map_err(Miss::open)?).metadata().map_err(|error| io_miss(&error))?;
+        let metadata = File::from(found.pass()?).metadata().map_err(|error| io_miss(&error))?;
         let made = metadata
             .created()
             .map_err(|_| Miss::Failed("the file system keeps no time of birth".to_owned()))?;
@@ -203,6 +214,89 @@ impl Walker {
         target.map(PathBuf::from).map_err(|errno| match errno {
             Errno::EINVAL => Miss::replaced(),
             other => Miss::open(other),
+        })
+    }
+
+    /// An extended attribute of the entry itself.
+    #[cfg(target_os = "linux")]
+    pub(super) fn xattr(&self, path: &Path, name: &str) -> Result<Vec<u8>, Miss> {
+        let found = self.walk(path, Last::Keep)?;
+        if name.is_empty() || name.contains('\0') {
+            return Err(Miss::Failed(format!("{name:?} is no name of an attribute")));
+        }
+        let fd = found.pass()?;
+        // fgetxattr(2) refuses a descriptor that is not open for reading, and the
+        // link in procfs leads to what it holds, even to a symbolic link.
+        let place = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let value = match xattr::get_deref(&place, name) {
+            Ok(value) => value,
+            // No attributes at all, or none of this kind.
+            Err(error) if is_errno(&error, Errno::EOPNOTSUPP) => None,
+            Err(error) if is_errno(&error, Errno::EPERM) => {
+                return Err(Miss::Denied("permission denied".to_owned()));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Miss::Failed("reading attributes needs /proc, which is not mounted".to_owned()));
+            }
+            Err(error) => return Err(io_miss(&error)),
+        };
+        match value {
+            Some(value) => Ok(value),
+            // To others the kernel says that there is none.
+            None if name.starts_with("trusted.") && !nix::unistd::geteuid().is_root() => {
+                Err(Miss::Denied("only root sees trusted attributes".to_owned()))
+            }
+            None if self.at_rest && (name.starts_with("security.") || name.starts_with("trusted.")) => {
+                Err(Miss::NotCollected(format!("a copy of a disk may have lost {name}")))
+            }
+            None => Err(Miss::Absent),
+        }
+    }
+
+    /// An extended attribute of the entry itself.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn xattr(&self, path: &Path, _name: &str) -> Result<Vec<u8>, Miss> {
+        self.walk(path, Last::Keep)?;
+        Err(Miss::NotCollected("this system keeps other attributes than Linux".to_owned()))
+    }
+
+    /// `stx_attributes` of statx(2).
+    #[cfg(target_os = "linux")]
+    pub(super) fn attributes(&self, path: &Path) -> Result<Attributes, Miss> {
+        use rustix::fs::{AtFlags as Flags, StatxAttributes as Known, StatxFlags};
+        let found = self.walk(path, Last::Keep)?;
+        let flags = Flags::SYMLINK_NOFOLLOW | Flags::NO_AUTOMOUNT;
+        let asked = rustix::fs::statx(found.parent.fd(), found.name.as_os_str(), flags, StatxFlags::empty());
+        let stat = asked.map_err(|errno| Miss::open(Errno::from_raw(errno.raw_os_error())))?;
+        if !stat.stx_attributes_mask.contains(Known::IMMUTABLE | Known::APPEND) {
+            return Err(Miss::NotCollected("the file system does not tell attributes".to_owned()));
+        }
+        Ok(Attributes {
+            immutable: stat.stx_attributes.contains(Known::IMMUTABLE),
+            append_only: stat.stx_attributes.contains(Known::APPEND),
+        })
+    }
+
+    /// `stx_attributes` of statx(2), which only Linux has.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn attributes(&self, path: &Path) -> Result<Attributes, Miss> {
+        self.walk(path, Last::Keep)?;
+        Err(Miss::NotCollected("this system has no statx(2)".to_owned()))
+    }
+
+    /// statvfs(3) of the file system a path leads to.
+    #[allow(clippy::useless_conversion, reason = "the widths differ between systems")]
+    pub(super) fn space(&self, path: &Path) -> Result<Space, Miss> {
+        let found = self.walk(path, Last::Follow)?;
+        let stat = nix::sys::statvfs::fstatvfs(&found.pass()?).map_err(Miss::open)?;
+        Ok(Space {
+            block_size: stat.fragment_size().into(),
+            blocks: stat.blocks().into(),
+            blocks_free: stat.blocks_free().into(),
+            blocks_available: stat.blocks_available().into(),
+            inodes: stat.files().into(),
+            inodes_free: stat.files_free().into(),
+            read_only: stat.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY),
         })
     }
 
@@ -288,8 +382,16 @@ impl Walker {
                 continue;
             }
             let here = stack.last().map_or(root, AsFd::as_fd);
-            let stat = fstatat(here, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW)
-                .map_err(|errno| Miss::lookup(errno, &real))?;
+            if self.at_rest && is_below(&real, &[PROC, SYS]) {
+                return Err(not_at_rest());
+            }
+            let looked = fstatat(here, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
+            let stat = looked.map_err(|errno| match Miss::lookup(errno, &real) {
+                Miss::Absent if self.at_rest && is_below(&real.join(&name), &[PROC, SYS, RUN, DEV]) => {
+                    not_at_rest()
+                }
+                miss => miss,
+            })?;
             let file_type = meta(&stat).file_type;
             let is_last = pending.is_empty();
 
@@ -375,10 +477,31 @@ impl Walker {
     }
 }
 
+const PROC: &str = "/proc";
+const SYS: &str = "/sys";
+const RUN: &str = "/run";
+const DEV: &str = "/dev";
+
+/// Whether a path is one of these or lies below it.
+fn is_below(path: &Path, directories: &[&str]) -> bool {
+    directories.iter().any(|directory| path.starts_with(directory))
+}
+
+fn not_at_rest() -> Miss {
+    Miss::NotCollected("it is on no disk but in the memory of a running host".to_owned())
+}
+
 /// The message of ELOOP.
 pub(crate) const TOO_MANY_LINKS: &str = "too many levels of symbolic links";
 
 impl Found<'_> {
+    /// A descriptor of the entry that can neither read nor write it; of a FIFO or
+    /// a device nothing is opened.
+    fn pass(&self) -> Result<OwnedFd, Miss> {
+        let flags = PASS | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(self.parent.fd(), self.name.as_os_str(), flags, Mode::empty()).map_err(Miss::open)
+    }
+
     /// Opens the entry for reading, and makes sure it is the one that was found.
     fn open(&self, extra: OFlag) -> Result<OwnedFd, Miss> {
         let base = OFlag::O_RDONLY
@@ -437,6 +560,11 @@ fn io_miss(error: &std::io::Error) -> Miss {
             None => error.to_string(),
         }),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn is_errno(error: &std::io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno as i32)
 }
 
 type Stamp = (i64, i64, i64, i64, i64);

@@ -12,7 +12,8 @@ use crate::facts::{Facts, Install};
 use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Stage, Subject, checks};
 use crate::host::elf::Elf;
 use crate::host::{
-    Account, Content, Fact, FileType, Host, Machine, Meta, Mount, Process, Resolved, SourceKind,
+    Account, Attributes, Content, Fact, FileType, Host, Machine, Meta, Mount, Process, ProcessDetail,
+    Resolved, SourceKind, Space, UnixSocket,
 };
 use crate::redact::Redactor;
 use crate::wazuh::ar_conf::BIN_DIR;
@@ -147,6 +148,27 @@ impl Host for Placed<'_> {
         }
     }
 
+    fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>> {
+        match self.shown(path) {
+            Some(_) => Fact::not_collected(path.display().to_string(), "it is not there yet"),
+            None => self.host.xattr(path, name),
+        }
+    }
+
+    fn attributes(&self, path: &Path) -> Fact<Attributes> {
+        match self.shown(path) {
+            Some(_) => Fact::not_collected(path.display().to_string(), "it is not there yet"),
+            None => self.host.attributes(path),
+        }
+    }
+
+    fn space(&self, path: &Path) -> Fact<Space> {
+        match self.shown(path) {
+            Some(_) => Fact::not_collected(path.display().to_string(), "it is not there yet"),
+            None => self.host.space(path),
+        }
+    }
+
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         if self.is_ar_conf(path) {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -179,6 +201,14 @@ impl Host for Placed<'_> {
         self.host.processes()
     }
 
+    fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
+        self.host.process_detail(pid)
+    }
+
+    fn unix_sockets(&self, pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        self.host.unix_sockets(pid)
+    }
+
     fn users(&self) -> Fact<Vec<Account>> {
         self.host.users()
     }
@@ -193,6 +223,10 @@ impl Host for Placed<'_> {
 
     fn now(&self) -> Fact<i64> {
         self.host.now()
+    }
+
+    fn boot_time(&self) -> Fact<i64> {
+        self.host.boot_time()
     }
 
     fn env(&self, name: &str) -> Option<OsString> {

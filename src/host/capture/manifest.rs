@@ -1,5 +1,6 @@
 //! `host.json` as it is written: what serde reads, before any of it is believed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -8,9 +9,13 @@ use serde::de::{self, DeserializeOwned, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::host::{OpenError, elf};
+use crate::host::process::Seccomp;
+use crate::host::{OpenError, SocketKind, SocketState, elf};
 
-/// The newest format that is read, and the one that is written.
+/// The newest format that is read, and the one that is written. A reader refuses
+/// fields it does not know, because what it would pass over could be what makes a
+/// host differ. So once a format is released, a new field makes a new format;
+/// format 1 is not released yet and grows as it is.
 pub const FORMAT: u64 = 1;
 
 /// Linux allows 4096 bytes in a path and needs far fewer levels.
@@ -54,6 +59,18 @@ pub struct HostFile {
     /// All processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<Vec<ProcessEntry>>,
+    /// Details of processes that do not give them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_defaults: Option<DetailEntry>,
+    /// Unix sockets, all of the host's network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_sockets: Option<Vec<SocketEntry>>,
+    /// How full file systems are, by where they are mounted (or by a path on them).
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub space: Entries<HostPath, SpaceEntry>,
+    /// When the kernel started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_time: Option<Time>,
     /// Why a part is missing; without it the part was not collected.
     #[serde(default, skip_serializing_if = "Gaps::is_empty")]
     pub gaps: Gaps,
@@ -104,6 +121,29 @@ pub struct FileEntry {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth: Option<Time>,
+    /// `security.selinux` as text, without its NUL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selinux: Option<String>,
+    /// The access control list as getfacl(1) writes it with numbers
+    /// (`user:998:r-x`); an empty one is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acl: Option<Vec<String>>,
+    /// The default access control list of a directory, in the same form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_acl: Option<Vec<String>>,
+    /// Further extended attributes by name, in base64.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub xattrs: Entries<String, String>,
+    /// Why it has none of the extended attributes that are not given: `"absent"`
+    /// when they were looked for; without it they were not collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_xattrs: Option<GapEntry>,
+    /// Its attributes, all of them; without it they were not collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Vec<AttributeEntry>>,
+    /// Why `attributes` is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes_gap: Option<GapEntry>,
     /// Target of a symbolic link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -156,6 +196,54 @@ pub struct DefaultsEntry {
     /// Mode of directories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir_mode: Option<Mode>,
+    /// As in [`FileEntry::selinux`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selinux: Option<String>,
+    /// As in [`FileEntry::other_xattrs`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_xattrs: Option<GapEntry>,
+    /// As in [`FileEntry::attributes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Vec<AttributeEntry>>,
+}
+
+/// What chattr(1) sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeEntry {
+    /// `chattr +i`.
+    Immutable,
+    /// `chattr +a`.
+    AppendOnly,
+}
+
+/// How full a file system is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpaceEntry {
+    /// Bytes of a block.
+    #[serde(default = "page")]
+    pub block_size: u64,
+    /// All blocks.
+    pub blocks: u64,
+    /// Free blocks.
+    pub blocks_free: u64,
+    /// Free blocks for others than root; else `blocks_free`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks_available: Option<u64>,
+    /// All inodes; 0 when the file system does not count them.
+    #[serde(default)]
+    pub inodes: u64,
+    /// Free inodes.
+    #[serde(default)]
+    pub inodes_free: u64,
+    /// Whether nothing can be written there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub read_only: bool,
+}
+
+fn page() -> u64 {
+    4096
 }
 
 /// Kernel, hardware, name.
@@ -191,6 +279,18 @@ pub struct MountEntry {
     /// Options in force, with commas.
     #[serde(default)]
     pub options: String,
+    /// Those of the file system alone, with commas; else nothing is said of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub super_options: Option<String>,
+    /// The directory of the file system that is mounted; else `/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// Number of the mount; mounts without one are numbered in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u32>,
+    /// Number of the mount it is mounted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
 }
 
 fn none() -> String {
@@ -233,6 +333,231 @@ pub struct ProcessEntry {
     /// Whether it lives in a container.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
+    /// Its details; what is not in them is taken from `process_defaults`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<DetailEntry>,
+}
+
+/// Details of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetailEntry {
+    /// Number of threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Users and groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsEntry>,
+    /// Capability sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<CapabilitiesEntry>,
+    /// Whether set-user-ID and file capabilities have no effect in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_new_privs: Option<bool>,
+    /// How its system calls are filtered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<Seccomp>,
+    /// The kernel function it waits in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wchan: Option<String>,
+    /// Numbers of its namespaces by type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<BTreeMap<String, u64>>,
+    /// Types of namespaces that are not the host's; needs `namespaces`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_namespaces: Vec<String>,
+    /// Label of the security module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Root directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// Working directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Control group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// Open descriptors, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<Vec<DescriptorEntry>>,
+    /// Resource limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsEntry>,
+    /// Its own mount table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mounts: Option<Vec<MountEntry>>,
+    /// Unix sockets of its own network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_sockets: Option<Vec<SocketEntry>>,
+    /// Why a part is missing, by its name above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gaps: BTreeMap<DetailPart, GapEntry>,
+}
+
+/// A part of [`DetailEntry`] that can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "they are the fields of the same name")]
+pub enum DetailPart {
+    Threads,
+    Credentials,
+    Capabilities,
+    NoNewPrivs,
+    Seccomp,
+    Wchan,
+    Namespaces,
+    Label,
+    Root,
+    Cwd,
+    Cgroup,
+    Descriptors,
+    Limits,
+    Mounts,
+    UnixSockets,
+}
+
+/// Users and groups of a process, whose real user stands beside them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialsEntry {
+    /// Effective user; else the real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_user: Option<Owner>,
+    /// Real group.
+    pub group: Owner,
+    /// Effective group; else the real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_group: Option<Owner>,
+    /// Supplementary groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Owner>,
+}
+
+/// Capability sets as /proc/PID/status shows them: 64 bits in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapabilitiesEntry {
+    /// What is permitted.
+    pub permitted: Bits,
+    /// What is in force.
+    pub effective: Bits,
+    /// The most that a program it starts can have.
+    pub bounding: Bits,
+    /// What programs it starts keep without being root.
+    #[serde(default)]
+    pub ambient: Bits,
+}
+
+/// A set of bits, as a string of hexadecimal digits in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bits(pub u64);
+
+impl Serialize for Bits {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_str(&format_args!("{:016x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bits {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bits = if is_hexadecimal { u64::from_str_radix(&text, 16).ok() } else { None };
+        bits.map(Bits).ok_or_else(|| {
+            de::Error::custom(format!(
+                "{text:?} is no set in hexadecimal digits, such as \"000001ffffffffff\""
+            ))
+        })
+    }
+}
+
+/// One open descriptor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DescriptorEntry {
+    /// Number.
+    pub fd: u32,
+    /// What it was opened for: `r`, `w` or `rw`.
+    pub access: AccessEntry,
+    /// It is a pipe of this number. One of these is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipe: Option<u64>,
+    /// It is a socket of this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<u64>,
+    /// It is a file, opened under this path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The file has been removed there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleted: bool,
+    /// It is anything else, as the kernel words it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+}
+
+/// What a descriptor was opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessEntry {
+    /// Reading.
+    #[serde(rename = "r")]
+    Read,
+    /// Writing.
+    #[serde(rename = "w")]
+    Write,
+    /// Both.
+    #[serde(rename = "rw")]
+    ReadWrite,
+    /// Neither (`O_PATH`).
+    #[serde(rename = "")]
+    Neither,
+}
+
+/// Resource limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsEntry {
+    /// Descriptors.
+    pub open_files: LimitEntry,
+    /// Bytes in a file it writes.
+    pub file_size: LimitEntry,
+    /// Processes of its real user.
+    pub processes: LimitEntry,
+}
+
+/// A limit in force and the most it can be raised to; `null` is unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitEntry(pub Option<u64>, pub Option<u64>);
+
+/// One Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketEntry {
+    /// Its number, as descriptors name it.
+    pub inode: u64,
+    /// Type.
+    #[serde(rename = "type")]
+    pub kind: SocketKind,
+    /// Whether connections are accepted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub listening: bool,
+    /// How far its connection is.
+    #[serde(default)]
+    pub state: SocketState,
+    /// References.
+    #[serde(default = "two")]
+    pub refs: u32,
+    /// The path it is bound to, as the binder gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The name without a file it is bound to, without its first NUL.
+    #[serde(default, rename = "abstract", skip_serializing_if = "Option::is_none")]
+    pub abstract_name: Option<String>,
+}
+
+fn two() -> u32 {
+    2
 }
 
 fn one() -> u32 {
@@ -265,6 +590,12 @@ pub struct Gaps {
     /// Processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<GapEntry>,
+    /// Unix sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_sockets: Option<GapEntry>,
+    /// When the kernel started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_time: Option<GapEntry>,
 }
 
 impl Gaps {
