@@ -18,7 +18,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::walk::Walker;
 use super::{
-    Account, Attributes, Content, Fact, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
+    Account, Attributes, Content, Fact, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved, Source,
     SourceKind, Space, UnixSocket, accounts, elf, mountinfo, unix_socket,
 };
 
@@ -92,6 +92,10 @@ impl Host for LiveHost {
 
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.walker.fact(path, |walker| walker.read(path, limit))
+    }
+
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        self.walker.fact(path, |walker| walker.source(path))
     }
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {

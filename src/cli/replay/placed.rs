@@ -12,8 +12,8 @@ use crate::facts::{Facts, Install};
 use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Stage, Subject, checks};
 use crate::host::elf::Elf;
 use crate::host::{
-    Account, Attributes, Content, Fact, FileType, Host, Machine, Meta, Mount, Process, ProcessDetail,
-    Resolved, SourceKind, Space, UnixSocket,
+    Account, Attributes, Content, Fact, FileType, Held, Host, Machine, Meta, Mount, Process, ProcessDetail,
+    Resolved, Source, SourceKind, Space, UnixSocket,
 };
 use crate::redact::Redactor;
 use crate::wazuh::ar_conf::BIN_DIR;
@@ -178,6 +178,14 @@ impl Host for Placed<'_> {
             return Fact::known(path.display().to_string(), content);
         }
         self.host.read(self.file_at(path).unwrap_or(path), limit)
+    }
+
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        if self.is_ar_conf(path) {
+            let line = Held::new(self.ar_conf.1.as_slice(), false);
+            return Fact::known(path.display().to_string(), Box::new(line));
+        }
+        self.host.open(self.file_at(path).unwrap_or(path))
     }
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {
