@@ -5,6 +5,7 @@
 //! the tests. Arrows run one way: `cli` -> `report`, `simulate`, `replay`, `engine` ->
 //! `probes` -> `facts` -> `host`, `wazuh`. `findings` and `redact` stand at the bottom.
 
+pub mod baseline;
 pub mod cli;
 pub mod engine;
 pub mod facts;

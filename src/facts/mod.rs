@@ -1,6 +1,7 @@
 //! Everything that is known about a host, each thing read once and only when
 //! asked for. Probes see this and nothing below it.
 
+pub mod change;
 pub mod daemon;
 pub mod executable;
 pub mod install;
@@ -14,10 +15,11 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
     Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
-    Value,
+    Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::wazuh::alerts::lines::ReadAt;
@@ -212,6 +214,10 @@ pub struct Facts<'h> {
     ruleset: OnceCell<Fact<Vec<RulesetFile>>>,
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
+    baseline: Option<Baseline>,
+    drift: OnceCell<change::Drift>,
+    ended: OnceCell<Fact<change::Ended>>,
+    package: OnceCell<Fact<dpkg::Package>>,
 }
 
 impl<'h> Facts<'h> {
@@ -239,6 +245,10 @@ impl<'h> Facts<'h> {
             ruleset: OnceCell::new(),
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
+            baseline: None,
+            drift: OnceCell::new(),
+            ended: OnceCell::new(),
+            package: OnceCell::new(),
         }
     }
 

@@ -7,6 +7,7 @@
 mod accounts;
 pub mod acl;
 pub mod capture;
+pub mod dpkg;
 pub mod elf;
 pub mod fact;
 pub mod live;

@@ -49,6 +49,25 @@ pub fn version_json(text: &[u8]) -> Option<Version> {
     Version::parse(value.get("version")?.as_str()?)
 }
 
+/// Versions inside a program: `v4.14.2` as a string of its own
+/// (`src/headers/defs.h __ossec_version`, 4.14). It may hold others than its own, which it
+/// compares those of its agents with.
+pub fn embedded_versions(program: &[u8]) -> Vec<Version> {
+    let mut found: Vec<Version> = memchr::memmem::find_iter(program, b"\0v")
+        .filter_map(|at| {
+            let text = program.get(at + 1..(at + 17).min(program.len()))?;
+            let text = text.get(..memchr::memchr(0, text)?)?;
+            let digits = text.get(1..)?;
+            let is_version = digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+                && digits.split(|&byte| byte == b'.').count() == 3;
+            Version::parse(std::str::from_utf8(text).ok().filter(|_| is_version)?)
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// The home named by the `ExecStart=` lines of a systemd unit
 /// (`src/init/templates/wazuh-agent.service`: `/usr/bin/env HOME/bin/wazuh-control start`).
 pub fn unit_homes(text: &[u8]) -> Vec<String> {
@@ -112,6 +131,14 @@ mod tests {
         let text = b"[Service]\nType=forking\nExecStart=/usr/bin/env /opt/ossec/bin/wazuh-control start\n\
                      ExecStart=/usr/bin/env relative/bin/wazuh-control start\n";
         assert_eq!(unit_homes(text), ["/opt/ossec"]);
+    }
+
+    #[test]
+    fn a_program_holds_its_version() {
+        let program = b"\x7fELF\0v4.14.2\0v4.3.0\0xv1.2.3\0v9\0v1.2.3-x\0v1.2.3.4\0v4.14.2\0\0v5.0.0";
+        let found: Vec<String> = embedded_versions(program).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["4.3.0", "4.14.2"]);
+        assert!(embedded_versions(b"").is_empty());
     }
 
     #[test]

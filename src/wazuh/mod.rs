@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod ar_conf;
+pub mod ar_log;
 pub mod behavior;
 pub mod cjson;
 pub mod execd;

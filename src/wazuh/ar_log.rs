@@ -1,0 +1,163 @@
+//! Lines of `active-responses.log`, as far as they say when a response ran.
+//!
+//! `YYYY/MM/DD HH:MM:SS active-response/bin/NAME: TEXT` in the host's local time
+//! (`src/active-response/active_responses.c write_debug_file`, 4.14). A stock
+//! program ends its run with `Ended`, which says that it came to its end and not
+//! that it blocked anything.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// One line that a response wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its time as if it were UTC, seconds since 1970.
+    pub local: i64,
+    /// The executable below `active-response/bin`.
+    pub name: &'a [u8],
+    /// What it says.
+    pub text: &'a [u8],
+}
+
+/// Reads a line without its line feed; none when it is no such line.
+pub fn line(bytes: &[u8]) -> Option<Line<'_>> {
+    let (time, rest) = bytes.split_at_checked(19)?;
+    let local = time_of(time)?;
+    let rest = rest.strip_prefix(b" ")?;
+    let colon = memchr::memmem::find(rest, b": ")?;
+    let (program, text) = (rest.get(..colon)?, rest.get(colon + 2..)?);
+    const DIRECTORY: &[u8] = b"active-response/bin/";
+    let at = memchr::memmem::find(program, DIRECTORY)?;
+    let is_path = at == 0 || program.starts_with(b"/") && program.get(at - 1) == Some(&b'/');
+    let name = program.get(at + DIRECTORY.len()..).filter(|name| is_path && !name.is_empty())?;
+    Some(Line { local, name, text: text.trim_ascii() })
+}
+
+/// `2026/11/20 10:41:12` as if it were UTC.
+fn time_of(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let number = |from: usize, to: usize| -> Option<i16> {
+        let digits = text.get(from..to)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    };
+    let marks: Vec<u8> =
+        [4, 7, 10, 13, 16].iter().filter_map(|&at| text.as_bytes().get(at).copied()).collect();
+    if marks != b"// ::" {
+        return None;
+    }
+    let part = |from: usize| number(from, from + 2).and_then(|number| i8::try_from(number).ok());
+    let time = DateTime::new(number(0, 4)?, part(5)?, part(8)?, part(11)?, part(14)?, part(17)?, 0).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+/// What the end of the log says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// The last run that came to its end, by executable: its time as if it were UTC.
+    pub ended: Vec<(Vec<u8>, i64)>,
+    /// Time of the last line, as if it were UTC; none when that is no line of a response.
+    pub last: Option<i64>,
+}
+
+/// Reads the end of the log. Where it was cut, the first line is left out.
+pub fn tail(bytes: &[u8], is_cut: bool) -> Tail {
+    let mut tail = Tail::default();
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    if is_cut {
+        lines.next();
+    }
+    for text in lines.map(<[u8]>::trim_ascii).filter(|text| !text.is_empty()) {
+        let read = line(text);
+        tail.last = read.map(|line| line.local);
+        let Some(line) = read.filter(|line| line.text == b"Ended") else { continue };
+        match tail.ended.iter_mut().find(|(name, _)| name == line.name) {
+            Some((_, time)) => *time = line.local,
+            None => tail.ended.push((line.name.to_vec(), line.local)),
+        }
+    }
+    tail
+}
+
+/// Seconds that local time is ahead of UTC, from the time of the last line and the
+/// time the file was written last. Zones are whole quarters of an hour; anything
+/// else means that the two do not belong together.
+pub fn zone(last: i64, written: i64) -> Option<i64> {
+    const QUARTER: i64 = 900;
+    let ahead = last.checked_sub(written)?;
+    let zone = ahead.checked_add(QUARTER / 2)?.div_euclid(QUARTER) * QUARTER;
+    // A line is written within moments of the time it bears.
+    ((zone - ahead) <= 5 && (ahead - zone) <= 1 && zone.abs() <= 14 * 3600).then_some(zone)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_responses() {
+        let read = line(b"2026/11/20 10:41:12 active-response/bin/firewall-drop: Ended").unwrap();
+        assert_eq!((read.name, read.text), (&b"firewall-drop"[..], &b"Ended"[..]));
+        assert_eq!(read.local, 1_795_171_272);
+        let read = line(b"2026/11/20 10:41:12 /var/ossec/active-response/bin/x.py: a: b").unwrap();
+        assert_eq!((read.name, read.text), (&b"x.py"[..], &b"a: b"[..]));
+        for text in [
+            "",
+            "2026/11/20 10:41:12",
+            "2026/13/20 10:41:12 active-response/bin/x: Ended",
+            "2026-11-20 10:41:12 active-response/bin/x: Ended",
+            "2026/11/20 10:41:12 my-active-response/bin/x: Ended",
+            "2026/11/20 10:41:12 active-response/bin/: Ended",
+            "2026/11/20 10:41:12 active-response/bin/x Ended",
+            "Fri Nov 20 10:41:12 UTC 2026 /var/ossec/active-response/bin/firewall-drop.sh add - 203.0.113.9",
+        ] {
+            assert_eq!(line(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_end_of_each_counts() {
+        let text = b"ut 10:00:00 active-response/bin/a: Ended\n\
+            2026/11/20 10:00:00 active-response/bin/a: Ended\n\
+            2026/11/20 10:00:05 active-response/bin/a: Ended\n\
+            2026/11/20 10:00:06 active-response/bin/b: Ended\r\n\
+            2026/11/20 10:00:09 active-response/bin/a: Starting\n\n";
+        let read = tail(text, true);
+        let at = 1_795_168_800;
+        assert_eq!(read.ended, [(b"a".to_vec(), at + 5), (b"b".to_vec(), at + 6)]);
+        assert_eq!(read.last, Some(at + 9));
+        assert_eq!(tail(b"2026/11/20 10:00:00 active-response/bin/a: Ended\nnoise\n", false).last, None);
+    }
+
+    #[test]
+    fn the_zone_follows_from_the_time_of_the_file() {
+        let at = 1_795_168_800;
+        for (last, written, zone_) in [
+            (at, at, Some(0)),
+            (at, at + 2, Some(0)),
+            (at + 3600, at, Some(3600)),
+            (at + 3600, at + 5, Some(3600)),
+            (at - 12_600, at, Some(-12_600)),
+            (at + 20_700, at, Some(20_700)),
+            (at + 5, at, None),
+            (at, at + 60, None),
+            (at + 86_400, at, None),
+            (i64::MAX, -2, None),
+        ] {
+            assert_eq!(zone(last, written), zone_, "{}", last.wrapping_sub(written));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_it(text: Vec<u8>, cut: bool, a: i64, b: i64) {
+            let _ = tail(&text, cut);
+            let _ = zone(a, b);
+        }
+
+        #[test]
+        fn near_lines_do_not_break_it(text in "[0-9/: ]{17,21} ?(/var/ossec/)?active-response/bin/[a-z]{0,3}:? ?(Ended)?") {
+            let _ = tail(text.as_bytes(), false);
+        }
+    }
+}
