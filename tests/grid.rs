@@ -16,7 +16,7 @@ fn every_row_shows_what_it_says() {
     for case in cases() {
         let mut host = support::base(case.base);
         (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
-        if let Err(why) = support::judge(case, &support::diagnose(&host)) {
+        if let Err(why) = support::judge(case, &support::diagnose_row(case, &host)) {
             wrong.push(why);
         }
     }
@@ -59,7 +59,7 @@ fn fingerprints_are_unique_and_stay_when_lines_are_added() {
     for case in cases() {
         let mut host = support::base(case.base);
         (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
-        let first = fingerprints(&support::diagnose(&host));
+        let first = fingerprints(&support::diagnose_row(case, &host));
         let unique: std::collections::BTreeSet<&String> = first.iter().collect();
         if unique.len() != first.len() {
             wrong.push(format!("{}\n  not unique: {first:?}", case.name()));
@@ -73,7 +73,7 @@ fn fingerprints_are_unique_and_stay_when_lines_are_added() {
         }
         let moved = [b"<!-- One more line. -->\n\n\n", content.bytes.as_slice()].concat();
         host.write(CONF, moved).expect("the file is there");
-        let second = fingerprints(&support::diagnose(&host));
+        let second = fingerprints(&support::diagnose_row(case, &host));
         if first != second {
             wrong.push(format!("{}\n  {first:?}\n  becomes\n  {second:?}", case.name()));
         }

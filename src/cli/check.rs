@@ -1,12 +1,14 @@
 //! `ar-doctor check`.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 
-use super::source::{Bare, Source};
+use super::source::{self, Bare, Source};
 use super::{Failure, Format, Global, exit, terminal};
+use crate::baseline::Baseline;
 use crate::engine::{self, Diagnosis, Options};
 use crate::facts::{Facts, Response};
 use crate::findings::Severity;
@@ -17,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   sudo ar-doctor check
   sudo ar-doctor check --response firewall-drop600 -v
+  sudo ar-doctor check --baseline last-week.json
   ar-doctor check --from /mnt/image --home /var/ossec
   ar-doctor check --config ossec.conf --role manager --fail-on warning
   ssh agent cat /var/ossec/etc/ossec.conf | ar-doctor check --config - --role agent
@@ -46,6 +49,10 @@ pub(super) struct Arguments {
     /// Show how long it took
     #[arg(long)]
     timings: bool,
+    /// Say what changed since an earlier report of this host (`check --format json`);
+    /// `-` is standard input
+    #[arg(long, value_name = "REPORT", conflicts_with = "config")]
+    baseline: Option<PathBuf>,
     #[command(flatten)]
     bare: Bare,
 }
@@ -77,7 +84,15 @@ impl FailOn {
 pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
-    let facts = source.facts(global, redactor)?;
+    let mut facts = source.facts(global, redactor)?;
+    if let Some(path) = &arguments.baseline {
+        let bytes = source::read(path).context("--baseline").map_err(Failure::usage)?;
+        let shown = path.display().to_string();
+        let unfit = |unfit| Failure::usage(anyhow!("--baseline {shown}: {unfit}"));
+        let baseline = Baseline::read(&shown, &bytes).map_err(unfit)?;
+        baseline.fits(&facts.about()).map_err(unfit)?;
+        facts = facts.against(baseline);
+    }
     let opened = begin.elapsed();
     let options = Options { response: arguments.response.clone() };
     let diagnosis = engine::run(&facts, &options);

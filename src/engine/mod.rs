@@ -1,6 +1,7 @@
 //! Runs the probes over the facts and makes one ranked report of what they say:
 //! stages, folding, ranking.
 
+mod change;
 pub mod rank;
 pub mod stages;
 
@@ -128,6 +129,7 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
             }
         }
     }
+    change::annotate(facts, &mut findings);
     unknown.sort();
     unknown.dedup();
     let checks = probes.iter().flat_map(|probe| probe.checks).filter(|check| applies(facts, **check)).count();

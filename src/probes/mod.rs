@@ -4,6 +4,7 @@
 //! it reports; a stage passes only when all of them ran on known facts.
 
 mod config;
+mod drift;
 mod executable;
 mod feedback;
 mod placement;
@@ -14,6 +15,7 @@ mod script_text;
 mod selectors;
 mod sink;
 mod syntax;
+mod versions;
 mod white_list;
 
 use crate::facts::{Facts, Response, TextFile};
@@ -58,6 +60,8 @@ pub const PROBES: &[Probe] = &[
     runtime::PROBE,
     script_text::PROBE,
     feedback::PROBE,
+    versions::PROBE,
+    drift::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

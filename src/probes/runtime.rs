@@ -1,6 +1,7 @@
 //! The daemons that run, and whether they know what is on the disk.
 
 use super::{Probe, Sink, control_program, quote, restart, under_home};
+use crate::facts::change::instant;
 use crate::facts::{Daemon, Facts, Response, Runs};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::Role;
@@ -233,10 +234,4 @@ fn stale_pid(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, daemon: &Daemon) {
         }
         sink.find(finding);
     }
-}
-
-/// Seconds since 1970 as UTC.
-fn instant(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds)
-        .map_or_else(|_| format!("{seconds} s"), |instant| instant.to_string())
 }

@@ -52,6 +52,8 @@ pub struct Check {
     pub headline: Option<Redacted>,
     /// Every response, in the order of its file.
     pub responses: Vec<Response>,
+    /// The executables of the responses that run here, as they are: what `--baseline` compares.
+    pub executables: Vec<Executable>,
     /// In rank order, each folded one behind the one that explains it.
     pub findings: Vec<FindingEntry>,
     /// What could not be found out.
@@ -84,6 +86,10 @@ pub struct Host {
     pub label: Redacted,
     /// What was read.
     pub source: Source,
+    /// Host name; null when it is unknown.
+    pub name: Option<Redacted>,
+    /// The host's clock when it was read, in UTC; null where there is none.
+    pub clock: Option<Redacted>,
     /// The Wazuh directory; null for a bare file.
     pub home: Option<Redacted>,
     /// What named it; null for a bare file.
@@ -168,6 +174,9 @@ pub struct Response {
     pub timeout: Option<i32>,
     /// Where it stands.
     pub place: Option<Place>,
+    /// SHA-256 of its block and its `<command>` without comments and blanks, or of its line of
+    /// ar.conf; null where the executable is all there is (5.x agents).
+    pub definition_sha256: Option<Redacted>,
     /// Whether its script is to run on this host.
     pub runs: RunsName,
     /// The ten stages in order.
@@ -175,6 +184,25 @@ pub struct Response {
     pub stages: Vec<StageEntry>,
     /// The first broken stage.
     pub verdict: ResponseVerdict,
+}
+
+/// An executable below `active-response/bin`, as it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Executable {
+    /// Path on the host.
+    pub path: Redacted,
+    /// Whether a regular file is there; null when that was not seen.
+    pub present: Option<bool>,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// Permission bits in octal (`0750`).
+    pub mode: Option<Redacted>,
+    /// User and group (`root:wazuh`); numbers where there is no name.
+    pub owner: Option<Redacted>,
+    /// Last change of the content, in UTC.
+    pub mtime: Option<Redacted>,
+    /// SHA-256 of the content, in lower case; null when it could not be read.
+    pub sha256: Option<Redacted>,
 }
 
 /// A line of a file.
@@ -449,6 +477,7 @@ pub fn check(report: &Report<'_, '_>) -> Check {
         verdict: report.verdict().into(),
         headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
         responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
+        executables: view.executables(),
         findings: findings(report.redactor, &diagnosis.entries, &|responses| view.ids(responses)),
         unknown: diagnosis.unknown.iter().map(|unknown| view.unknown(unknown)).collect(),
         summary: Summary {
@@ -502,13 +531,35 @@ impl View<'_, '_> {
             .collect()
     }
 
+    fn executables(&self) -> Vec<Executable> {
+        let facts = self.report.facts;
+        let optional = |text: Option<String>| text.map(|text| self.text(text));
+        facts
+            .executables()
+            .iter()
+            .map(|executable| facts.recorded(executable))
+            .map(|recorded| Executable {
+                path: self.text(recorded.path),
+                present: recorded.present,
+                size: recorded.size,
+                mode: optional(recorded.mode),
+                owner: optional(recorded.owner),
+                mtime: optional(recorded.mtime),
+                sha256: optional(recorded.sha256),
+            })
+            .collect()
+    }
+
     fn host(&self) -> Host {
         let facts = self.report.facts;
+        let about = facts.about();
         let bare = facts.is_bare();
         let label = if bare { facts.config().file.shown.clone() } else { facts.label() };
         Host {
             label: self.text(label),
             source: if bare { Source::File } else { facts.source().into() },
+            name: about.name.map(|name| self.text(name)),
+            clock: about.clock.map(|clock| self.text(clock)),
             home: (!bare).then(|| self.text(facts.install.home.display().to_string())),
             home_named_by: (!bare).then(|| self.text(&facts.install.named_by)),
             role: role(facts),
@@ -538,6 +589,7 @@ impl View<'_, '_> {
                 .place
                 .as_ref()
                 .map(|place| Place { file: self.text(&place.file), line: place.line }),
+            definition_sha256: self.report.facts.definition(response).map(|sum| self.text(sum)),
             runs: response.runs.into(),
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
             verdict: result.verdict.into(),

@@ -5,12 +5,14 @@ pub mod cases;
 
 use std::path::{Path, PathBuf};
 
+use ar_doctor::baseline::Baseline;
 use ar_doctor::engine::{self, Diagnosis, Options};
 use ar_doctor::facts::{Facts, install};
 use ar_doctor::findings::{CheckId, Severity};
 use ar_doctor::host::Host;
 use ar_doctor::host::capture::CaptureHost;
 use ar_doctor::redact::Redactor;
+use ar_doctor::report::{Report, json};
 
 use cases::{Case, Shows};
 
@@ -66,6 +68,32 @@ pub fn diagnose(host: &dyn Host) -> Outcome {
     let facts = Facts::new(host, &redactor, install);
     let diagnosis = engine::run(&facts, &Options::default());
     outcome(diagnosis)
+}
+
+/// Runs the engine on the edited host of a row, against its base where the row says so.
+pub fn diagnose_row(case: &Case, host: &dyn Host) -> Outcome {
+    if !case.against_base {
+        return diagnose(host);
+    }
+    let baseline = Baseline::read("baseline.json", report(&base(case.base)).as_bytes());
+    let baseline = baseline.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+    let redactor = Redactor::new();
+    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let facts = Facts::new(host, &redactor, install);
+    baseline.fits(&facts.about()).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+    let facts = facts.against(baseline);
+    outcome(engine::run(&facts, &Options::default()))
+}
+
+/// What `check --format json` writes of a host.
+pub fn report(host: &dyn Host) -> String {
+    let redactor = Redactor::new();
+    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let facts = Facts::new(host, &redactor, install);
+    let diagnosis = engine::run(&facts, &Options::default());
+    let report =
+        Report { facts: &facts, diagnosis: &diagnosis, redactor: &redactor, response: None, timings: None };
+    json::to_text(&json::check(&report)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn outcome(diagnosis: Diagnosis) -> Outcome {

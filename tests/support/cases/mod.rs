@@ -4,6 +4,7 @@
 //! A row is a base host and a few edits. The same rows run in memory and, as
 //! root, on real homes built from them.
 
+mod change;
 mod config;
 mod host;
 mod rules;
@@ -47,6 +48,8 @@ pub struct Case {
     pub shows: Shows,
     /// Whether a real home can show it too.
     pub real: Real,
+    /// The edited host is compared with its base, as `--baseline` does.
+    pub against_base: bool,
     /// The edits.
     pub edit: Edit,
 }
@@ -60,17 +63,24 @@ const CONF: &str = "/var/ossec/etc/ossec.conf";
 const AR_CONF: &str = "/var/ossec/etc/shared/ar.conf";
 
 const fn fault(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
-    Case { check, what, base, shows: Shows::Fault, real: Real::Tree, edit }
+    Case { check, what, base, shows: Shows::Fault, real: Real::Tree, against_base: false, edit }
 }
 
 const fn near(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
-    Case { check, what, base, shows: Shows::NearMiss, real: Real::Tree, edit }
+    Case { check, what, base, shows: Shows::NearMiss, real: Real::Tree, against_base: false, edit }
 }
 
 impl Case {
     /// The row, but not on a tree.
     const fn not_on_a_tree(mut self, why: &'static str) -> Self {
         self.real = Real::No(why);
+        self
+    }
+
+    /// The row, with the base host as a baseline.
+    const fn against_its_base(mut self) -> Self {
+        self.against_base = true;
+        self.real = Real::No("it is compared with the base host in memory");
         self
     }
 
@@ -88,7 +98,7 @@ impl Case {
 
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    config::CASES.iter().chain(host::CASES).chain(rules::CASES).chain(script::CASES)
+    config::CASES.iter().chain(host::CASES).chain(rules::CASES).chain(script::CASES).chain(change::CASES)
 }
 
 /// The text of a file of a host.
