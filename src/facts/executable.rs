@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::TextFile;
 use crate::host::elf::Elf;
-use crate::host::{Content, Fact, FileType, Host, Meta, Mount, Resolved, TOO_MANY_LINKS, Value};
+use crate::host::{Content, Fact, FileType, Host, Meta, Mount, Resolved, TOO_MANY_LINKS, Value, mount_at};
 use crate::wazuh::launch::{self, Program};
 
 /// How much of a script is read: its first line decides the launch, its text
@@ -156,14 +156,11 @@ fn no_file<T>(source: &str, target: &Fact<Resolved>) -> Fact<T> {
     Fact { source: source.to_owned(), ..fact }
 }
 
-/// The mount a path lies on: the longest target that is above it, the last one
-/// where several are stacked.
+/// The mount a path without links lies on ([`mount_at`]).
 pub fn mount_of(mounts: &Fact<Vec<Mount>>, path: &Path) -> Fact<Mount> {
-    mounts.as_ref().and_then(|mounts| {
-        let above = mounts.iter().filter(|mount| path.starts_with(&mount.target));
-        let longest = above.max_by_key(|mount| mount.target.components().count());
-        longest.map_or(Value::Absent, |mount| Value::Known(mount.clone()))
-    })
+    mounts
+        .as_ref()
+        .and_then(|mounts| mount_at(mounts, path).map_or(Value::Absent, |mount| Value::Known(mount.clone())))
 }
 
 #[cfg(test)]
@@ -176,6 +173,7 @@ mod tests {
             source: "none".into(),
             fstype: "tmpfs".into(),
             options: vec![option.into()],
+            ..Mount::default()
         }
     }
 

@@ -241,9 +241,10 @@ fn read_processes(proc: &Path) -> Result<Vec<Process>, Unlisted> {
         Ok(Some(ticks)) if ticks > 0 => i64::from(ticks),
         _ => 100,
     };
+    let ours = Ours::read();
     let mut processes = Vec::new();
     for pid in pids {
-        match read_process(&proc.join(pid.to_string()), pid, boot, ticks) {
+        match read_process(&proc.join(pid.to_string()), pid, boot, ticks, &ours) {
             Ok(process) => processes.push(process),
             // It ended meanwhile.
             Err(error) if has_ended(&error) => {}
@@ -262,7 +263,7 @@ fn has_ended(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
 }
 
-fn read_process(dir: &Path, pid: u32, boot: i64, ticks: i64) -> io::Result<Process> {
+fn read_process(dir: &Path, pid: u32, boot: i64, ticks: i64, ours: &Ours) -> io::Result<Process> {
     let broken = |file: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{file} is not understood"));
     let stat = parse_stat(&read_some(&dir.join("stat"))?).ok_or_else(|| broken("stat"))?;
     let uid = real_uid(&read_some(&dir.join("status"))?).ok_or_else(|| broken("status"))?;
@@ -281,18 +282,36 @@ fn read_process(dir: &Path, pid: u32, boot: i64, ticks: i64) -> io::Result<Proce
         state: stat.state,
         start: boot.saturating_add(stat.start_ticks / ticks),
         env_path: env_path(&dir.join("environ")),
-        foreign: is_foreign(dir).unwrap_or(false),
+        foreign: ours.is_foreign(dir).unwrap_or(false),
     })
 }
 
-/// A sandbox of systemd has a mount namespace of its own too, but the host's root;
-/// none when it may not be looked at.
-fn is_foreign(dir: &Path) -> Option<bool> {
+/// Where the reader lives.
+struct Ours {
+    namespace: Option<PathBuf>,
+    root: Option<(u64, u64)>,
+}
+
+impl Ours {
+    fn read() -> Self {
+        Self { namespace: mount_namespace(Path::new("/proc/self")), root: directory(Path::new("/")) }
+    }
+
+    /// A sandbox of systemd has a mount namespace of its own too, but the host's
+    /// root; none when it may not be looked at.
+    fn is_foreign(&self, dir: &Path) -> Option<bool> {
+        let other_namespace = mount_namespace(dir)? != *self.namespace.as_ref()?;
+        Some(other_namespace && directory(&dir.join("root/."))? != self.root?)
+    }
+}
+
+fn mount_namespace(dir: &Path) -> Option<PathBuf> {
+    std::fs::read_link(dir.join("ns/mnt")).ok()
+}
+
+fn directory(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
-    let namespace = |dir: &Path| std::fs::read_link(dir.join("ns/mnt")).ok();
-    let root = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
-    let other_namespace = namespace(dir)? != namespace(Path::new("/proc/self"))?;
-    Some(other_namespace && root(&dir.join("root/."))? != root(Path::new("/"))?)
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn env_path(file: &Path) -> Fact<String> {
@@ -313,7 +332,9 @@ fn env_path(file: &Path) -> Fact<String> {
 }
 
 fn read_some(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Enough for most of these files, so that one read fills it: they have no
+    // size, and a buffer that grows costs a call at each step.
+    let mut bytes = Vec::with_capacity(4096);
     File::open(path)?.take(PROC_LIMIT).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{CaptureHost, GROUP, NOT_HELD, NoValue, Node, PASSWD, Reader, Stored};
+use super::{CaptureHost, GROUP, NOT_HELD, NoValue, Node, PASSWD, Reader, SELINUX, Stored, label_bytes};
+use crate::host::acl::{self, Acl};
 use crate::host::walk::MAX_LINKS;
-use crate::host::{Account, FileType, GapKind, Machine, Mount, Process, Value};
+use crate::host::{
+    Account, Attributes, FileType, GapKind, Machine, Mount, Process, ProcessDetail, Space, UnixSocket, Value,
+    mountinfo,
+};
 
 /// Why an edit was refused. An edit that does nothing would make a test pass
 /// for the wrong reason.
@@ -50,6 +54,10 @@ pub enum Part {
     Mounts,
     /// Processes.
     Processes,
+    /// Unix sockets.
+    UnixSockets,
+    /// When the kernel started.
+    BootTime,
 }
 
 type Edit<'a> = Result<&'a mut CaptureHost, EditError>;
@@ -249,13 +257,68 @@ impl CaptureHost {
         Ok(self)
     }
 
-    /// Sets permission bits, through links.
+    /// Sets permission bits, through links. An access control list follows, as
+    /// with chmod(2).
     ///
     /// # Errors
     ///
     /// When nothing is there.
     pub fn set_mode(&mut self, path: impl AsRef<Path>, mode: u32) -> Edit<'_> {
-        self.change(path.as_ref(), |node| node.meta.mode = mode & 0o7777)
+        self.change(path.as_ref(), |node| {
+            node.meta.mode = mode & 0o7777;
+            if let Some(acl) = node.acl() {
+                let bytes = acl.with_mode(mode).to_bytes();
+                node.xattrs.insert(acl::ACCESS.to_owned(), Value::Known(bytes));
+            }
+        })
+    }
+
+    /// Sets the access control list, through links; the mode follows, as with
+    /// setfacl(1).
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there.
+    pub fn set_acl(&mut self, path: impl AsRef<Path>, acl: &Acl) -> Edit<'_> {
+        self.change(path.as_ref(), |node| {
+            node.meta.mode = node.meta.mode & 0o7000 | acl.mode();
+            node.xattrs.insert(acl::ACCESS.to_owned(), Value::Known(acl.to_bytes()));
+        })
+    }
+
+    /// Sets the label of SELinux, through links.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there.
+    pub fn set_selinux(&mut self, path: impl AsRef<Path>, label: &str) -> Edit<'_> {
+        self.set_xattr(path, SELINUX, Value::Known(label_bytes(label)))
+    }
+
+    /// Sets what an extended attribute is, through links; absent removes it.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there.
+    pub fn set_xattr(&mut self, path: impl AsRef<Path>, name: &str, value: Value<Vec<u8>>) -> Edit<'_> {
+        self.change(path.as_ref(), |node| {
+            node.xattrs.insert(name.to_owned(), value);
+        })
+    }
+
+    /// Sets the attributes, through links.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there.
+    pub fn set_attributes(&mut self, path: impl AsRef<Path>, value: Value<Attributes>) -> Edit<'_> {
+        self.change(path.as_ref(), |node| node.attributes = value)
+    }
+
+    /// Sets how full the file system mounted at `path` is.
+    pub fn set_space(&mut self, path: impl AsRef<Path>, space: Space) -> &mut Self {
+        self.space.insert(path.as_ref().to_owned(), space);
+        self
     }
 
     /// Sets owner and group, through links.
@@ -335,15 +398,17 @@ impl CaptureHost {
 
     /// Adds a line to the end of the mount table.
     pub fn add_mount(&mut self, mount: Mount) -> &mut Self {
-        match &mut self.mounts {
-            Value::Known(mounts) => mounts.push(mount),
-            other => *other = Value::Known(vec![mount]),
-        }
-        self
+        let mut mounts = match &self.mounts {
+            Value::Known(mounts) => mounts.clone(),
+            _ => Vec::new(),
+        };
+        mounts.push(mount);
+        self.set_mounts(mounts)
     }
 
-    /// Replaces the mount table.
-    pub fn set_mounts(&mut self, mounts: Vec<Mount>) -> &mut Self {
+    /// Replaces the mount table; mounts without a number get one.
+    pub fn set_mounts(&mut self, mut mounts: Vec<Mount>) -> &mut Self {
+        mountinfo::number(&mut mounts);
         self.mounts = Value::Known(mounts);
         self
     }
@@ -377,7 +442,78 @@ impl CaptureHost {
         let Value::Known(processes) = &mut self.processes else { return Err(missing()) };
         let before = processes.len();
         processes.retain(|process| process.pid != pid);
-        if processes.len() == before { Err(missing()) } else { Ok(self) }
+        if processes.len() == before {
+            return Err(missing());
+        }
+        self.details.remove(&pid);
+        self.other_sockets.remove(&pid);
+        Ok(self)
+    }
+
+    /// Changes the details of a process. A process that was added has those that
+    /// the capture gives to any; its state and real user are those of the list.
+    ///
+    /// # Errors
+    ///
+    /// When there is none with this number.
+    pub fn change_process(&mut self, pid: u32, change: impl FnOnce(&mut ProcessDetail)) -> Edit<'_> {
+        let process = match &self.processes {
+            Value::Known(processes) => processes.iter().find(|process| process.pid == pid),
+            _ => None,
+        };
+        let process = process.ok_or_else(|| EditError::Missing(PathBuf::from(format!("/proc/{pid}"))))?;
+        let mut detail = self.detail_of(process);
+        change(&mut detail);
+        self.details.insert(pid, detail);
+        Ok(self)
+    }
+
+    /// Replaces the Unix sockets of the host's network namespace.
+    pub fn set_unix_sockets(&mut self, sockets: Vec<UnixSocket>) -> &mut Self {
+        self.sockets = Value::Known(sockets);
+        self
+    }
+
+    /// Adds a Unix socket; one with its number is replaced.
+    pub fn add_unix_socket(&mut self, socket: UnixSocket) -> &mut Self {
+        match &mut self.sockets {
+            Value::Known(sockets) => {
+                sockets.retain(|known| known.inode != socket.inode);
+                sockets.push(socket);
+            }
+            other => *other = Value::Known(vec![socket]),
+        }
+        self
+    }
+
+    /// Closes the Unix sockets bound to a path; the file stays.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn remove_unix_socket(&mut self, path: impl AsRef<Path>) -> Edit<'_> {
+        let missing = || EditError::Missing(path.as_ref().to_owned());
+        let Value::Known(sockets) = &mut self.sockets else { return Err(missing()) };
+        let before = sockets.len();
+        sockets.retain(|socket| socket.path() != Some(path.as_ref()));
+        if sockets.len() == before { Err(missing()) } else { Ok(self) }
+    }
+
+    /// The Unix sockets of the network namespace that a process has for itself.
+    ///
+    /// # Errors
+    ///
+    /// When there is no process with this number.
+    pub fn set_sockets_of(&mut self, pid: u32, sockets: Vec<UnixSocket>) -> Edit<'_> {
+        self.change_process(pid, |_| {})?;
+        self.other_sockets.insert(pid, sockets);
+        Ok(self)
+    }
+
+    /// Sets when the kernel started, seconds since 1970.
+    pub fn set_boot_time(&mut self, boot: i64) -> &mut Self {
+        self.boot_time = Value::Known(boot);
+        self
     }
 
     /// Sets the host's clock, seconds since 1970.
@@ -434,6 +570,8 @@ impl CaptureHost {
             Part::Groups => self.groups = Some(gap(kind, why)),
             Part::Mounts => self.mounts = gap(kind, why),
             Part::Processes => self.processes = gap(kind, why),
+            Part::UnixSockets => self.sockets = gap(kind, why),
+            Part::BootTime => self.boot_time = gap(kind, why),
         }
         self
     }

@@ -11,12 +11,14 @@ use nix::sys::stat::{Mode, SFlag, UtimensatFlags, makedev, mknod, utimensat};
 use nix::sys::time::TimeSpec;
 
 use super::{CaptureHost, GROUP, NoValue, Node, PASSWD, Stored};
-use crate::host::{Account, FileType, Host, elf};
+use crate::host::{Account, FileType, Host, Value, elf};
 
 impl CaptureHost {
     /// Builds the capture as a tree in `target`, which must be an empty
     /// directory or not be there: contents, links, FIFOs, sockets, devices,
-    /// owners, modes and modification times. Users and groups are written to
+    /// owners, modes, extended attributes with access control lists and labels,
+    /// attributes and modification times. (An immutable file can only be removed
+    /// after `chattr -i`.) Users and groups are written to
     /// `/etc/passwd` and `/etc/group` when the capture does not hold those.
     ///
     /// Returns what could not be made, in words: what needs root, what the
@@ -191,11 +193,53 @@ impl Build<'_> {
         if meta.file_type != FileType::Symlink {
             fs::set_permissions(&place, Permissions::from_mode(meta.mode))?;
         }
+        self.finish_xattrs(path, node, &place);
         let time = TimeSpec::new(meta.mtime, 0);
         let set = utimensat(AT_FDCWD, &place, &time, &time, UtimensatFlags::NoFollowSymlink);
         if let Err(errno) = set {
             self.note(path, &format!("time not set: {}", errno.desc()));
         }
+        self.finish_attributes(path, node, &place);
         Ok(())
+    }
+
+    /// After the mode, which an access control list has in it.
+    fn finish_xattrs(&mut self, path: &Path, node: &Node, place: &Path) {
+        for (name, value) in &node.xattrs {
+            let Value::Known(bytes) = value else { continue };
+            if let Err(error) = xattr::set(place, name, bytes) {
+                self.note(path, &format!("{name} not set: {error}"));
+            }
+        }
+    }
+
+    /// Last, because nothing can be changed after it.
+    #[cfg(target_os = "linux")]
+    fn finish_attributes(&mut self, path: &Path, node: &Node, place: &Path) {
+        use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+        let Value::Known(attributes) = &node.attributes else { return };
+        let mut wanted = IFlags::empty();
+        wanted.set(IFlags::IMMUTABLE, attributes.immutable);
+        wanted.set(IFlags::APPEND, attributes.append_only);
+        if wanted.is_empty() {
+            return;
+        }
+        if !matches!(node.meta.file_type, FileType::Regular | FileType::Directory) {
+            return self.note(path, "attributes not set: only files and directories can be opened for it");
+        }
+        let set = fs::File::open(place).and_then(|file| {
+            let flags = ioctl_getflags(&file)?;
+            Ok(ioctl_setflags(&file, flags | wanted)?)
+        });
+        if let Err(error) = set {
+            self.note(path, &format!("attributes not set: {error}"));
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn finish_attributes(&mut self, path: &Path, node: &Node, _place: &Path) {
+        if matches!(node.attributes, Value::Known(attributes) if attributes != Default::default()) {
+            self.note(path, "attributes not set: this system has others");
+        }
     }
 }

@@ -142,6 +142,7 @@ fn mount(host: &mut CaptureHost, target: &str, options: &str) -> Done {
         source: "/dev/sdb1".into(),
         fstype: "ext4".into(),
         options: options.split(',').map(str::to_owned).collect(),
+        ..Mount::default()
     });
     Ok(())
 }
