@@ -1,11 +1,12 @@
 //! Says in the evidence of a finding what changed since it last worked: against
-//! the last run that came to its end, and against a baseline.
+//! the last trace of a run, and against a baseline.
 
 use std::collections::BTreeSet;
 
 use crate::facts::change::{instant, span};
 use crate::facts::{Executable, Facts, Runs};
 use crate::findings::{Evidence, Finding, Severity, Subject, checks};
+use crate::wazuh::ar_log::Trace;
 
 /// Adds what changed to every finding that stops or bends a response and is about
 /// a file.
@@ -62,8 +63,8 @@ fn changed(executable: &Executable) -> Option<i64> {
     Some(executable.target.get().map_or(entry, |target| entry.max(target.meta.ctime)))
 }
 
-fn run_of(facts: &Facts<'_>, executable: &Executable) -> Option<i64> {
-    facts.ended().get()?.of(&executable.name)
+fn run_of(facts: &Facts<'_>, executable: &Executable) -> Option<Trace> {
+    facts.traces().get()?.of(&executable.name)
 }
 
 /// A file of the configuration, against the last run of the responses it stops.
@@ -84,20 +85,23 @@ fn of_config(facts: &Facts<'_>, finding: &mut Finding) {
     if names.is_empty() {
         return;
     }
-    let Some(ended) = facts.ended().get() else { return };
-    let Some(run) = names.iter().filter_map(|name| ended.of(name)).max() else { return };
+    let Some(traces) = facts.traces().get() else { return };
+    let Some(run) = names.iter().filter_map(|name| traces.of(name)).max_by_key(|run| run.time) else {
+        return;
+    };
     let Some(change) = facts.resolve(&path).get().map(|file| file.meta.mtime) else { return };
     let shown = facts.shown(&path);
     after(facts, finding, &shown, change, run);
 }
 
-fn after(facts: &Facts<'_>, finding: &mut Finding, shown: &str, change: i64, run: i64) {
-    let Some(later) = facts.ended().get().and_then(|ended| ended.later(run, change)) else { return };
+fn after(facts: &Facts<'_>, finding: &mut Finding, shown: &str, change: i64, run: Trace) {
+    let Some(later) = facts.traces().get().and_then(|traces| traces.later(run.time, change)) else { return };
     let text = format!(
-        "changed {}, {} after the last run that came to its end ({})",
+        "changed {}, {} after the last {} ({})",
         instant(change),
         span(later),
-        instant(run)
+        if run.is_end { "run that came to its end" } else { "line of the script in active-responses.log" },
+        instant(run.time)
     );
     observe(finding, shown, text);
 }

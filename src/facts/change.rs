@@ -13,7 +13,7 @@ use super::{Executable, Facts, Response, TextFile};
 use crate::baseline::{About, Baseline, Recorded};
 use crate::findings::ResponseIndex;
 use crate::host::{Content, Fact, Value, dpkg};
-use crate::wazuh::ar_log;
+use crate::wazuh::ar_log::{self, Trace};
 use crate::wazuh::install::{self, Kind};
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Version;
@@ -43,10 +43,10 @@ pub struct Sums {
     pub sha256: String,
 }
 
-/// The last runs that came to their end, from active-responses.log.
+/// The last traces of responses that worked, from active-responses.log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
-    runs: HashMap<Vec<u8>, i64>,
+pub struct Traces {
+    traces: HashMap<Vec<u8>, Trace>,
     /// When the log was written last.
     written: i64,
 }
@@ -55,10 +55,10 @@ pub struct Ended {
 /// difference that can be relied on.
 const SURE: i64 = 86_400;
 
-impl Ended {
-    /// When the last run of an executable came to its end, seconds since 1970.
-    pub fn of(&self, name: &[u8]) -> Option<i64> {
-        self.runs.get(name).copied()
+impl Traces {
+    /// The last one of an executable, in seconds since 1970.
+    pub fn of(&self, name: &[u8]) -> Option<Trace> {
+        self.traces.get(name).copied()
     }
 
     /// How much later than a run something was: none when it was not, or when the
@@ -300,9 +300,9 @@ impl<'h> Facts<'h> {
         Some(hex(&Sha256::digest(&text)))
     }
 
-    /// The last runs in active-responses.log that came to their end, in the host's time.
-    pub fn ended(&self) -> &Fact<Ended> {
-        self.ended.get_or_init(|| {
+    /// The last traces in active-responses.log that came to their end, in the host's time.
+    pub fn traces(&self) -> &Fact<Traces> {
+        self.traces.get_or_init(|| {
             let log = self.ar_log();
             let source = self.host.open(&log.path);
             let written = log.target.get().map(|target| target.meta.mtime);
@@ -326,8 +326,12 @@ impl<'h> Facts<'h> {
                     _ => None,
                 };
                 match (zone, written) {
-                    (Some(zone), Some(written)) => Value::Known(Ended {
-                        runs: tail.ended.into_iter().map(|(name, local)| (name, local - zone)).collect(),
+                    (Some(zone), Some(written)) => Value::Known(Traces {
+                        traces: tail
+                            .traces
+                            .into_iter()
+                            .map(|(name, trace)| (name, Trace { time: trace.time - zone, ..trace }))
+                            .collect(),
                         written,
                     }),
                     _ => Value::Failed("its last line does not tell its zone".to_owned()),
@@ -475,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_change_within_the_hour_needs_a_fresh_log() {
-        let ended = Ended { runs: HashMap::new(), written: 1_000_000 };
+        let ended = Traces { traces: HashMap::new(), written: 1_000_000 };
         assert_eq!(ended.later(999_000, 999_240), Some(240));
         assert_eq!(ended.later(999_000, 999_001), None);
         assert_eq!(ended.later(999_000, 998_000), None);

@@ -216,7 +216,7 @@ pub struct Facts<'h> {
     ar_log: OnceCell<ArLog>,
     baseline: Option<Baseline>,
     drift: OnceCell<change::Drift>,
-    ended: OnceCell<Fact<change::Ended>>,
+    traces: OnceCell<Fact<change::Traces>>,
     package: OnceCell<Fact<dpkg::Package>>,
 }
 
@@ -247,7 +247,7 @@ impl<'h> Facts<'h> {
             ar_log: OnceCell::new(),
             baseline: None,
             drift: OnceCell::new(),
-            ended: OnceCell::new(),
+            traces: OnceCell::new(),
             package: OnceCell::new(),
         }
     }

@@ -5,6 +5,8 @@
 //! program ends its run with `Ended`, which says that it came to its end and not
 //! that it blocked anything.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -50,32 +52,57 @@ fn time_of(text: &[u8]) -> Option<i64> {
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
+/// The last trace of a response that worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Its time: as if it were UTC in a [`Tail`].
+    pub time: i64,
+    /// It is the end of a run. Else it is the last line of a script that has no word for that.
+    pub is_end: bool,
+}
+
 /// What the end of the log says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
-    /// The last run that came to its end, by executable: its time as if it were UTC.
-    pub ended: Vec<(Vec<u8>, i64)>,
+    /// The last trace of each executable. One that says when it starts has one only where a run ended.
+    pub traces: Vec<(Vec<u8>, Trace)>,
     /// Time of the last line, as if it were UTC; none when that is no line of a response.
     pub last: Option<i64>,
 }
 
 /// Reads the end of the log. Where it was cut, the first line is left out.
 pub fn tail(bytes: &[u8], is_cut: bool) -> Tail {
-    let mut tail = Tail::default();
+    #[derive(Default)]
+    struct Seen {
+        line: i64,
+        end: Option<i64>,
+        says_when_it_starts: bool,
+    }
+    let mut seen: BTreeMap<&[u8], Seen> = BTreeMap::new();
+    let mut last = None;
     let mut lines = bytes.split(|&byte| byte == b'\n');
     if is_cut {
         lines.next();
     }
     for text in lines.map(<[u8]>::trim_ascii).filter(|text| !text.is_empty()) {
         let read = line(text);
-        tail.last = read.map(|line| line.local);
-        let Some(line) = read.filter(|line| line.text == b"Ended") else { continue };
-        match tail.ended.iter_mut().find(|(name, _)| name == line.name) {
-            Some((_, time)) => *time = line.local,
-            None => tail.ended.push((line.name.to_vec(), line.local)),
+        last = read.map(|line| line.local);
+        let Some(line) = read else { continue };
+        let seen = seen.entry(line.name).or_default();
+        seen.line = line.local;
+        match line.text {
+            b"Ended" => seen.end = Some(line.local),
+            b"Starting" => seen.says_when_it_starts = true,
+            _ => {}
         }
     }
-    tail
+    let trace = |seen: Seen| match seen {
+        Seen { end: Some(time), .. } => Some(Trace { time, is_end: true }),
+        Seen { says_when_it_starts: true, .. } => None,
+        Seen { line: time, .. } => Some(Trace { time, is_end: false }),
+    };
+    let traces = seen.into_iter().filter_map(|(name, seen)| Some((name.to_vec(), trace(seen)?))).collect();
+    Tail { traces, last }
 }
 
 /// Seconds that local time is ahead of UTC, from the time of the last line and the
@@ -121,10 +148,17 @@ mod tests {
             2026/11/20 10:00:00 active-response/bin/a: Ended\n\
             2026/11/20 10:00:05 active-response/bin/a: Ended\n\
             2026/11/20 10:00:06 active-response/bin/b: Ended\r\n\
+            2026/11/20 10:00:06 active-response/bin/c: Starting\n\
+            2026/11/20 10:00:07 active-response/bin/c: Cannot read 'srcip' from data\n\
+            2026/11/20 10:00:08 active-response/bin/d.sh: blocked\n\
             2026/11/20 10:00:09 active-response/bin/a: Starting\n\n";
         let read = tail(text, true);
         let at = 1_795_168_800;
-        assert_eq!(read.ended, [(b"a".to_vec(), at + 5), (b"b".to_vec(), at + 6)]);
+        let trace = |name: &[u8], time, is_end| (name.to_vec(), Trace { time, is_end });
+        assert_eq!(
+            read.traces,
+            [trace(b"a", at + 5, true), trace(b"b", at + 6, true), trace(b"d.sh", at + 8, false)]
+        );
         assert_eq!(read.last, Some(at + 9));
         assert_eq!(tail(b"2026/11/20 10:00:00 active-response/bin/a: Ended\nnoise\n", false).last, None);
     }

@@ -1127,10 +1127,6 @@ pub const CASES: &[Case] = &[
         Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
-    near(checks::EXECD_NOT_RUNNING, "the program file was replaced by an update", AGENT, |host| {
-        process(host, EXECD, |execd| execd.exe = Some("/var/ossec/bin/wazuh-execd (deleted)".into()))
-    })
-    .not_on_a_tree(NO_PROCESSES),
     near(checks::EXECD_NOT_RUNNING, "the program file may not be looked at", AGENT, |host| {
         process(host, EXECD, |execd| execd.exe = None)
     })
