@@ -49,6 +49,12 @@
 //!   Any other path is not collected.
 //! - **Refusals.** `denied` and `failed` are about an entry and all below it,
 //!   `read_denied` and `read_failed` about its content or its list of names.
+//! - **Labels, access control lists, attributes.** What an entry does not give is
+//!   as `defaults` say (`"/": {"other_xattrs": "absent", "attributes": []}` for a
+//!   host on which all were looked for), and else not collected.
+//! - **Process details** are those of the process, else `process_defaults`, else
+//!   not collected. Sockets are all or not collected; how full a file system is
+//!   holds for what lies on its mount.
 //! - **Links** are followed inside the capture, 40 at most.
 //!
 //! Paths of a capture are hostile: `..`, relative paths and NUL are refused,

@@ -5,6 +5,9 @@
 //! environment nothing but `PATH` is kept.
 
 mod detail;
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod kernel;
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -484,3 +484,232 @@ proptest! {
         }
     }
 }
+
+const RICH: &str = r#"{
+  "format": 1,
+  "users": {"root": 0, "wazuh": 998}, "groups": {"root": 0, "wazuh": 998},
+  "mounts": [
+    {"target": "/", "source": "/dev/sda1", "type": "ext4", "options": "ro,relatime", "super_options": "ro"},
+    {"target": "/data", "type": "ext4", "root": "/sub", "id": 40, "parent": 1}
+  ],
+  "processes": [
+    {"pid": 7, "exe": "/x", "user": "wazuh", "detail": {
+      "credentials": {"group": "wazuh", "groups": ["root", 5]},
+      "descriptors": [
+        {"fd": 0, "access": "r", "pipe": 99}, {"fd": 1, "access": "w", "file": "/log", "deleted": true},
+        {"fd": 4, "access": "rw", "socket": 20001}, {"fd": 5, "access": "", "other": "anon_inode:[eventpoll]"}
+      ],
+      "namespaces": {"mnt": 5, "net": 6}, "other_namespaces": ["net"],
+      "unix_sockets": [{"inode": 3, "type": "stream", "abstract": "x"}],
+      "gaps": {"label": {"failed": "I/O error"}}
+    }},
+    {"pid": 8, "exe": "/y"}
+  ],
+  "process_defaults": {
+    "threads": 2, "credentials": {"group": "root"}, "wchan": "do_select", "label": "unconfined",
+    "capabilities": {"permitted": "3", "effective": "1000", "bounding": "000001ffffffefff"},
+    "namespaces": {"mnt": 5}, "limits": {"open_files": [100, null], "file_size": [null, null], "processes": [1, 2]},
+    "gaps": {"mounts": "absent", "seccomp": {"denied": "no"}}
+  },
+  "unix_sockets": [{"inode": 20001, "type": "datagram", "path": "queue/alerts/execq"}],
+  "space": {"/": {"blocks": 10, "blocks_free": 3, "blocks_available": 0, "inodes": 5, "inodes_free": 1, "read_only": true}},
+  "boot_time": "1970-01-01T00:01:00Z",
+  "complete": ["/"],
+  "defaults": {"/": {"other_xattrs": "absent", "attributes": []}, "/seen": {"selinux": "u:r:var_t:s0"}},
+  "files": {
+    "/plain": {},
+    "/seen/a": {},
+    "/seen/b": {"selinux": "u:r:bin_t:s0", "attributes": ["immutable", "append_only"]},
+    "/acl": {"mode": "0740", "acl": ["user::rwx", "user:998:r-x", "group::r-x", "mask::r--", "other::---"]},
+    "/unknown": {"other_xattrs": {"not_collected": "left out"}, "xattrs": {"user.a": "AQI="}},
+    "/refused": {"attributes_gap": {"denied": "no"}},
+    "/data/x": {}
+  }
+}"#;
+
+#[test]
+fn what_a_kernel_shows_of_files() {
+    let host = CaptureHost::from_json(RICH.as_bytes()).unwrap();
+    let xattr = |path: &str, name: &str| host.xattr(Path::new(path), name).value;
+    assert_eq!(xattr("/plain", SELINUX), Value::Absent);
+    assert_eq!(xattr("/seen/a", SELINUX), Value::Known(b"u:r:var_t:s0\0".to_vec()));
+    assert_eq!(xattr("/seen/b", SELINUX), Value::Known(b"u:r:bin_t:s0\0".to_vec()));
+    assert_eq!(xattr("/unknown", SELINUX), Value::NotCollected("left out".to_owned()));
+    assert_eq!(xattr("/unknown", "user.a"), Value::Known(vec![1, 2]));
+    assert_eq!(xattr("/gone", SELINUX), Value::Absent);
+    let Value::Known(bytes) = xattr("/acl", acl::ACCESS) else { panic!("no ACL") };
+    assert_eq!(acl::Acl::parse(&bytes).unwrap().mask(), Some(4));
+    let attributes = |path: &str| host.attributes(Path::new(path)).value;
+    assert_eq!(attributes("/plain"), Value::Known(Attributes::default()));
+    assert_eq!(attributes("/seen/b"), Value::Known(Attributes { immutable: true, append_only: true }));
+    assert_eq!(attributes("/refused"), Value::Denied("no".to_owned()));
+    let space = host.space(Path::new("/seen/a"));
+    assert_eq!((space.get().unwrap().blocks_available, space.get().unwrap().read_only), (0, true));
+    // Another file system, of which nothing is said.
+    assert!(matches!(host.space(Path::new("/data/x")).value, Value::NotCollected(_)));
+    assert_eq!(host.boot_time().value, Value::Known(60));
+    let mounts = host.mounts();
+    let mounts = mounts.get().unwrap();
+    assert_eq!((mounts[0].id, mounts[1].parent, mounts[1].root.to_str().unwrap()), (1, 1, "/sub"));
+    assert_eq!(mounts[0].super_options, ["ro"]);
+}
+
+#[test]
+fn what_a_kernel_shows_of_processes() {
+    use crate::host::process::{Access, DescriptorTarget, Limit};
+    let mut host = CaptureHost::from_json(RICH.as_bytes()).unwrap();
+    let seven = host.process_detail(7).get().unwrap().clone();
+    let credentials = seven.credentials.get().unwrap();
+    assert_eq!((credentials.uid, credentials.gid, credentials.groups.as_slice()), (998, 998, &[0, 5][..]));
+    let open = seven.descriptors.get().unwrap();
+    assert_eq!(open[0].target, DescriptorTarget::Pipe(99));
+    assert_eq!(open[1].target, DescriptorTarget::File { path: "/log".into(), deleted: true });
+    assert_eq!(open[1].access, Access { read: false, write: true });
+    assert_eq!(open[2].target, DescriptorTarget::Socket(20001));
+    assert_eq!(seven.label.value, Value::Failed("I/O error".to_owned()));
+    assert_eq!(seven.threads.value, Value::Known(2), "as the defaults say");
+    assert_eq!(seven.limits.get().unwrap().open_files, Limit { soft: Some(100), hard: None });
+    assert_eq!(seven.mounts.value, Value::Absent);
+    assert_eq!(
+        (seven.wchan.source.as_str(), seven.wchan.get().unwrap().as_str()),
+        ("/proc/7/wchan", "do_select")
+    );
+    assert!(matches!(seven.cwd.value, Value::NotCollected(_)));
+    let eight = host.process_detail(8).get().unwrap().clone();
+    assert_eq!((eight.credentials.get().unwrap().uid, eight.state.value), (0, Value::Known('S')));
+    assert!(eight.capabilities.get().unwrap().has(12));
+    assert!(matches!(eight.descriptors.value, Value::NotCollected(_)));
+    assert_eq!(host.process_detail(9).value, Value::Absent);
+
+    let inodes = |host: &CaptureHost, pid| -> Vec<u64> {
+        host.unix_sockets(pid).get().unwrap().iter().map(|socket| socket.inode).collect()
+    };
+    assert_eq!(inodes(&host, None), [20001]);
+    assert_eq!(inodes(&host, Some(7)), [3], "its own namespace");
+    assert_eq!(inodes(&host, Some(8)), [20001]);
+    assert!(matches!(host.unix_sockets(Some(9)).value, Value::Failed(_)));
+
+    // Somebody else sees less of them, and never nothing instead.
+    host.set_reader(5, &[5]);
+    let seven = host.process_detail(7).get().unwrap().clone();
+    assert!(matches!(seven.descriptors.value, Value::Denied(_)));
+    assert!(matches!(seven.wchan.value, Value::Denied(_)));
+    assert!(seven.capabilities.get().is_some());
+}
+
+#[test]
+fn rich_captures_are_written_as_they_were_read() {
+    let file = HostFile::parse(RICH.as_bytes(), Path::new("host.json")).unwrap();
+    let text = file.to_json().unwrap();
+    assert_eq!(HostFile::parse(text.as_bytes(), Path::new("host.json")).unwrap(), file);
+}
+
+#[test]
+fn rich_captures_that_contradict_themselves() {
+    for (from, to, said) in [
+        (r#""mode": "0740", "acl""#, r#""mode": "0750", "acl""#, "mask"),
+        ("user:998:r-x", "user:998:rx", "broken ACL"),
+        (r#""user.a": "AQI=""#, r#""user.a": "A""#, "base64"),
+        (r#""user.a": "AQI=""#, r#""": "AQI=""#, "no name"),
+        (r#""pipe": 99"#, r#""pipe": 99, "socket": 1"#, "descriptor 0"),
+        (r#""abstract": "x""#, r#""abstract": "x", "path": "/x""#, "abstract name"),
+        (r#""permitted": "3""#, r#""permitted": "+3""#, "hexadecimal"),
+        (r#""namespaces": {"mnt": 5, "net": 6}, "#, "", "other_namespaces"),
+        (r#""gaps": {"mounts""#, r#""gaps": {"mount""#, "mount"),
+        (r#"["root", 5]"#, r#"["nobody"]"#, "nobody"),
+    ] {
+        assert!(RICH.contains(from), "{from}");
+        let error = CaptureHost::from_json(RICH.replacen(from, to, 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(said), "{to}: {error}");
+    }
+}
+
+#[test]
+fn edits_of_what_a_kernel_shows() {
+    let mut host = CaptureHost::from_json(RICH.as_bytes()).unwrap();
+    let list =
+        acl::Acl::from_text(["user::rwx", "user:5:r-x", "group::r-x", "mask::r-x", "other::---"]).unwrap();
+    host.set_acl("/plain", &list).unwrap().set_mode("/plain", 0o700).unwrap();
+    let read = |host: &CaptureHost| {
+        acl::Acl::parse(host.xattr(Path::new("/plain"), acl::ACCESS).get().unwrap()).unwrap()
+    };
+    assert_eq!(read(&host), list.with_mode(0o700), "chmod changes the mask");
+    host.set_mode("/plain", 0o750).unwrap();
+    // The reader that is acted out is let in by the list alone.
+    let mut as_user = host.clone();
+    as_user.write("/plain", "x").unwrap().set_reader(5, &[]);
+    assert!(as_user.read(Path::new("/plain"), 9).get().is_some());
+    as_user.set_reader(6, &[]);
+    assert!(matches!(as_user.read(Path::new("/plain"), 9).value, Value::Denied(_)));
+
+    host.write("/seen/new", "x").unwrap();
+    assert_eq!(host.xattr(Path::new("/seen/new"), SELINUX).get().unwrap(), b"u:r:var_t:s0\0");
+    host.set_selinux("/seen/new", "u:r:tmp_t:s0").unwrap();
+    assert_eq!(host.xattr(Path::new("/seen/new"), SELINUX).get().unwrap(), b"u:r:tmp_t:s0\0");
+    host.set_attributes("/plain", Value::Denied("no".to_owned())).unwrap();
+    assert!(matches!(host.attributes(Path::new("/plain")).value, Value::Denied(_)));
+    assert!(host.set_attributes("/gone", Value::Absent).is_err());
+
+    host.set_space("/data", Space { blocks: 1, ..Space::default() });
+    assert_eq!(host.space(Path::new("/data/x")).get().unwrap().blocks, 1);
+    host.change_process(8, |detail| detail.no_new_privs.value = Value::Known(true)).unwrap();
+    assert_eq!(host.process_detail(8).get().unwrap().no_new_privs.value, Value::Known(true));
+    let copy = Process { pid: 88, ..host.processes().get().unwrap()[1].clone() };
+    host.add_process(copy);
+    assert_eq!(host.process_detail(88).get().unwrap().label.get().unwrap(), "unconfined");
+    assert!(host.change_process(9, |_| {}).is_err());
+    host.remove_process(8).unwrap();
+    assert_eq!(host.process_detail(8).value, Value::Absent);
+    host.remove_unix_socket("queue/alerts/execq").unwrap();
+    assert!(host.unix_sockets(None).get().unwrap().is_empty());
+    assert!(host.remove_unix_socket("queue/alerts/execq").is_err());
+    host.set_gap(Part::UnixSockets, GapKind::Denied, "no");
+    assert!(matches!(host.unix_sockets(None).value, Value::Denied(_)));
+    host.add_mount(Mount { target: "/seen".into(), ..Mount::default() });
+    assert_eq!(host.mounts().get().unwrap().last().map(|mount| (mount.id, mount.parent)), Some((41, 1)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_kernel_shows_on_a_real_tree() {
+    let mut host = CaptureHost::new();
+    let list =
+        acl::Acl::from_text(["user::rwx", "user:5:r-x", "group::r-x", "mask::r--", "other::---"]).unwrap();
+    host.write("/bin/x", "x").unwrap().write("/bin/y", "y").unwrap().set_acl("/bin/x", &list).unwrap();
+    host.set_attributes("/bin/y", Value::Known(Attributes { immutable: true, append_only: false })).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let missing = host.materialise(&dir.path().join("tree")).unwrap();
+    let tree = TreeHost::open(&dir.path().join("tree")).unwrap();
+    let path = Path::new("/bin/x");
+    let is_made = |what: &str| {
+        let refused = missing.iter().find(|line| line.contains(what));
+        if let Some(line) = refused {
+            testing::skip(line);
+        }
+        refused.is_none()
+    };
+    if is_made("posix_acl") {
+        assert_eq!(tree.xattr(path, acl::ACCESS).value, host.xattr(path, acl::ACCESS).value);
+        assert_eq!(tree.entry(path).get().unwrap().mode, 0o740);
+    }
+    let other = Path::new("/bin/y");
+    assert_eq!(tree.xattr(other, acl::ACCESS).value, Value::Absent);
+    // A copy of a host that had labels has none of them either.
+    assert!(!matches!(tree.xattr(other, SELINUX).value, Value::Absent));
+    if is_made("attributes") {
+        let seen = tree.attributes(other).value;
+        let place = dir.path().join("tree/bin/y");
+        let file = fs::File::open(&place).unwrap();
+        let flags = rustix::fs::ioctl_getflags(&file).unwrap();
+        rustix::fs::ioctl_setflags(&file, flags & !rustix::fs::IFlags::IMMUTABLE).unwrap();
+        assert_eq!(seen, host.attributes(other).value);
+    }
+    assert!(matches!(tree.space(path).value, Value::NotCollected(_)));
+    for pseudo in ["/proc/1/status", "/sys/fs/selinux/enforce", "/run/systemd/system", "/dev/log"] {
+        let value = tree.entry(Path::new(pseudo)).value;
+        assert!(matches!(value, Value::NotCollected(_)), "{pseudo}: {value:?}");
+        assert!(matches!(tree.list(Path::new(pseudo)).value, Value::NotCollected(_)), "{pseudo}");
+    }
+    assert!(matches!(tree.process_detail(1).value, Value::NotCollected(_)));
+    assert!(matches!(tree.unix_sockets(None).value, Value::NotCollected(_)));
+}
