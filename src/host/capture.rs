@@ -1202,8 +1202,14 @@ impl Builder<'_> {
             if name.is_empty() || name.contains('\0') {
                 return Err(wrong(format!("has {name:?} among its xattrs, which is no name; remove it")));
             }
-            let is_own = |short| matches!(node.xattrs.get(short), Some(_) if short == name);
-            if (entry.selinux.is_some() && is_own(SELINUX)) || is_own(acl::ACCESS) || is_own(acl::DEFAULT) {
+            // Under its own field it is written twice.
+            let is_own = match name.as_str() {
+                SELINUX => entry.selinux.is_some(),
+                acl::ACCESS => entry.acl.is_some(),
+                acl::DEFAULT => entry.default_acl.is_some(),
+                _ => false,
+            };
+            if is_own {
                 return Err(wrong(format!("gives {name:?} twice; keep one")));
             }
             node.xattrs.insert(name.clone(), Value::Known(bytes));

@@ -611,6 +611,11 @@ fn rich_captures_that_contradict_themselves() {
         ("user:998:r-x", "user:998:rx", "broken ACL"),
         (r#""user.a": "AQI=""#, r#""user.a": "A""#, "base64"),
         (r#""user.a": "AQI=""#, r#""": "AQI=""#, "no name"),
+        (
+            r#""selinux": "u:r:bin_t:s0""#,
+            r#""selinux": "x", "xattrs": {"security.selinux": "AQI="}"#,
+            "twice",
+        ),
         (r#""pipe": 99"#, r#""pipe": 99, "socket": 1"#, "descriptor 0"),
         (r#""abstract": "x""#, r#""abstract": "x", "path": "/x""#, "abstract name"),
         (r#""permitted": "3""#, r#""permitted": "+3""#, "hexadecimal"),
