@@ -34,6 +34,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         script_came_later(facts, sink, execd);
     }
     config_came_later(facts, sink);
+    ar_conf_came_later(facts, sink);
     for daemon in facts.daemons() {
         stale_pid(facts, sink, daemon);
     }
@@ -207,6 +208,38 @@ fn config_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .stops(facts.meant_to_run())
         .shares(&path)
         .shares("process:analysisd"),
+    );
+}
+
+/// execd reads ar.conf at the first message, and again only for a name it does not
+/// know: a name that now stands for another file keeps the old one.
+fn ar_conf_came_later(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
+    if facts.role() != Role::Agent || facts.contract() == Contract::Json5 {
+        return;
+    }
+    let file = &facts.ar_conf().file;
+    let Some(process) = facts.execd().and_then(Daemon::process) else { return };
+    let Some(changed) = facts.resolve(&file.path).get().map(|resolved| resolved.meta.mtime) else { return };
+    if file.bytes.get().is_none() || changed <= process.start.saturating_add(SLACK) {
+        return;
+    }
+    let path = file.path.display().to_string();
+    sink.find(
+        Finding::new(
+            checks::RESTART_OWED,
+            Subject::File(path.clone()),
+            format!("execd may still use an older {}: the file was changed after the daemon's start.", file.shown),
+        )
+        .severity(Severity::Advice)
+        .confidence(Confidence::Possible)
+        .cause("An agent restarts by itself when its shared files change, unless <auto_restart> is no. execd takes up new names without a restart, but not another file under a name it knows.")
+        .observed(&path, format!("changed {}", instant(changed)))
+        .observed(format!("process {}", process.pid), format!("execd started {}", instant(process.start)))
+        .remedy(restart(facts))
+        .verify("ps -o lstart= -C wazuh-execd")
+        .stops(facts.indices(Response::is_here))
+        .shares(&path)
+        .shares("process:execd"),
     );
 }
 

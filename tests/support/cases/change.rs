@@ -18,6 +18,8 @@ const SCRIPT: &str = "/var/ossec/active-response/bin/edge-block.sh";
 const DROP: &str = "/var/ossec/active-response/bin/firewall-drop";
 /// Number of execd in the base hosts.
 const EXECD: u32 = 811;
+/// An hour after the daemons of the base hosts started.
+const LATER: i64 = 1_795_172_400;
 /// Number of syscheckd in the base hosts.
 const SYSCHECKD: u32 = 825;
 
@@ -189,6 +191,16 @@ pub const CASES: &[Case] = &[
     near(checks::PROGRAM_REPLACED, "an execd of a container", AGENT, |host| {
         one_more(host, "/var/ossec/bin/wazuh-execd (deleted)")?;
         process(host, 4242, |process| process.foreign = true)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::RESTART_OWED, "ar.conf was changed and the agent not restarted", AGENT, |host| {
+        host.set_times(AR_CONF, LATER, LATER)?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    near(checks::RESTART_OWED, "ar.conf is older than execd", AGENT, |host| {
+        host.set_times(AR_CONF, LATER - 7200, LATER)?;
+        Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
     // --- leftovers -------------------------------------------------------------------------
