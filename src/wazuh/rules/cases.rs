@@ -365,6 +365,14 @@ fn other_blocks_matter() {
         assert_eq!(say(&fires(&conf, None, index, &event(""))), "manager");
     }
     assert_eq!(say(&fires(&conf, None, 2, &event(""))), "no such response");
+    // Managers before 4.2.5 escape for nobody.
+    let conf = manager(&format!("{COMMAND}{local}"));
+    let words = event("agent=001;1=Wazuh v4.2.3");
+    for (version, wanted) in
+        [("4.2.4", "agent 1 json"), ("4.2.5", "agent 1 escaped"), ("4.14.2", "agent 1 escaped")]
+    {
+        assert_eq!(say(&fires(&conf, Version::parse(version), 0, &words)), wanted, "{version}");
+    }
     // An undefined command, and one that is defined too late.
     check(&local, "", "analysisd refuses");
     check(&format!("{local}{COMMAND}"), "", "analysisd refuses");
