@@ -7,7 +7,8 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::wazuh::alerts::extract::{Extractor, Fields, Paths, Raw, Slot};
+use crate::wazuh::alerts::Stats;
+use crate::wazuh::alerts::extract::{Fields, Paths, Raw, Slot};
 use crate::wazuh::alerts::histogram::Window;
 use crate::wazuh::alerts::time::unix_millis;
 use crate::wazuh::rules::{Event, Reason, RuleFacts, Target, bound, sent};
@@ -129,7 +130,7 @@ struct Slots {
     path: Slot,
 }
 
-/// Counts alerts. Threads may have one each, which are then merged.
+/// Counts alerts.
 pub struct Tally<'g, 'a, 'h> {
     ground: &'g Ground<'a, 'h>,
     filter: Filter,
@@ -212,9 +213,9 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
         }
     }
 
-    /// What finds the members that [`Self::add`] looks at.
-    pub fn extractor(&self) -> Extractor {
-        Extractor::new(self.paths.clone())
+    /// The members that [`Self::add`] looks at.
+    pub fn paths(&self) -> Paths {
+        self.paths.clone()
     }
 
     /// Alerts seen up to now, whatever was done with them.
@@ -223,7 +224,7 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
         totals.alerts + totals.outside + totals.filtered + totals.without_rule
     }
 
-    /// Holds one alert that [`Self::extractor`] read against every response.
+    /// Holds one alert, read with [`Self::paths`], against every response.
     pub fn add(&mut self, alert: &Fields<'_>) {
         let slots = self.slots;
         let time = alert.get(slots.timestamp).and_then(Raw::text).and_then(|text| unix_millis(&text));
@@ -368,85 +369,6 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
             }
         }
         self.totals.started += u64::from(any);
-    }
-
-    /// Adds what another one counted, of later alerts.
-    pub fn merge(&mut self, later: Self) {
-        let mine = &mut self.totals;
-        let theirs = &later.totals;
-        mine.alerts += theirs.alerts;
-        mine.started += theirs.started;
-        mine.outside += theirs.outside;
-        mine.filtered += theirs.filtered;
-        mine.without_rule += theirs.without_rule;
-        mine.undated += theirs.undated;
-        mine.untold += theirs.untold;
-        widen(&mut mine.seen, theirs.seen);
-        for (agent, name) in later.names {
-            if self.names.len() < MAX_AGENTS {
-                self.names.entry(agent).or_insert(name);
-            }
-        }
-        for (mine, theirs) in self.sent.iter_mut().zip(later.sent) {
-            mine.count.add(theirs.count);
-            mine.other_hosts += theirs.other_hosts;
-            for (host, count) in theirs.hosts {
-                if mine.hosts.len() < MAX_AGENTS || mine.hosts.contains_key(&host) {
-                    mine.hosts.entry(host).or_default().add(count);
-                } else {
-                    mine.other_hosts += count.alerts;
-                }
-            }
-            for (kind, (reason, count)) in theirs.stops {
-                mine.stops.entry(kind).or_insert_with(|| (reason, Count::default())).1.add(count);
-            }
-        }
-        let mut rules: Vec<Option<Rule>> = later.rules.into_iter().map(Some).collect();
-        let mut take = |index: usize| rules.get_mut(index).and_then(Option::take);
-        for (key, index) in later.loaded {
-            let Some(rule) = take(index) else { continue };
-            match self.loaded.get(&key) {
-                Some(&mine) => self.join(mine, rule),
-                None => {
-                    if let Some(mine) = self.push(rule) {
-                        self.loaded.insert(key, mine);
-                    }
-                }
-            }
-        }
-        for (key, others) in later.others {
-            for (groups, index) in others {
-                let Some(rule) = take(index) else { continue };
-                match self.others.get(&key).and_then(|others| others.get(&groups)) {
-                    Some(&mine) => self.join(mine, rule),
-                    None => {
-                        if let Some(mine) = self.push(rule) {
-                            self.others.entry(key).or_default().insert(groups, mine);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, rule: Rule) -> Option<usize> {
-        if self.rules.len() >= MAX_RULES {
-            self.totals.untold += rule.count.alerts;
-            return None;
-        }
-        self.rules.push(rule);
-        Some(self.rules.len() - 1)
-    }
-
-    fn join(&mut self, mine: usize, theirs: Rule) {
-        let Some(mine) = self.rules.get_mut(mine) else { return };
-        mine.count.add(theirs.count);
-        for (mine, theirs) in mine.started.iter_mut().zip(theirs.started) {
-            *mine += theirs;
-        }
-        for (key, count) in theirs.stopped {
-            *mine.stopped.entry(key).or_default() += count;
-        }
     }
 
     /// What it comes to.
@@ -640,6 +562,17 @@ fn hosts(hosts: HashMap<Host, Count>, names: &HashMap<u32, Vec<u8>>) -> Vec<Host
             HostRow { host: shown, alerts: count.alerts, seen: count.seen }
         })
         .collect()
+}
+
+/// Where the alerts came from, and how reading went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The files, as reports name them.
+    pub files: Vec<String>,
+    /// Lines by what they are.
+    pub stats: Stats,
+    /// What could not be read, in words.
+    pub gaps: Vec<String>,
 }
 
 /// What many alerts started.
