@@ -1,6 +1,7 @@
 //! Everything that is known about a host, each thing read once and only when
 //! asked for. Probes see this and nothing below it.
 
+pub mod alert_log;
 pub mod daemon;
 pub mod executable;
 pub mod install;
