@@ -199,6 +199,10 @@ impl Host for NoHost {
         nothing_at(path)
     }
 
+    fn open(&self, path: &Path) -> Fact<Box<dyn crate::host::Source>> {
+        nothing_at(path)
+    }
+
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {
         nothing_at(path)
     }

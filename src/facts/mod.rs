@@ -1,6 +1,7 @@
 //! Everything that is known about a host, each thing read once and only when
 //! asked for. Probes see this and nothing below it.
 
+pub mod alert_log;
 pub mod daemon;
 pub mod executable;
 pub mod install;
@@ -16,9 +17,11 @@ use std::path::{Path, PathBuf};
 
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
+    Value,
 };
 use crate::redact::{self, Redactor};
+use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
@@ -366,6 +369,11 @@ impl<'h> Facts<'h> {
     /// Names in a directory.
     pub fn list(&self, path: &Path) -> Fact<Vec<std::ffi::OsString>> {
         self.host.list(path)
+    }
+
+    /// A regular file, open for reading at any place: a log.
+    pub fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        self.host.open(path)
     }
 
     /// The first bytes of a file.
@@ -809,6 +817,13 @@ impl<'h> Facts<'h> {
             gap = gap.or_else(|| target.unknown());
         }
         gap.map_or_else(|| Fact::absent(path), Gap::into_fact)
+    }
+}
+
+/// A file of the host, as the readers of logs take it.
+impl ReadAt for dyn Source {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        Source::read_at(self, buffer, offset)
     }
 }
 
