@@ -170,7 +170,7 @@ impl View<'_, '_> {
                 page.paragraph(2, &Text::new().own("These do not:"));
             }
             page.blank();
-            page.paragraph(2, &self.name(response, Tone::Dim));
+            page.indented(2, &self.name(response, Tone::Dim));
             page.labelled(4, "because", 9, &Text::new().host(&text(&stop.why)));
             match stop.logged {
                 Some(number) => page.labelled(4, "logged", 9, &Text::new().own("(").number(number).own(")")),
@@ -197,7 +197,7 @@ impl View<'_, '_> {
     fn firing(&self, page: &mut Page, response: &Response, firing: &Firing, verbose: bool) {
         let text = |text: &dyn AsRef<[u8]>| self.redactor.text(text);
         page.blank();
-        page.paragraph(2, &self.name(response, Tone::Good));
+        page.indented(2, &self.name(response, Tone::Good));
         let hosts = firing.hosts.iter().map(|host| Text::new().host(&text(host)));
         page.labelled(4, "on", 9, &Text::new().list(hosts, ", "));
         let bound = firing.bound_by.iter().map(|name| Text::new().own(name));

@@ -309,14 +309,14 @@ impl View<'_, '_> {
         page.line(&head.host(&self.text(&self.facts.config().file.shown)));
         page.blank();
         page.paragraph(2, &self.headline());
-        for response in &self.summary.responses {
-            self.response(page, response, verbose);
-        }
-        if !self.summary.rules.is_empty() {
+        if totals.alerts > 0 {
+            for response in &self.summary.responses {
+                self.response(page, response, verbose);
+            }
             self.rules(page, verbose);
         }
         page.blank();
-        for note in &self.summary.notes {
+        for note in self.summary.notes.iter().filter(|_| totals.alerts > 0) {
             page.paragraph(1, &Text::new().own("note: ").host(&self.text(note)));
         }
         for gap in &self.reading.gaps {
@@ -358,7 +358,7 @@ impl View<'_, '_> {
         let limit = |shown: usize| if verbose { usize::MAX } else { shown };
         page.blank();
         let tone = if response.started > 0 { Tone::Good } else { Tone::Dim };
-        page.paragraph(
+        page.indented(
             2,
             &Text::new()
                 .host_toned(tone, &self.text(&response.name))
@@ -379,7 +379,7 @@ impl View<'_, '_> {
                 .map(|row| Text::new().host(&self.text(&row.host)).own(": ").number(row.alerts));
             let mut text = Text::new().list(hosts, ", ");
             if response.hosts.len() > shown {
-                text = text.own(" and ").counted(response.hosts.len() - shown, "more agent").own(" (-v)");
+                text = text.own(", and ").counted(response.hosts.len() - shown, "more host").own(" (-v)");
             }
             if response.other_hosts > 0 {
                 text = text.own("; others: ").number(response.other_hosts);
@@ -483,11 +483,13 @@ fn rules_of(stop: &Stopped) -> Text {
         [] => Text::new(),
         [(one, _)] => Text::new().own(" (rule ").number(*one).own(")"),
         many => {
-            let shown =
-                many.iter().take(SHOWN).map(|&(rule, alerts)| Text::new().number(rule).own(": ").number(alerts));
+            let shown = many
+                .iter()
+                .take(SHOWN)
+                .map(|&(rule, alerts)| Text::new().number(rule).own(": ").number(alerts));
             let mut text = Text::new().own(" (rules ").list(shown, ", ");
             if many.len() > SHOWN {
-                text = text.own(" and ").count(many.len() - SHOWN).own(" more");
+                text = text.own(", and ").count(many.len() - SHOWN).own(" more");
             }
             text.own(")")
         }

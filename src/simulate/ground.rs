@@ -238,7 +238,11 @@ impl<'a, 'h> Ground<'a, 'h> {
         let (above, bound) = self.bound_above(response, judged)?;
         let rules = self.rules?;
         let kin = match judged.own.map(|own| rules.set.parents(own)) {
-            Some(parents) if parents.iter().any(|&one| self.rule(Some(one)).is_some_and(|one| one.id == above.id)) => "child",
+            Some(parents)
+                if parents.iter().any(|&one| self.rule(Some(one)).is_some_and(|one| one.id == above.id)) =>
+            {
+                "child"
+            }
             _ => "descendant",
         };
         let id = above.id;
