@@ -2,7 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
+use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -10,8 +12,12 @@ use serde_json::Value;
 const MANAGER: &str = "fixtures/hosts/manager-4.14-debian";
 
 fn simulate(host: &str, arguments: &[&str], input: &str) -> Output {
+    run(&[&["--from", host], arguments].concat(), input)
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
-        .args(["simulate", "--format", "json", "--from", host])
+        .args(["simulate", "--format", "json"])
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_clear()
@@ -128,5 +134,341 @@ fn how_it_ends() {
     ] {
         let output = simulate(host, arguments, input);
         assert_eq!(output.status.code(), Some(status), "{host} {arguments:?}");
+    }
+}
+
+/// What is said of the first response: `fires HOSTS`, or why not.
+fn first(arguments: &[&str], input: &str) -> (String, Value) {
+    let output = run(arguments, input);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let entry = document["responses"][0].clone();
+    let hosts = entry["hosts"].as_array().expect("hosts").iter().filter_map(Value::as_str);
+    let answer = match entry["reason"].as_str() {
+        Some(reason) => reason.to_owned(),
+        None => format!("fires on {}", hosts.collect::<Vec<_>>().join(", ")),
+    };
+    (answer, entry)
+}
+
+/// A configuration with one command, `fw`.
+fn conf(directory: &Path, sections: &str, blocks: &[&str]) -> String {
+    let blocks: String = blocks
+        .iter()
+        .map(|body| format!("<active-response><command>fw</command>{body}</active-response>\n"))
+        .collect();
+    let path = directory.join("ossec.conf");
+    let text = format!(
+        "<ossec_config>\n{sections}\n<command><name>fw</name><executable>fw</executable></command>\n{blocks}</ossec_config>\n"
+    );
+    fs::write(&path, text).expect("it is written");
+    path.to_str().expect("a name").to_owned()
+}
+
+/// The rows of what was seen on a real manager, each through the program: an event of rule 5710 of
+/// the manager itself, as there.
+#[test]
+fn what_was_seen_on_a_real_manager_is_what_is_said() {
+    const FIRES: &str = "fires on the manager";
+    let directory = tempfile::tempdir().expect("a directory");
+    let event = ["--rule", "5710", "--level", "5", "--agent", "000"];
+    let groups = ["syslog", "sshd", "authentication_failed", "invalid_login"];
+    let groups: Vec<&str> = groups.iter().flat_map(|group| ["--group", group]).collect();
+    let not_listed = "rule 5710 is not among rules_id";
+    // The block behind its location, and what is said.
+    let rows: &[(&str, &str)] = &[
+        ("<rules_id>5710</rules_id>", FIRES),
+        ("<rules_id>5710, 5711</rules_id>", FIRES),
+        ("<rules_id>5711, 5710</rules_id>", FIRES),
+        ("<rules_id> 5710 </rules_id>", FIRES),
+        ("<rules_id>,5710</rules_id>", FIRES),
+        ("<rules_id>05710</rules_id>", FIRES),
+        ("<rules_id>5710 5711</rules_id>", FIRES),
+        ("<rules_id>5711 5710</rules_id>", not_listed),
+        ("<rules_id>5711;5710</rules_id>", not_listed),
+        ("<rules_id>5711|5710</rules_id>", not_listed),
+        ("<rules_id>5700-5720</rules_id>", not_listed),
+        ("<rules_id>abc5710</rules_id>", "its block selects no rule"),
+        ("<rules_id></rules_id>", "its block selects no rule"),
+        ("<rules_id>5711,\n5710</rules_id>", not_listed),
+        ("<rules_id>101 ,5710</rules_id>", FIRES),
+        ("<rules_id>101;5,5710</rules_id>", FIRES),
+        ("<rules_id>101,\t5710</rules_id>", not_listed),
+        ("", "its block selects no rule"),
+        ("<level>0</level>", "its block selects no rule"),
+        ("<level></level>", "its block selects no rule"),
+        ("<level>3</level>", FIRES),
+        ("<level>5</level>", FIRES),
+        ("<level>6</level>", "level 5 < 6"),
+        ("<level>6</level><rules_id>5710</rules_id>", FIRES),
+        ("<level>3</level><rules_id>5716</rules_id>", FIRES),
+        ("<level>3</level><rules_group>nosuch</rules_group>", "rules_group \"nosuch\" is not in"),
+        ("<rules_id>5716</rules_id><rules_group>sshd</rules_group>", FIRES),
+        ("<rules_group>ssh</rules_group>", FIRES),
+        ("<rules_group>SSHD</rules_group>", FIRES),
+        ("<rules_group>sshd|foo</rules_group>", FIRES),
+        ("<rules_group>authentication_failed,</rules_group>", FIRES),
+        ("<rules_group>foo,sshd</rules_group>", "rules_group \"foo,sshd\" is not in"),
+        ("<rules_group>sshd,foo</rules_group>", "rules_group \"sshd,foo\" is not in"),
+        ("<rules_group>sshd,authentication_failed</rules_group>", FIRES),
+        ("<rules_group></rules_group>", FIRES),
+        ("<level>6</level><rules_group></rules_group>", "level 5 < 6"),
+        ("<rules_group>^sshd$</rules_group>", "rules_group \"^sshd$\" is not in"),
+        ("<rules_group>*</rules_group>", "rules_group \"*\" is not in"),
+        ("<rules_group>foo sshd</rules_group>", "rules_group \"foo sshd\" is not in"),
+        ("<rules_group>^syslog</rules_group>", FIRES),
+        ("<rules_group>x|</rules_group>", FIRES),
+        ("<level>3</level><disabled>yes</disabled>", "the block is disabled"),
+        ("<level>3</level><disabled>yes</disabled><disabled>no</disabled>", "the block is disabled"),
+        ("<level>3</level><disabled>no</disabled>", FIRES),
+        ("<level>21</level>", "analysisd does not start"),
+    ];
+    for (block, wanted) in rows {
+        let conf = conf(directory.path(), "", &[&format!("<location>local</location>{block}")]);
+        let bare = ["--config", &conf, "--role", "manager"];
+        let (said, _) = first(&[&bare[..], &event, &groups].concat(), "");
+        assert!(said.starts_with(wanted), "{block}: {said}");
+    }
+
+    // Where it runs: for an event of the manager, and of agent 001.
+    let named = |id: &str| format!("<location>defined-agent</location><agent_id>{id}</agent_id>");
+    let all = "fires on every connected agent";
+    for (place, of_manager, of_agent) in [
+        ("<location>local</location>".to_owned(), FIRES, "fires on agent 001"),
+        ("<location>server</location>".to_owned(), FIRES, FIRES),
+        ("<location>all</location>".to_owned(), all, all),
+        ("<location>firewall</location>".to_owned(), all, all),
+        ("<location>base</location>".to_owned(), FIRES, FIRES),
+        ("<location>local,server</location>".to_owned(), FIRES, FIRES),
+        ("<location>server,all</location>".to_owned(), FIRES, FIRES),
+        (named("002"), "fires on agent 002", "fires on agent 002"),
+        (named("001,002"), "fires on agent 001", "fires on agent 001"),
+        (named("7web"), "fires on agent 007", "fires on agent 007"),
+        (named("99999999999"), "fires on agent 1215752191", "fires on agent 1215752191"),
+        (named("-1"), "the agent has no id", "the agent has no id"),
+        (named("000"), "the block is dropped", "the block is dropped"),
+        (
+            "<location>defined-agent,local</location><agent_id>002</agent_id>".to_owned(),
+            FIRES,
+            "fires on agent 002",
+        ),
+    ] {
+        let conf = conf(directory.path(), "", &[&format!("{place}<level>3</level>")]);
+        for (agent, wanted) in [("000", of_manager), ("001", of_agent)] {
+            let (said, _) = first(
+                &["--config", &conf, "--role", "manager", "--rule", "5710", "--level", "5", "--agent", agent],
+                "",
+            );
+            assert!(said.starts_with(wanted), "{place} {agent}: {said}");
+        }
+    }
+
+    // The white list.
+    let held = |entry: &str| format!("white_list {entry} holds");
+    let (one, net, name) = (held("192.0.2.1"), held("192.0.2.0/24"), held("^host.example$"));
+    let (empty, begins) = (held(""), held("10.0.0.|"));
+    for (entry, srcip, wanted) in [
+        ("192.0.2.1", "192.0.2.1", one.as_str()),
+        ("192.0.2.1", "::ffff:192.0.2.1", &one),
+        ("192.0.2.1", "192.0.2.2", FIRES),
+        ("192.0.2.0/24", "192.0.2.77", &net),
+        ("192.0.2.*", "192.0.2.77", FIRES),
+        ("192.0.2.1 ", "192.0.2.1", FIRES),
+        ("^host.example$", "host.example", &name),
+        ("^host.example$", "host.example.org", FIRES),
+        ("", "198.51.100.1", &empty),
+        ("10.0.0.|", "198.51.100.1", &begins),
+        ("2001:db8::/32", "2001:db8::1", FIRES),
+        ("192.0.2.1", "UNKNOWN", FIRES),
+        ("192.0.2.1", "fe80::1%eth0", "srcip \"fe80::1%eth0\" has a character that is not allowed, at 8"),
+        ("192.0.2.01", "192.0.2.1", "analysisd does not start"),
+    ] {
+        let list = format!("<global><white_list>{entry}</white_list></global>");
+        let conf = conf(directory.path(), &list, &["<location>local</location><level>3</level>"]);
+        let bare = ["--config", &conf, "--role", "manager"];
+        let (said, _) = first(&[&bare[..], &event, &["--srcip", srcip]].concat(), "");
+        assert!(said.starts_with(wanted), "{entry} {srcip}: {said}");
+    }
+
+    // No srcip: it fires, and that is told. Two of the same: both fire. A disabled block closes the
+    // queue for those before it.
+    let level = "<location>local</location><level>3</level>";
+    let two = conf(directory.path(), "", &[level, level]);
+    let output = run(&[&["--config", &two, "--role", "manager"][..], &event].concat(), "");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let fired =
+        document["responses"].as_array().expect("responses").iter().filter(|one| one["fires"] == true);
+    assert_eq!(fired.count(), 2);
+    assert!(document["notes"].to_string().contains("no srcip"), "{}", document["notes"]);
+    let closed = conf(directory.path(), "", &[level, &format!("{level}<disabled>yes</disabled>")]);
+    let (said, _) = first(&[&["--config", &closed, "--role", "manager"][..], &event].concat(), "");
+    assert!(said.starts_with("analysisd has no queue to the manager's own execd open, because of"), "{said}");
+}
+
+/// The form of the message, and what is taken for granted.
+#[test]
+fn agents_of_all_versions_get_their_own_form() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let level = "<location>local</location><level>3</level>";
+    let path = conf(directory.path(), "", &[level]);
+    let base = ["--config", &path, "--role", "manager", "-", "--agent", "001"];
+    let alert = r#"{"rule":{"level":5,"id":"5710"},"agent":{"id":"003"},"id":"1.2","location":"x","data":{"srcip":"203.0.113.9","u":"a!b$c'd`e"}}"#;
+    for (version, form, known, inside) in [
+        (None, "json", false, "a!b$c'd`e"),
+        (Some("4.14.2"), "json", true, "a!b$c'd`e"),
+        (Some("4.2.5"), "json", true, "a!b$c'd`e"),
+        (Some("4.2.4"), "escaped-json", true, r"a\\x21b\\x24c\\x27d\\x60e"),
+        (Some("4.1.5"), "words", true, "fw0 - 203.0.113.9 1.2 5710 x - -"),
+    ] {
+        let version: Vec<&str> =
+            version.into_iter().flat_map(|version| ["--agent-version", version]).collect();
+        let (_, entry) = first(&[&base[..], &version].concat(), alert);
+        assert_eq!((entry["form"].as_str(), entry["form_is_known"].as_bool()), (Some(form), Some(known)));
+        let sent = entry["message"].as_str().expect("a message");
+        assert!(sent.contains(inside), "{version:?}: {sent}");
+        let line = entry["line"].as_str().expect("a line");
+        match form {
+            "words" => assert_eq!(line, "add - 203.0.113.9 1.2 5710 x - -"),
+            _ => assert!(line.contains(inside), "{line}"),
+        }
+    }
+    let notes = |arguments: &[&str], input: &str| {
+        let output = run(arguments, input);
+        let document: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        document["notes"].to_string()
+    };
+    let said = notes(&base, alert);
+    assert!(said.contains("agent 001 is taken to be connected and to run 4.2.5 or later"), "{said}");
+    assert!(said.contains("bin/agent_control -i 001"), "{said}");
+    assert!(!notes(&[&base[..], &["--agent-version", "4.9.0"]].concat(), alert).contains("4.2.5"));
+    // No number of an agent, and a device that the manager itself asks.
+    let bare = &base[..5];
+    let nobody = alert.replace(r#""agent":{"id":"003"},"#, "");
+    assert!(notes(bare, &nobody).contains("no agent.id: agent 001 is assumed"));
+    let device = nobody.replace(r#""id":"1.2""#, r#""agentless":{"host":"h"}"#);
+    assert_eq!(first(bare, &device).0, "fires on the manager");
+    // A worker, and a cluster.
+    let worker = "<cluster><node_type>worker</node_type><node_name>w2</node_name>\n<disabled>no</disabled>\n</cluster>";
+    let everybody = "<location>all</location><level>3</level>";
+    let path = conf(directory.path(), worker, &[everybody]);
+    let base = ["--config", &path, "--role", "manager", "-"];
+    let said = notes(&base, alert);
+    for part in ["is a worker", "only agents connected to the node", "on the master", "agent_control -lc"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(first(&base, alert).1["message"].as_str().expect("sent").contains(r#""origin":{"name":"w2""#));
+    // Neither is said of a manager on its own.
+    let path = conf(directory.path(), "", &[everybody]);
+    let said = notes(&["--config", &path, "--role", "manager", "-"], alert);
+    assert!(!said.contains("worker") && !said.contains("node"), "{said}");
+}
+
+/// A copy of the manager with other rules, responses and alerts.
+fn manager(directory: &Path, blocks: &[&str], rules: &str) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(MANAGER);
+    copy(&from, directory);
+    let etc = directory.join("files/var/ossec/etc");
+    conf(
+        &etc,
+        "<global><white_list>10.0.0.0/8</white_list></global>\n<ruleset><decoder_dir>ruleset/decoders</decoder_dir>\
+         <rule_dir>ruleset/rules</rule_dir><rule_dir>etc/rules</rule_dir></ruleset>",
+        blocks,
+    );
+    let text = format!("<group name=\"local,\">{rules}</group>\n");
+    fs::write(etc.join("rules/local_rules.xml"), text).expect("rules are written");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("it is copied");
+        }
+    }
+}
+
+#[test]
+fn a_child_that_wins_is_named() {
+    const RULES: &str = "<rule id=\"100010\" level=\"3\"><if_sid>5712</if_sid><match>a</match><description>x</description></rule>\
+        <rule id=\"100011\" level=\"4\"><if_sid>100010</if_sid><match>b</match><description>x</description></rule>\
+        <rule id=\"100012\" level=\"0\"><if_sid>5712</if_sid><match>c</match><description>x</description></rule>\
+        <rule id=\"100013\" level=\"12\"><if_sid>5712</if_sid><match>d</match><description>x</description></rule>\
+        <rule id=\"100014\" level=\"3\"><if_sid>100013</if_sid><match>e</match><description>x</description></rule>\
+        <rule id=\"100015\" level=\"9\" noalert=\"1\"><if_sid>5711</if_sid><match>f</match><description>x</description></rule>\
+        <rule id=\"100016\" level=\"4\"><if_sid>100015</if_sid><match>g</match><description>x</description></rule>\
+        <rule id=\"100017\" level=\"9\" accuracy=\"0\"><match>h</match><description>x</description></rule>\
+        <rule id=\"100018\" level=\"9\"><match>i</match><options>no_ar</options><description>x</description></rule>\
+        <rule id=\"100019\" level=\"9\"><match>j</match><options>no_log</options><description>x</description></rule>";
+    let level = "<location>local</location><level>10</level>";
+    let nine = "<location>local</location><level>9</level>";
+    let group = "<location>local</location><rules_group>authentication_failures</rules_group>";
+    let both = "<location>local</location><level>6</level><rules_group>authentication_failures</rules_group>";
+    let id = "<location>local</location><rules_id>5712</rules_id>";
+    let none = "<location>local</location><rules_id>5700</rules_id>";
+    for (block, rule, wanted) in [
+        (
+            level,
+            "100010",
+            "rule 100010 (level 3) is a child that wins over 5712 (level 10), which would have fired it",
+        ),
+        (
+            level,
+            "100011",
+            "rule 100011 (level 4) is a descendant that wins over 5712 (level 10), which would have fired it",
+        ),
+        // The nearest that is bound.
+        (
+            level,
+            "100014",
+            "rule 100014 (level 3) is a child that wins over 100013 (level 12), which would have fired it",
+        ),
+        (
+            level,
+            "100012",
+            "rule 100012 has level 0, and is a child that wins over 5712 (level 10), which would have fired it",
+        ),
+        (
+            group,
+            "100010",
+            "rule 100010 is a child that wins over 5712, which is in rules_group \"authentication_failures\" and would have fired it",
+        ),
+        (
+            both,
+            "100010",
+            "rule 100010 (level 3) is a child that wins over 5712 (level 10), which is in rules_group \"authentication_failures\" and would have fired it",
+        ),
+        (id, "100010", "rule 100010 is a child that wins over 5712"),
+        (id, "100011", "rule 100011 is a descendant that wins over 5712"),
+        // Near misses: the child is bound itself; the one above is not, or never has the last word.
+        (level, "100013", "fires on agent 001"),
+        (level, "5710", "level 5 < 10"),
+        (nine, "100016", "level 4 < 9"),
+        (none, "5710", "rule 5710 is not among rules_id 5700"),
+        (id, "5710", "rule 5710 is not among rules_id 5712"),
+        (group, "5710", "rules_group \"authentication_failures\" is not in \"syslog,sshd,\""),
+        // What a rule says of itself.
+        (nine, "100017", "rule 100017 has accuracy=\"0\""),
+        (nine, "100018", "rule 100018 has <options>no_ar</options>"),
+        (nine, "100019", "fires on agent 001"),
+        (nine, "5700", "rule 5700 has level 0"),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        manager(directory.path(), &[block], RULES);
+        let from = directory.path().to_str().expect("a name");
+        let (said, _) = first(&["--from", from, "--rule", rule], "");
+        if wanted.ends_with("it") || wanted.ends_with("5712") {
+            assert_eq!(said, wanted, "{block} {rule}");
+        }
+        assert!(said.starts_with(wanted), "{block} {rule}: {said}");
+        // An alert of it bears its level, also where responses see 0.
+        if rule == "100017" {
+            let alert = r#"{"rule":{"id":"100017","level":9},"agent":{"id":"001"}}"#;
+            assert!(first(&["--from", from, "-"], alert).0.starts_with(wanted));
+        }
     }
 }
