@@ -472,3 +472,217 @@ fn a_child_that_wins_is_named() {
         }
     }
 }
+
+/// A line as analysisd writes it.
+fn line(time: &str, rule: u32, level: u32, agent: &str, srcip: &str) -> String {
+    format!(
+        "{{\"timestamp\":\"{time}.000+0000\",\"rule\":{{\"level\":{level},\"id\":\"{rule}\",\"groups\":[\"g\"]}},\
+         \"agent\":{{\"id\":\"{agent}\",\"name\":\"host-{agent}\"}},\"data\":{{\"srcip\":\"{srcip}\"}}}}\n"
+    )
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).expect("it is packed");
+    packed.finish().expect("it is packed")
+}
+
+/// Adds files to a capture's host.json.
+fn listed(directory: &Path, entries: &str) {
+    let json = directory.join("host.json");
+    let text = fs::read_to_string(&json).expect("the capture");
+    let with = text.replacen("\"files\": {", &format!("\"files\": {{\n{entries}"), 1);
+    assert_ne!(with, text);
+    fs::write(&json, with).expect("it is written");
+}
+
+/// A manager with days of alerts: the host's clock says 2026-11-20T14:10:00Z.
+fn with_alerts(directory: &Path) -> String {
+    let by_level = "<location>local</location><level>6</level>";
+    let by_id = "<location>server</location><rules_id>5712,5763,99999</rules_id>";
+    manager(
+        directory,
+        &[by_level, by_id],
+        "<rule id=\"100010\" level=\"3\"><if_sid>5712</if_sid><match>a</match><description>x</description></rule>",
+    );
+    let old = line("2026-10-01T08:00:00", 5712, 10, "001", "203.0.113.1");
+    let day = [
+        line("2026-11-18T08:00:00", 5710, 5, "001", "203.0.113.1"),
+        line("2026-11-18T08:00:01", 5710, 5, "002", "203.0.113.1"),
+        line("2026-11-18T08:00:02", 5712, 10, "001", "203.0.113.1"),
+        "torn {\"timestamp\n".to_owned(),
+        line("2026-11-18T08:00:03", 5712, 10, "001", "10.1.2.3"),
+    ];
+    let today = [
+        line("2026-11-20T08:00:00", 5712, 10, "002", "203.0.113.1"),
+        line("2026-11-20T08:00:01", 5712, 10, "002", "a b"),
+        line("2026-11-20T08:00:02", 100_010, 3, "002", "203.0.113.1"),
+        line("2026-11-20T08:00:03", 5719, 16, "000", "203.0.113.1"),
+        line("2026-11-20T08:00:04", 77, 9, "001", "203.0.113.1"),
+        line("2026-11-20T08:00:05", 5710, 7, "001", "203.0.113.1"),
+    ];
+    let logs = directory.join("files/var/ossec/logs/alerts");
+    for (path, bytes) in [
+        ("2026/Oct/ossec-alerts-01.json.gz", gzip(&old)),
+        ("2026/Nov/ossec-alerts-18.json.gz", gzip(&day.concat())),
+        ("alerts.json", today.concat().into_bytes()),
+    ] {
+        let path = logs.join(path);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(path, bytes).expect("alerts are written");
+    }
+    let entries = ["2026/Oct/ossec-alerts-01.json.gz", "2026/Nov/ossec-alerts-18.json.gz", "alerts.json"];
+    let entries: String =
+        entries.iter().map(|path| format!("\"/var/ossec/logs/alerts/{path}\": {{}},\n")).collect();
+    listed(directory, &entries);
+    directory.to_str().expect("a name").to_owned()
+}
+
+fn many(arguments: &[&str], input: &str, status: i32) -> Value {
+    let output = run(&[&["--from-alerts"], arguments].concat(), input);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// How many alerts started the responses, and what stopped the others.
+fn counts(document: &Value, response: usize) -> (u64, Vec<(String, u64)>) {
+    let entry = &document["responses"][response];
+    let stopped = entry["stopped"].as_array().expect("conditions").iter();
+    let stopped = stopped.map(|one| {
+        (one["reason"].as_str().expect("a reason").to_owned(), one["alerts"].as_u64().expect("a count"))
+    });
+    (entry["started"].as_u64().expect("a count"), stopped.collect())
+}
+
+#[test]
+fn alerts_of_a_window_are_held_against_every_response() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let from = with_alerts(directory.path());
+    let document = many(&["--from", &from], "", 0);
+    let alerts = &document["alerts"];
+    assert_eq!((&alerts["held"], &alerts["started"]), (&10.into(), &5.into()), "{alerts}");
+    assert_eq!(alerts["first"], "2026-11-18T08:00:00Z");
+    assert_eq!(document["read"]["skipped"], 1);
+    assert_eq!(document["read"]["files"].as_array().map(Vec::len), Some(2), "{}", document["read"]);
+    let (started, stopped) = counts(&document, 0);
+    assert_eq!(started, 5);
+    let white = "white_list 10.0.0.0/8, etc/ossec.conf:2".to_owned();
+    let child = "rule 100010 (level 3) is a child that wins over 5712 (level 10), which would have fired it";
+    let odd = "srcip has a character that is not allowed, \"a b\" for one".to_owned();
+    assert_eq!(
+        stopped,
+        [("level 5 < 6".to_owned(), 2), (child.to_owned(), 1), (odd.clone(), 1), (white.clone(), 1)]
+    );
+    let (started, stopped) = counts(&document, 1);
+    assert_eq!(started, 2);
+    let listed = "the rule is not among rules_id 5712, 5763, 99999".to_owned();
+    let child = "rule 100010 is a child that wins over 5712".to_owned();
+    assert_eq!(stopped, [(listed, 5), (child, 1), (odd, 1), (white, 1)]);
+    assert_eq!(document["responses"][1]["silent"], serde_json::json!([5763, 99999]));
+    let hosts = document["responses"][0]["hosts"].as_array().expect("hosts").iter();
+    let hosts: Vec<String> =
+        hosts.map(|host| format!("{} {}", host["host"].as_str().expect("a host"), host["alerts"])).collect();
+    assert_eq!(hosts, ["agent 001 host-001 3", "the manager 1", "agent 002 host-002 1"]);
+    assert_eq!(document["responses"][1]["hosts"][0]["host"], "the manager");
+    let logged = document["responses"][1]["stopped"].as_array().expect("conditions").iter();
+    assert_eq!(logged.filter(|one| one["logged"] == 1271).count(), 1);
+    let rule = document["rules"].as_array().expect("rules").iter().find(|row| row["rule"] == 5712);
+    let rule = rule.expect("rule 5712 has a row");
+    assert_eq!((&rule["alerts"], &rule["responses"][0]["alerts"]), (&4.into(), &2.into()));
+    let notes = document["notes"].to_string();
+    for note in [
+        "1 alert has another level than the rule has now (5710)",
+        "1 alert is of a rule that is not loaded (77)",
+    ] {
+        assert!(notes.contains(note), "{note}: {notes}");
+    }
+
+    // The same one by one: each alert of the window, held on its own.
+    let mut each = [0, 0];
+    let logs = directory.path().join("files/var/ossec/logs/alerts");
+    let today = fs::read_to_string(logs.join("alerts.json")).expect("alerts");
+    for alert in today.lines() {
+        let output = run(&["--from", &from, "-"], alert);
+        let one: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        for (at, sum) in each.iter_mut().enumerate() {
+            *sum += u64::from(one["responses"][at]["fires"] == true);
+        }
+    }
+    let path = logs.join("alerts.json");
+    let path = path.to_str().expect("a name");
+    let named = many(&[path, "--from", &from], "", 0);
+    assert_eq!([counts(&named, 0).0, counts(&named, 1).0], each);
+}
+
+#[test]
+fn windows_filters_and_files_that_are_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let from = with_alerts(directory.path());
+    let held = |arguments: &[&str], input: &str| {
+        let document = many(&[arguments, &["--from", &from]].concat(), input, 0);
+        document["alerts"]["held"].as_u64().expect("a count")
+    };
+    assert_eq!(held(&[], ""), 10);
+    assert_eq!(held(&["--since", "all"], ""), 11);
+    assert_eq!(held(&["--since", "1d"], ""), 6);
+    assert_eq!(held(&["--since", "2026-11-20T08:00:03Z"], ""), 3);
+    assert_eq!(held(&["--rule", "5712"], ""), 4);
+    assert_eq!(held(&["--agent", "2"], ""), 4);
+    assert_eq!(held(&["--agent", "000"], ""), 1);
+    assert_eq!(held(&["--rule", "5712", "--agent", "002"], ""), 2);
+    assert_eq!(held(&["--rule", "1"], ""), 0);
+    let logs = directory.path().join("files/var/ossec/logs/alerts");
+    let name = |path: &str| logs.join(path).to_str().expect("a name").to_owned();
+    let (current, old) = (name("alerts.json"), name("2026/Oct/ossec-alerts-01.json.gz"));
+    assert_eq!(held(&[&current], ""), 6);
+    assert_eq!(held(&[&current, &old], ""), 7);
+    assert_eq!(held(&[&current, &old, "--since", "1d"], ""), 6);
+    let text = fs::read_to_string(&current).expect("alerts");
+    assert_eq!(held(&["-"], &text), 6);
+    assert_eq!(held(&["-"], ""), 0);
+    assert_eq!(held(&["-"], "{"), 0);
+
+    // Without a host, and how it ends.
+    let conf = conf(directory.path(), "", &["<location>local</location><level>6</level>"]);
+    let bare = ["--config", &conf, "--role", "manager"];
+    assert_eq!(many(&[&[current.as_str()], &bare[..]].concat(), "", 0)["alerts"]["held"], 6);
+    many(&bare, "", 2);
+    let missing = name("nothing.json");
+    for (arguments, status) in [
+        (&["--expect", "fw"][..], 0),
+        (&["--expect", "fw0"], 0),
+        (&["--expect", "fw", "--rule", "100010"], 1),
+        (&["--expect", "fw", "--since", "0s"], 1),
+        (&["--expect", "nobody"], 2),
+        (&[&missing], 2),
+        (&["/dev/null"], 2),
+        (&["--since", "soon"], 2),
+        (&["--srcip", "192.0.2.1"], 2),
+        (&["--level", "3"], 2),
+        (&["--group", "x"], 2),
+        (&["--user", "x"], 2),
+        (&["--agent-version", "4.9.0"], 2),
+        (&["--logtest", "-"], 2),
+        (&["--agent", "web"], 2),
+    ] {
+        many(&[arguments, &["--from", &from]].concat(), "", status);
+    }
+    many(&["--from", MANAGER], "", 3);
+    many(&["--from", "fixtures/hosts/agent-4.14-debian"], "", 3);
+    assert_eq!(run(&["--from", &from, "--since", "1d", "--rule", "5712"], "").status.code(), Some(2));
+    assert_eq!(run(&["--from", &from, "-", "--from-alerts"], "").status.code(), Some(2));
+    // A log that may not be read is not an empty one.
+    let directory = tempfile::tempdir().expect("a directory");
+    manager(
+        directory.path(),
+        &["<location>local</location><level>6</level>"],
+        "<rule id=\"100010\" level=\"3\"><match>a</match><description>x</description></rule>",
+    );
+    listed(directory.path(), "\"/var/ossec/logs/alerts/\": {\"read_denied\": \"Permission denied\"},\n");
+    let from = directory.path().to_str().expect("a name");
+    let output = run(&["--from-alerts", "--from", from], "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("Permission denied"), "{said}");
+}
