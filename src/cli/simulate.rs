@@ -35,7 +35,8 @@ Examples:
                             seven days of alerts.json: what started each response how often, and
                             what stopped the others
   sudo ar-doctor simulate --from-alerts --since 24h --agent 003 --expect firewall-drop
-  zcat ossec-alerts-*.json.gz | ar-doctor simulate --from-alerts - --config ossec.conf --role manager
+  ar-doctor simulate --config new.conf --role manager --from-alerts ossec-alerts-20.json.gz
+                            a configuration that is not deployed yet, against a day of alerts
   ar-doctor simulate --config ossec.conf --role manager --rule 5712 --level 10 --group sshd
 
 It runs on the manager, or on its files. Nothing is sent and nothing is run.
