@@ -686,3 +686,24 @@ fn windows_filters_and_files_that_are_named() {
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("Permission denied"), "{said}");
 }
+
+/// More rules than are told apart: every alert is held against the responses all the same.
+#[test]
+fn alerts_of_very_many_rules_are_all_counted() {
+    const ALERTS: u64 = 66_000;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = conf(directory.path(), "", &["<location>local</location><level>6</level>"]);
+    let alerts: String = (0..ALERTS)
+        .map(|rule| format!("{{\"rule\":{{\"id\":\"{rule}\",\"level\":{}}}}}\n", 5 + rule % 2))
+        .collect();
+    let document = many(&["-", "--config", &path, "--role", "manager"], &alerts, 0);
+    let totals = &document["alerts"];
+    assert_eq!((&totals["held"], &totals["undated"]), (&ALERTS.into(), &ALERTS.into()));
+    let (started, stopped) = counts(&document, 0);
+    assert_eq!((started, totals["started"].as_u64()), (ALERTS / 2, Some(ALERTS / 2)));
+    assert_eq!(document["rules"].as_array().map(Vec::len), Some(1 << 16));
+    let told: u64 = stopped.iter().map(|(_, alerts)| alerts).sum();
+    assert_eq!(told + started, ALERTS, "those without a row, too");
+    // They have no agent: it is not made up.
+    assert_eq!(document["responses"][0]["hosts"][0]["host"], "an agent without a number in the alert");
+}

@@ -5,7 +5,7 @@
 //! the alerts.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::wazuh::alerts::Stats;
 use crate::wazuh::alerts::extract::{Fields, Paths, Raw, Slot};
@@ -76,6 +76,8 @@ enum Kind {
     Expected(&'static str),
     Queue,
     NoAgent,
+    /// The rule is not bound, and there are too many to tell of each.
+    Untold,
     Other,
 }
 
@@ -255,6 +257,11 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
             self.totals.untold += 1;
             let mut one = self.judge(rule, number(slots.level), groups);
             self.hold(&mut one, alert, agent, now);
+            for (bound, all) in one.bound.into_iter().zip(&mut self.sent) {
+                if let Err(reason) = bound {
+                    all.stops.entry(Kind::Untold).or_insert_with(|| (reason, Count::default())).1.add(now);
+                }
+            }
             return;
         };
         // It is taken out so that the rest may be changed meanwhile.
@@ -379,7 +386,10 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
         for (at, (sent, &block)) in self.sent.iter().zip(&self.blocks).enumerate() {
             let mut of_one = BTreeMap::new();
             for (kind, (reason, count)) in &sent.stops {
-                let condition = ground.condition(block, reason, &nobody);
+                let condition = match kind {
+                    Kind::Untold => "the rule does not start it (too many rules to tell of each)".to_owned(),
+                    _ => ground.condition(block, reason, &nobody),
+                };
                 let stop = of_one.entry(condition).or_insert_with_key(|key| Stopped::new(key, reason));
                 stop.add(*count);
                 for rule in &self.rules {
@@ -468,12 +478,12 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
              which start responses too"
         ));
         let sum = |rows: &mut dyn Iterator<Item = &Rule>| {
-            rows.fold((0, Vec::new()), |(alerts, mut ids): (u64, Vec<u32>), one| {
-                if !ids.contains(&one.judged.facts.id) {
-                    ids.push(one.judged.facts.id);
-                }
-                (alerts + one.count.alerts, ids)
-            })
+            let (mut alerts, mut ids) = (0, BTreeSet::new());
+            for one in rows {
+                alerts += one.count.alerts;
+                ids.insert(one.judged.facts.id);
+            }
+            (alerts, ids)
         };
         let (alerts, ids) = sum(&mut self.rules.iter().filter(|one| one.judged.other_level.is_some()));
         if alerts > 0 {
@@ -533,7 +543,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 }
 
 /// `5710, 5712 and 3 more`
-fn few(ids: &[u32]) -> String {
+fn few(ids: &BTreeSet<u32>) -> String {
     const SHOWN: usize = 5;
     let mut text = ids.iter().take(SHOWN).map(u32::to_string).collect::<Vec<_>>().join(", ");
     if ids.len() > SHOWN {
