@@ -12,6 +12,7 @@ mod replay;
 mod schema;
 mod show;
 mod simulate;
+mod since;
 mod source;
 mod terminal;
 
