@@ -169,3 +169,86 @@ fn what_cannot_be_read_is_a_gap() {
     let facts = Facts::new(&host, &redactor, install::find(&host, None).unwrap());
     assert!(AlertLog::list(&facts, Since::All).is_absent());
 }
+
+/// `ar-doctor check` on a tree, as JSON.
+fn check(tree: &std::path::Path, options: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["check", "--format", "json", "--from"])
+        .arg(tree)
+        .args(options)
+        .env_clear()
+        .output()
+        .unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
+}
+
+#[test]
+fn check_counts_plain_and_gzipped_days_and_shows_where() {
+    let src_ip = "\"src_ip\":\"203.0.113.9\"";
+    let mut host = support::base(MANAGER);
+    let before = alert("20T00:00:01", 5711, "\"srcip\":\"203.0.113.1\"");
+    let today = before.clone() + &alert("20T13:00:00", 5763, src_ip) + &alert("20T14:00:00", 5763, src_ip);
+    host.write(format!("{LOGS}/2026/Nov/ossec-alerts-20.json"), &today).unwrap();
+    host.write(format!("{LOGS}/alerts.json"), &today).unwrap();
+    let yesterday = alert("19T01:00:00", 5763, src_ip).repeat(5);
+    host.write(format!("{LOGS}/2026/Nov/ossec-alerts-19.json.gz"), gzip(yesterday.as_bytes())).unwrap();
+    let tree = tempfile::tempdir().unwrap();
+    host.materialise(tree.path()).unwrap();
+
+    let (status, report) = check(tree.path(), &[]);
+    assert_eq!(status, Some(1));
+    let found = |report: &serde_json::Value| {
+        report["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "AR138").cloned()
+    };
+    let finding = found(&report).expect("the field is missed");
+    assert_eq!(finding["severity"], "error");
+    let title = finding["title"].as_str().unwrap();
+    assert!(title.contains("all 7 alerts") && title.contains("5763") && title.contains("srcip"), "{title}");
+    let evidence = finding["evidence"].to_string();
+    assert!(evidence.contains("data.src_ip = 203.0.113.9"), "{evidence}");
+    assert!(evidence.contains("7 without data.srcip"), "{evidence}");
+    assert_eq!((report["alerts"]["count"].as_u64(), &report["alerts"]["left_out"]), (Some(8), &false.into()));
+
+    // What it says shows an alert does show one.
+    let remedies = finding["remedy"].as_array().unwrap();
+    let look = remedies.iter().filter_map(|remedy| remedy.as_str()).find(|remedy| remedy.contains("tail -c"));
+    let look = look
+        .unwrap()
+        .split("    ")
+        .next()
+        .unwrap()
+        .replace("/var/ossec", &format!("{}/var/ossec", tree.path().display()));
+    let output = std::process::Command::new("/bin/sh").args(["-c", &look]).output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert!(line.starts_with("{\"timestamp\"") && line.contains("\"5763\""), "{look}: {line}");
+
+    // A window with a single alert: less sure, so no error.
+    let (_, report) = check(tree.path(), &["--since", "30m"]);
+    assert_eq!(report["alerts"]["count"].as_u64(), Some(1));
+    let (_, report) = check(tree.path(), &["--since", "2026-11-20"]);
+    assert_eq!(report["alerts"]["count"].as_u64(), Some(3));
+    let (_, report) = check(tree.path(), &["--since", "all"]);
+    assert_eq!(
+        (report["alerts"]["count"].as_u64(), &report["alerts"]["since"]),
+        (Some(8), &serde_json::Value::Null)
+    );
+    assert_eq!(check(tree.path(), &["--since", "yesterday"]).0, Some(2));
+}
+
+#[test]
+fn what_is_left_out_is_said_once() {
+    let mut host = support::base(MANAGER);
+    let one =
+        alert("20T12:00:00", 5711, &format!("\"srcip\":\"203.0.113.1\",\"x\":\"{}\"", "x".repeat(100_000)));
+    host.write(format!("{LOGS}/alerts.json"), one.repeat(700)).unwrap();
+    let redactor = Redactor::new();
+    let facts = Facts::new(&host, &redactor, install::find(&host, None).unwrap());
+    let alerts = facts.alerts(Vec::new).get().unwrap();
+    let note = alerts.note().unwrap();
+    assert!(note.contains("only those since 2026-11-20T12:00:00Z were read (64 MiB)"), "{note}");
+    assert!(facts.alerts_if_read().is_some());
+    let mut facts = Facts::new(&host, &redactor, install::find(&host, None).unwrap());
+    facts.look_back(Since::All);
+    let alerts = facts.alerts(Vec::new).get().unwrap();
+    assert_eq!((alerts.note(), alerts.reading.alerts), (None, 700));
+}

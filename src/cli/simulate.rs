@@ -64,7 +64,7 @@ pub(super) struct Arguments {
     /// `-` is standard input
     #[arg(long, value_name = "FILE", num_args = 0..)]
     from_alerts: Option<Vec<PathBuf>>,
-    /// --from-alerts: how far back, as 7d or 24h, a time as 2026-11-20T08:00:00Z, or all
+    /// --from-alerts: how far back, as 7d or 24h, from when on, as 2026-11-20 (UTC), or all
     /// [default: 7d, and all of files that are named]
     #[arg(long, value_name = "AGE", value_parser = since::parse, requires = "from_alerts")]
     since: Option<Since>,

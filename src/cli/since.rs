@@ -1,57 +1,71 @@
-//! How far back `--since` looks.
+//! `--since`: how far back alerts are read.
 
-use crate::facts::alert_log::Since;
+use crate::facts::Since;
 
-/// Reads `7d`, `24h`, `30m`, `90s`, `2w`, `all`, or a time as `2026-11-20T08:00:00Z`.
+/// Reads `7d`, `12h`, `90m`, `45s`, `2026-11-20`, `2026-11-20T14:00:00Z` or `all`. A date without
+/// a zone is UTC.
 pub(super) fn parse(text: &str) -> Result<Since, String> {
+    const FORMS: &str =
+        "give an age (90m, 12h, 7d), a date (2026-11-20), a time (2026-11-20T14:00:00Z), or all";
+    let refused = || FORMS.to_owned();
     if text == "all" {
         return Ok(Since::All);
     }
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Ok(Since::At(time.as_second()));
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if let Some((number, unit)) = text.split_at_checked(digits)
+        && let Some(seconds) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)]
+            .iter()
+            .find_map(|&(name, seconds)| (name == unit).then_some(seconds))
+    {
+        let age = number.parse::<i64>().ok().and_then(|number| number.checked_mul(seconds));
+        return age.map(Since::Age).ok_or_else(refused);
     }
-    let age = || {
-        let unit = text.chars().next_back()?;
-        let seconds: i64 = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 24 * 3600,
-            'w' => 7 * 24 * 3600,
-            _ => return None,
-        };
-        let number = text.strip_suffix(unit)?;
-        let number =
-            number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse::<i64>().ok())??;
-        number.checked_mul(seconds)
+    let instant = match text.parse::<jiff::Timestamp>() {
+        Ok(instant) => Some(instant),
+        Err(_) => text
+            .parse::<jiff::civil::DateTime>()
+            .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
+            .and_then(|time| jiff::tz::Offset::UTC.to_timestamp(time))
+            .ok(),
     };
-    age()
-        .map(Since::Age)
-        .ok_or_else(|| "write it like 7d, 24h or 30m, 2026-11-20T08:00:00Z, or all".to_owned())
+    instant.map(|instant| Since::At(instant.as_second())).ok_or_else(refused)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ages_times_and_all() {
-        for (text, since) in [
-            ("7d", Since::Age(604_800)),
-            ("24h", Since::Age(86_400)),
-            ("30m", Since::Age(1800)),
-            ("90s", Since::Age(90)),
-            ("2w", Since::Age(1_209_600)),
-            ("0d", Since::Age(0)),
-            ("all", Since::All),
-            ("2026-11-20T08:00:00Z", Since::At(1_795_161_600)),
-            ("2026-11-20T09:00:00+01:00", Since::At(1_795_161_600)),
-        ] {
-            assert_eq!(parse(text), Ok(since), "{text}");
-        }
-        for text in ["", "d", "7", "-1d", "+1d", "1.5d", "7 d", "ALL", "7y", "9223372036854775807d", "7é"] {
-            assert!(parse(text).is_err(), "{text}");
+    fn forms() {
+        let noon = 1_795_262_400; // 2026-11-21 12:00:00 UTC
+        let cases = [
+            ("all", Some(Since::All)),
+            ("90m", Some(Since::Age(5400))),
+            ("12h", Some(Since::Age(43_200))),
+            ("7d", Some(Since::Age(604_800))),
+            ("0s", Some(Since::Age(0))),
+            ("2w", Some(Since::Age(1_209_600))),
+            ("2026-11-21T12:00:00Z", Some(Since::At(noon))),
+            ("2026-11-21T13:00:00+01:00", Some(Since::At(noon))),
+            ("2026-11-21T12:00:00", Some(Since::At(noon))),
+            ("2026-11-21 12:00", Some(Since::At(noon))),
+            ("2026-11-21", Some(Since::At(noon - 43_200))),
+            ("", None),
+            ("d", None),
+            ("7", None),
+            ("-7d", None),
+            ("7 d", None),
+            ("7y", None),
+            ("7dd", None),
+            ("ALL", None),
+            ("99999999999999999999d", None),
+            ("9223372036854775807d", None),
+            ("2026-13-01", None),
+            ("yesterday", None),
+            ("７d", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(text).ok(), expected, "{text}");
         }
     }
 }

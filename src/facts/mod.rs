@@ -2,6 +2,7 @@
 //! asked for. Probes see this and nothing below it.
 
 pub mod alert_log;
+pub mod alerts;
 pub mod daemon;
 pub mod executable;
 pub mod install;
@@ -21,6 +22,7 @@ use crate::host::{
     Value,
 };
 use crate::redact::{self, Redactor};
+use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
@@ -29,6 +31,8 @@ use crate::wazuh::stock;
 use crate::wazuh::version::{self, Contract, Version};
 use crate::wazuh::xml::{self, LineIndex, Span};
 
+pub use alert_log::Since;
+pub use alerts::Alerts;
 pub use daemon::Daemon;
 pub use executable::Executable;
 pub use install::Install;
@@ -213,6 +217,8 @@ pub struct Facts<'h> {
     ruleset: OnceCell<Fact<Vec<RulesetFile>>>,
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
+    alerts_since: Since,
+    alerts: OnceCell<Fact<Alerts>>,
 }
 
 impl<'h> Facts<'h> {
@@ -240,6 +246,8 @@ impl<'h> Facts<'h> {
             ruleset: OnceCell::new(),
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
+            alerts_since: Since::Default,
+            alerts: OnceCell::new(),
         }
     }
 
@@ -593,6 +601,22 @@ impl<'h> Facts<'h> {
     /// The rules as analysisd loads them; not collected where there are none.
     pub fn rules(&self) -> &Fact<Rules> {
         self.rules.get_or_init(|| rules::read(self))
+    }
+
+    /// Says how far back alerts are read, before they are.
+    pub fn look_back(&mut self, since: Since) {
+        self.alerts_since = since;
+    }
+
+    /// The alerts of the last days, held against what responses need of them; they are read
+    /// once, so the first who asks says what that is.
+    pub fn alerts(&self, needs: impl FnOnce() -> Vec<Need>) -> &Fact<Alerts> {
+        self.alerts.get_or_init(|| Alerts::read(self, needs()))
+    }
+
+    /// The alerts, if somebody asked for them.
+    pub fn alerts_if_read(&self) -> Option<&Alerts> {
+        self.alerts.get()?.get()
     }
 
     /// Every response of this host, in the order of its file.

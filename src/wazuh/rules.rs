@@ -39,6 +39,7 @@ mod tests;
 pub use bind::{Bound, Miss, RuleFacts, Unbindable, bind};
 pub use fires::{
     AgentVersion, Event, Fires, Message as AgentMessage, Reason, Sent, Target, Verdict, bound, fires, sent,
+    stopped_for_all,
 };
 pub use tree::{Never, Silence};
 

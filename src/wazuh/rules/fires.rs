@@ -249,6 +249,35 @@ pub fn sent(
     Ok(Sent { targets, left_out })
 }
 
+/// What keeps every response from an event, whatever is bound to its rule; what only some ask
+/// for, up to 4.1, does not count. The order is analysisd's.
+pub fn stopped_for_all(
+    conf: &Configuration,
+    version: Option<Version>,
+    srcip: Option<&[u8]>,
+    dstuser: Option<&[u8]>,
+) -> Option<Reason> {
+    let words = version.is_some_and(|version| Contract::of(version) == Contract::Args);
+    if !words {
+        if let Some(user) = dstuser
+            && let Some(at) = odd_byte(user, USER_SIGNS)
+        {
+            return Some(Reason::BadUser { user: user.to_vec(), at });
+        }
+        if let Some(srcip) = srcip
+            && let Some(at) = odd_byte(srcip, ADDRESS_SIGNS)
+        {
+            return Some(Reason::BadAddress { srcip: srcip.to_vec(), at });
+        }
+    }
+    white_list(conf, srcip?).err()
+}
+
+/// Signs in a user's name, besides letters and digits.
+const USER_SIGNS: &[u8] = b"._@?-";
+/// Signs in an address, likewise.
+const ADDRESS_SIGNS: &[u8] = b".:_-";
+
 /// Up to 4.1 only the fields of `<expect>` are looked at, and they must be there.
 fn expected(
     conf: &Configuration,
@@ -275,12 +304,12 @@ fn expected(
 /// 1272 and 1271.
 fn characters(event: &Event, user: bool, srcip: bool) -> Result<(), Reason> {
     if let Some(user) = event.dstuser.as_ref().filter(|_| user)
-        && let Some(at) = odd_byte(user, b"._@?-")
+        && let Some(at) = odd_byte(user, USER_SIGNS)
     {
         return Err(Reason::BadUser { user: user.clone(), at });
     }
     if let Some(srcip) = event.srcip.as_ref().filter(|_| srcip)
-        && let Some(at) = odd_byte(srcip, b".:_-")
+        && let Some(at) = odd_byte(srcip, ADDRESS_SIGNS)
     {
         return Err(Reason::BadAddress { srcip: srcip.clone(), at });
     }
