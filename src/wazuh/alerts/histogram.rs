@@ -798,6 +798,11 @@ mod tests {
             (r#","data":{"srcip":null}"#, srcip, address, Some(Lack::NoString), &[]),
             (r#","data":{"srcip":["192.0.2.1"]}"#, srcip, address, Some(Lack::NoString), &["data.srcip[0]"]),
             (r#","data":{"srcip":"-"}"#, srcip, address, Some(Lack::Empty), &[]),
+            // A script takes what is there; where else it may be is told by the name.
+            (r#","data":{"srcip":7}"#, srcip, Kind::Any, None, &[]),
+            (r#","data":{"srcip":null}"#, srcip, Kind::Any, Some(Lack::NoString), &[]),
+            (r#","data":{"src_ip":"192.0.2.1"}"#, srcip, Kind::Any, Some(Lack::Missing), &["data.src_ip"]),
+            (r#","data":{"src_ip":"192.0.2.1"}"#, &["data.url"], Kind::Any, Some(Lack::Missing), &[]),
             (r#","data":{"srcip":""}"#, srcip, address, Some(Lack::Empty), &[]),
             // B04: a reverse proxy puts the site's name there.
             (

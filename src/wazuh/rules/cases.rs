@@ -128,7 +128,18 @@ fn response(body: &str) -> String {
 
 fn check(sections: &str, words: &str, wanted: &str) {
     let conf = manager(sections);
-    assert_eq!(say(&fires(&conf, None, 0, &event(words))), wanted, "{sections}\n{words}");
+    let event = event(words);
+    let verdict = fires(&conf, None, 0, &event);
+    assert_eq!(say(&verdict), wanted, "{sections}\n{words}");
+    // What stops all responses of an event stops this one, unless something came before that.
+    let stopped = stopped_for_all(&conf, None, event.srcip.as_deref(), event.dstuser.as_deref());
+    match verdict {
+        Verdict::Fires(_) => assert_eq!(stopped, None, "{words}"),
+        Verdict::Not(
+            reason @ (Reason::BadUser { .. } | Reason::BadAddress { .. } | Reason::WhiteListed { .. }),
+        ) => assert_eq!(stopped, Some(reason), "{words}"),
+        Verdict::Not(_) => {}
+    }
 }
 
 /// What binds: on the manager, event of rule 5710.
