@@ -6,6 +6,7 @@
 //! writes and acts; [`flow`] holds that against what execd does. Nothing here is proven: the
 //! best is likely, and `ar-doctor replay` proves.
 
+mod code;
 mod flow;
 mod jq;
 mod message;
@@ -21,6 +22,7 @@ mod suppress;
 use std::fmt;
 use std::ops::Range;
 
+pub(crate) use code::{Code, Mark};
 use flow::{Deed, Node, Seen};
 
 use crate::findings::{self, CheckId, Severity, checks};
@@ -55,6 +57,11 @@ impl Language {
             Self::PowerShell => "powershell",
             Self::Cmd => "cmd",
         }
+    }
+
+    /// One of the shells of Unix.
+    pub const fn is_shell(self) -> bool {
+        matches!(self, Self::Sh | Self::Bash)
     }
 
     /// Its scripts are known by name only.
@@ -267,8 +274,13 @@ pub struct FieldRead {
 impl FieldRead {
     /// The generation that alone has such a field.
     pub fn contract(&self) -> Option<Contract> {
-        self.paths.last().and_then(|path| jq::contract_of(path))
+        self.paths.last().and_then(|path| contract_of(path))
     }
+}
+
+/// The generation of messages that alone has a field of this path.
+pub fn contract_of(path: &str) -> Option<Contract> {
+    jq::contract_of(path)
 }
 
 /// Under which circumstances the script is to run.
@@ -293,6 +305,8 @@ pub struct Lint {
     pub modules: Vec<Need>,
     /// Fields it reads, in the order of the text, each path once.
     pub fields: Vec<FieldRead>,
+    /// Where it uses its first positional arguments, as 4.1 gave them.
+    pub arguments: Option<Range<usize>>,
     /// It sends keys, or does something for a delete.
     pub stateful: bool,
     /// A delete (`disable` on 5.x) does something.
@@ -306,6 +320,15 @@ pub struct Lint {
 }
 
 impl Lint {
+    /// The first place with a fault, whether a comment switches it off or not.
+    pub fn first(&self, kind: FaultKind) -> Option<Range<usize>> {
+        let faults = self.faults.iter().chain(&self.suppressed);
+        faults
+            .filter(|fault| fault.kind == kind)
+            .map(|fault| fault.span.clone())
+            .min_by_key(|span| span.start)
+    }
+
     /// Whether a comment of the script switches a check off in a line.
     pub fn hides(&self, check: CheckId, line: u64) -> bool {
         self.notes.hides(check, line)
@@ -392,6 +415,13 @@ struct Lowered {
     buffered: bool,
 }
 
+/// What a text shows wherever it runs; of a text in no language that is read, nothing. Its faults are
+/// those of a response of 4.x with a timeout.
+pub fn shown(text: &[u8]) -> Lint {
+    let context = Context { contract: Contract::Json4, timeout: 600 };
+    language(b"", text).map_or_else(Lint::default, |language| lint(text, language, &context))
+}
+
 /// Reads a script.
 pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
     let lowered = match language {
@@ -463,6 +493,7 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
         tools: unique(lowered.tools),
         modules: unique(lowered.modules),
         fields: merged(lowered.fields),
+        arguments: lowered.arguments,
         stateful: sends_keys(&lowered.nodes, 0)
             || word_delete.is_some()
             || word_disable.is_some()

@@ -155,7 +155,7 @@ struct Lower<'a> {
 }
 
 pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
-    let (trees, comments) = parse(text);
+    let (trees, spans) = parse(text);
     let mut functions = HashMap::new();
     collect(&trees, &mut functions, 0);
     let mut lower = Lower {
@@ -170,7 +170,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
         list: false,
         slurps: false,
         out: Vec::new(),
-        found: Lowered { buffered: true, comments, ..Lowered::default() },
+        found: Lowered { buffered: true, comments: spans.comments, ..Lowered::default() },
         steps: 0,
         depth: 0,
     };

@@ -82,7 +82,7 @@ struct Lower<'a> {
 }
 
 pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
-    let (block, comments) = parse(text);
+    let (block, spans) = parse(text);
     let mut functions = HashMap::new();
     collect(&block, &mut functions);
     let mut lower = Lower {
@@ -99,7 +99,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
             .iter()
             .any(|word| memchr::memmem::find(text, word).is_some()),
         out: Vec::new(),
-        found: Lowered { buffered: true, comments, ..Lowered::default() },
+        found: Lowered { buffered: true, comments: spans.comments, ..Lowered::default() },
         steps: 0,
         depth: 0,
         returned: Vec::new(),

@@ -147,7 +147,7 @@ pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Low
     lower.found.tools.truncate(kept.1);
     lower.found.opaque = kept.2;
     let mut found = lower.found;
-    found.comments = script.comments.clone();
+    found.comments.clone_from(&script.spans.comments);
     found
 }
 
