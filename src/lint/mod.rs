@@ -19,6 +19,7 @@ mod shell_syntax;
 mod shell_tools;
 mod suppress;
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -436,11 +437,9 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
     let (add, delete) = (walk(Deed::Add), walk(Deed::Delete));
     let written_for = written_for(&lowered, add.reads || add.maybe_reads || lowered.opaque);
     let mut found: Vec<Found> = add.faults.clone();
-    for fault in &delete.faults {
-        if !found.iter().any(|other| other.0 == fault.0 && other.1 == fault.1) {
-            found.push(fault.clone());
-        }
-    }
+    let known: HashSet<(FaultKind, Range<usize>)> =
+        found.iter().map(|(kind, span, ..)| (*kind, span.clone())).collect();
+    found.extend(delete.faults.iter().filter(|fault| !known.contains(&(fault.0, fault.1.clone()))).cloned());
     // A sleep in an endless loop is no fault of its own.
     let endless: Vec<Range<usize>> =
         found.iter().filter(|fault| fault.0 == FaultKind::NeverEnds).map(|fault| fault.1.clone()).collect();
@@ -604,10 +603,14 @@ fn written_for(lowered: &Lowered, reads: bool) -> Option<(Contract, Range<usize>
 /// One need for each name: the first place, and optional only when every place is.
 fn unique(needs: Vec<Need>) -> Vec<Need> {
     let mut all: Vec<Need> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for need in needs {
-        match all.iter_mut().find(|other| other.name == need.name) {
+        match places.get(&need.name).and_then(|at| all.get_mut(*at)) {
             Some(other) => other.optional &= need.optional,
-            None => all.push(need),
+            None => {
+                places.insert(need.name.clone(), all.len());
+                all.push(need);
+            }
         }
     }
     all
@@ -617,23 +620,26 @@ fn unique(needs: Vec<Need>) -> Vec<Need> {
 fn merged(mut all: Vec<FieldRead>) -> Vec<FieldRead> {
     all.sort_by_key(|read| read.span.start);
     let mut merged: Vec<FieldRead> = Vec::new();
+    let mut places: HashMap<Vec<String>, usize> = HashMap::new();
     for read in all {
-        match merged.iter_mut().find(|other| other.paths == read.paths) {
+        match places.get(&read.paths).and_then(|at| merged.get_mut(*at)) {
             Some(other) => {
                 other.optional |= read.optional;
                 other.fatal |= read.fatal;
             }
-            None => merged.push(read),
+            None => {
+                places.insert(read.paths.clone(), merged.len());
+                merged.push(read);
+            }
         }
     }
     // A whole object is no field of its own beside those that are read from it.
-    let inner: Vec<(String, bool)> =
-        merged.iter().flat_map(|read| read.paths.iter().map(|path| (path.clone(), read.optional))).collect();
+    let inner: BTreeSet<(bool, String)> =
+        merged.iter().flat_map(|read| read.paths.iter().map(|path| (read.optional, path.clone()))).collect();
     merged.retain(|read| {
-        let own = read.paths.last().map_or("", String::as_str);
-        !inner.iter().any(|(path, optional)| {
-            path.strip_prefix(own).is_some_and(|rest| rest.starts_with('.')) && *optional == read.optional
-        })
+        let below = (read.optional, format!("{}.", read.paths.last().map_or("", String::as_str)));
+        let next = inner.range(&below..).next();
+        !next.is_some_and(|(optional, path)| *optional == below.0 && path.starts_with(&below.1))
     });
     merged
 }

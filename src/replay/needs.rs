@@ -70,6 +70,11 @@ impl Need {
         self.paths.last().map_or("", String::as_str)
     }
 
+    /// execd puts it into every message: without it none comes as far as the script.
+    pub fn is_given(&self) -> bool {
+        matches!(self.path(), "command" | "parameters.program" | "*.command" | "*.program")
+    }
+
     /// The generation of messages that has such a field; none when both do.
     pub fn contract(&self) -> Option<Contract> {
         lint::contract_of(self.path())
