@@ -1,6 +1,6 @@
 //! The rules of a manager as analysisd loads them: its files joined with the model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,15 @@ impl Rules {
             group.push(message);
         }
         flush(&mut group);
+        // Its parents come first, so one pass is enough.
+        let mut roots: BTreeMap<u32, u32> = BTreeMap::new();
+        for change in &mut changes {
+            change.because = change.missing.iter().find_map(|parent| roots.get(parent).copied());
+            if let (Some(id), true) = (change.rule.filter(|&id| self.set.index(id).is_none()), change.dropped)
+            {
+                roots.insert(id, change.because.unwrap_or(id));
+            }
+        }
         changes
     }
 
@@ -96,14 +105,14 @@ impl Rules {
                 !first.is_some_and(|first| self.says_the_same(first.place, last.place, option))
             })
             .collect();
-        let parents: Vec<String> = messages
+        let missing: Vec<u32> = messages
             .iter()
             .filter_map(|message| match message.kind {
-                MessageKind::MissingParent { id } => Some(id.to_string()),
+                MessageKind::MissingParent { id } | MessageKind::MissingSource { id } => Some(id),
                 _ => None,
             })
             .collect();
-        let parents = parents.join(", ");
+        let parents = missing.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         let dropped = messages.iter().any(|message| message.drops_rule);
         let lossy = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         let words = match &last.kind {
@@ -180,6 +189,8 @@ impl Rules {
             dropped: dropped || matches!(last.kind, MessageKind::MissingFile),
             logged: messages.iter().any(|message| message.logged),
             overwrite: matches!(last.kind, MessageKind::NotOverwritten { .. }),
+            missing,
+            because: None,
             words,
         })
     }
@@ -248,6 +259,10 @@ pub struct Change {
     pub logged: bool,
     /// It is an overwrite that keeps an option as it was.
     pub overwrite: bool,
+    /// Numbers it needs that are not loaded before it.
+    pub missing: Vec<u32>,
+    /// The rule with the fault, when this one is only left out because that one is.
+    pub because: Option<u32>,
     /// What becomes of it, in words behind its name.
     pub words: String,
 }

@@ -1,5 +1,7 @@
 //! Whether the rules a response is bound to exist, and whether an event can end with one of them.
 
+use std::collections::BTreeMap;
+
 use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, lossy, under_home};
 use crate::facts::rules::{Change, never_words, unbindable_words};
 use crate::facts::{Facts, Response, Rules};
@@ -466,16 +468,28 @@ fn changes(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
             named.is_empty() || !(missing || change.overwrite)
         })
         .collect();
-    // What a response names comes first.
+    let dropped = changes.iter().filter(|(change, _)| change.dropped).count();
+    let altered = changes.len() - dropped;
+    let mut below: BTreeMap<u32, usize> = BTreeMap::new();
+    for root in changes.iter().filter_map(|(change, _)| change.because) {
+        *below.entry(root).or_default() += 1;
+    }
+    // What only follows from another fault is counted there; what a response names comes first.
+    changes.retain(|(change, named)| change.because.is_none() || !named.is_empty());
     changes.sort_by_key(|(_, named)| named.is_empty());
     let Some((first, named)) = changes.first() else { return };
     let shown = |change: &Change| match change.rule {
         Some(id) => format!("rule {id}"),
         None => rules.shown(change.place.file),
     };
-    let line = |change: &Change| format!("{} {} ({})", shown(change), change.words, change.numbers_shown());
-    let dropped = changes.iter().filter(|(change, _)| change.dropped).count();
-    let altered = changes.len() - dropped;
+    let line = |change: &Change| {
+        let more = match change.rule.and_then(|id| below.get(&id)) {
+            Some(1) => "; with it a rule that needs it".to_owned(),
+            Some(count) => format!("; with it {count} rules that need it"),
+            None => String::new(),
+        };
+        format!("{} {} ({}){more}", shown(change), change.words, change.numbers_shown())
+    };
     let what = match (dropped, altered) {
         (_, 0) => format!("leaves out {dropped}"),
         (0, _) => format!("changes {altered}"),
@@ -485,10 +499,10 @@ fn changes(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
     let more = if changes.len() > SHOWN { " and more" } else { "" };
     let config = facts.config();
     let severity = if named.is_empty() { Severity::Advice } else { Severity::Warning };
-    let title = if let [(only, _)] = changes.as_slice() {
+    let title = if let ([(only, _)], true) = (changes.as_slice(), below.is_empty()) {
         format!("analysisd does not load {} as it is written: it {}.", shown(only), only.words)
     } else {
-        format!("analysisd {what} of the rules as it loads them: {}{more}.", ids.join(", "))
+        format!("analysisd {what} of the rules as it loads them; the faults are in {}{more}.", ids.join(", "))
     };
     let stopped: Vec<ResponseIndex> = changes.iter().flat_map(|(_, named)| named.iter().copied()).collect();
     let mut finding =
