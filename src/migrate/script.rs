@@ -392,7 +392,7 @@ fn protocol(found: &mut Found<'_>, script: &ScriptFile) {
                 if piped { "S08" } else { "S07" }
             }
             FaultKind::KeysMissing => "S09",
-            FaultKind::KeysNotFlushed if fault.message.contains("line feed") => "S11",
+            FaultKind::KeysNotEnded => "S11",
             FaultKind::KeysNotFlushed => "S10",
             FaultKind::AnswerBeforeKeys => "S07",
             FaultKind::NoiseBeforeKeys => "S12",
