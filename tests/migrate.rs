@@ -13,8 +13,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ar_doctor::facts::{Facts, install};
-use ar_doctor::host::FileType;
 use ar_doctor::host::capture::{CaptureHost, EditError};
+use ar_doctor::host::{FileType, Host as _, Machine};
 use ar_doctor::migrate::rewrite::rewrite;
 use ar_doctor::migrate::{Harm, Inventory, Plan, ROWS, Verdict, plan};
 use ar_doctor::redact::Redactor;
@@ -245,6 +245,12 @@ fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
                 "<command><name>d</name><executable>own.exe</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
             ),
         ),
+        ("C18", Edit(AGENT, |h| windows(h, "own.py")), Edit(AGENT, |h| windows(h, "own.exe"))),
+        (
+            "C19",
+            Edit("agent-5.0-debian", |h| beta(h, "beta3")),
+            Edit("agent-5.0-debian", |h| beta(h, "beta4")),
+        ),
         (
             "C20",
             Manager(
@@ -278,6 +284,16 @@ fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
             "C26",
             Script("x.sh", "#!/bin/sh\ncurl -m 5 -X PUT https://h:55000/active-response?agents_list=001\n"),
             Script("x.sh", "#!/bin/sh\ncd /var/ossec/active-response\n"),
+        ),
+        (
+            "C26",
+            Script("x.py", "#!/usr/bin/python3\nbody = {\"command\": \"!own.sh\", \"arguments\": []}\n"),
+            Script("x.py", "#!/usr/bin/python3\nprint(\"!own.sh\")\ncommand = \"a!b\"\n"),
+        ),
+        (
+            "C26",
+            Script("x.sh", "#!/bin/sh\nbody=\"{\\\"command\\\":\\\"!own.sh\\\"}\"\n"),
+            Script("x.sh", "#!/bin/sh\necho \"!\"\n"),
         ),
         (
             "C27",
@@ -318,6 +334,22 @@ fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
             ),
         ),
     ]
+}
+
+/// The agent runs Windows, and has this line in its ar.conf.
+fn windows(host: &mut CaptureHost, executable: &str) -> Result<(), EditError> {
+    host.set_machine(Machine {
+        system: "Windows".to_owned(),
+        arch: "x86_64".to_owned(),
+        hostname: "win-01".to_owned(),
+    });
+    host.write("/var/ossec/etc/shared/ar.conf", format!("own0 - {executable} - 0\n")).map(|_| ())
+}
+
+fn beta(host: &mut CaptureHost, stage: &str) -> Result<(), EditError> {
+    windows(host, "own.exe")?;
+    host.write("/var/ossec/VERSION.json", format!("{{\"version\": \"5.0.0\", \"stage\": \"{stage}\"}}\n"))
+        .map(|_| ())
 }
 
 fn many(host: &mut CaptureHost, count: usize) -> Result<(), EditError> {
@@ -417,6 +449,22 @@ fn script_rows() -> Vec<(&'static str, Setup, Setup)> {
             Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-head.sh")),
         ),
         (
+            "S14",
+            sh!(
+                "read -r l; id=$(jq -r '.parameters.alert.rule.id' <<<\"$l\")\nprintf '{\"version\":1,\"origin\":{},\"command\":\"check_keys\",\"parameters\":{\"keys\":[\"%s\"]}}\\n' \"$id\"\nread -r a"
+            ),
+            sh!(
+                "read -r l; id=$(jq -r '.parameters.alert.rule.id' <<<\"$l\"); ip=$(jq -r '.parameters.alert.data.srcip' <<<\"$l\")\nlogger \"$id\"\nprintf '{\"version\":1,\"origin\":{},\"command\":\"check_keys\",\"parameters\":{\"keys\":[\"%s\"]}}\\n' \"$ip\"\nread -r a"
+            ),
+        ),
+        (
+            "S14",
+            py!(
+                "import uuid\nm = json.loads(sys.stdin.readline())\nprint(json.dumps({\"origin\": {}, \"command\": \"check_keys\", \"parameters\": {\"keys\": [str(uuid.uuid4())]}}), flush=True)\nsys.stdin.readline()"
+            ),
+            Script("x.py", include_str!("../fixtures/scripts/good/json4/python-readline.py")),
+        ),
+        (
             "S15",
             Script("x.py", include_str!("../fixtures/scripts/bad/keys-numbers.py")),
             Script("x.py", include_str!("../fixtures/scripts/good/json4/python-readline.py")),
@@ -475,6 +523,11 @@ fn script_rows() -> Vec<(&'static str, Setup, Setup)> {
             "S24",
             sh!("read -r l\nprintf '%s' \"$l\" | /var/ossec/active-response/bin/firewall-drop"),
             sh!("read -r l\nprintf '%s' \"$l\" | /var/ossec/active-response/bin/firewall-drop-site"),
+        ),
+        (
+            "S24",
+            sh!("read -r l\nprintf restart | socat - UNIX:/var/ossec/queue/sockets/com"),
+            sh!("read -r l\nprintf getconfig | socat - UNIX:/var/ossec/queue/sockets/com"),
         ),
         (
             "S25",
@@ -629,7 +682,19 @@ fn runtime_rows() -> Vec<(&'static str, Setup, Setup)> {
             }),
             Edit(MANAGER_5, |h| h.write(CLUSTER, "x\n").map(|_| ())),
         ),
+        (
+            "R08",
+            Edit(MANAGER_5, |h| h.write(CLUSTER, cycles("10:06:00")).map(|_| ())),
+            Edit(MANAGER_5, |h| h.write(CLUSTER, cycles("10:00:40")).map(|_| ())),
+        ),
     ]
+}
+
+/// A log whose poller finished at 10:00:00 and whose last line is of another time.
+fn cycles(last: &str) -> String {
+    format!(
+        "2026/11/20 10:00:00 INFO: [Master] [Active Response] Finished in 0.012s.\n2026/11/20 {last} INFO: [Master] [Local agent-groups] Finished in 0.003s.\n"
+    )
 }
 
 fn execq(host: &mut CaptureHost) -> Result<(), EditError> {
@@ -640,7 +705,7 @@ fn execq(host: &mut CaptureHost) -> Result<(), EditError> {
 }
 
 /// Rows of which no file of one host can hold a case, with the reason in the row itself.
-const NOT_IN_FILES: &[&str] = &["C19", "C25", "C30", "C31", "C33", "C34"];
+const NOT_IN_FILES: &[&str] = &["C25", "C30", "C31", "C33", "C34", "R09"];
 
 #[test]
 fn every_row_is_found_and_its_near_miss_is_not() {
@@ -1482,6 +1547,44 @@ fn odd_scripts_get_a_whole_diff_only_where_it_is_sure() {
         eprintln!("skipped: patch(1) is not installed");
     }
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What is too large, or may not be read, is not said to be clear.
+#[test]
+fn what_is_not_read_is_not_clear() {
+    let unknown = |host: &CaptureHost, row: &str| {
+        let plan = planned(host);
+        let says = plan.unknown.iter().any(|(other, why)| other.id == row && !why.is_empty());
+        assert!(says, "{row}: {:?} {:?}", plan.unknown, plan.hazards);
+        assert!(!plan.clear.iter().any(|other| other.id == row), "{row} is said to be clear");
+    };
+    let large = vec![b'\n'; 9 << 20];
+    let (agent, manager) = ("agent-5.0-debian", "manager-5.0-debian");
+    let home = |path: &str| format!("/var/ossec/{path}");
+    for (base, path, row) in [
+        (agent, home("logs/ossec.log"), "R05"),
+        (agent, home("logs/active-responses.log"), "R03"),
+        (manager, "/var/wazuh-manager/logs/cluster.log".to_owned(), "R06"),
+    ] {
+        let mut host = support::base(base);
+        host.write(&path, &large).unwrap_or_else(|error| panic!("{error}"));
+        unknown(&host, row);
+    }
+    for (base, path, row) in [
+        (agent, home("logs/ossec.log"), "R05"),
+        (agent, home("var/run/wazuh-agentd.state"), "R02"),
+        (AGENT, home("etc/shared/agent.conf"), "C02"),
+        (AGENT, home("active-response/bin/edge-block.sh"), "S07"),
+        (MANAGER, home("etc/rules/local_rules.xml"), "C28"),
+        (MANAGER, home("etc/client.keys"), "C24"),
+    ] {
+        let mut host = support::base(base);
+        if host.entry(path.as_ref()).get().is_none() {
+            host.write(&path, "x\n").unwrap_or_else(|error| panic!("{error}"));
+        }
+        host.deny_read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        unknown(&host, row);
+    }
 }
 
 proptest::proptest! {
