@@ -854,6 +854,20 @@ fn the_document_fits_its_schema_and_says_what_breaks_first() {
     }
 }
 
+/// The excerpt in the README is what the command above it prints.
+#[test]
+fn the_excerpt_in_the_readme_is_real() {
+    let readme = include_str!("../README.md");
+    let excerpt = readme.split_once("An excerpt of the first:").expect("the excerpt").1;
+    let excerpt = excerpt.split("```").nth(1).expect("it stands in a fence");
+    let (status, out, _) = run(&["migrate", "--from", "fixtures/hosts/manager-4.14-debian"]);
+    assert_eq!(status, Some(0));
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in excerpt.split("\n\n").map(flat).filter(|part| !part.is_empty()) {
+        assert!(flat(&out).contains(&part), "{part}\n{out}");
+    }
+}
+
 #[test]
 fn the_exit_status_is_that_of_every_command() {
     assert_eq!(run(&["migrate", "--from", "/nowhere"]).0, Some(2));
