@@ -880,7 +880,7 @@ impl Walk {
             (Wrote::Partial, _) => {
                 let at = self.seen.keys.clone().unwrap_or_else(|| span.clone());
                 let text = "the line has no line feed at its end, and execd waits for one".to_owned();
-                (FaultKind::KeysNotFlushed, at, text, None, Confidence::Likely)
+                (FaultKind::KeysNotEnded, at, text, None, Confidence::Likely)
             }
             (Wrote::Nothing | Wrote::Maybe, None) => match all {
                 Some((certain, how, rewrite)) => (

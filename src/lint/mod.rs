@@ -101,6 +101,8 @@ pub enum FaultKind {
     KeysMissing,
     /// Its keys stay in a buffer.
     KeysNotFlushed,
+    /// Its keys have no line feed at their end.
+    KeysNotEnded,
     /// It waits for the answer before its keys.
     AnswerBeforeKeys,
     /// `read` without `-r`.
@@ -133,7 +135,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ReadToEnd,
         Self::NeverReads,
         Self::Arguments,
@@ -143,6 +145,7 @@ impl FaultKind {
         Self::KeysConstant,
         Self::KeysMissing,
         Self::KeysNotFlushed,
+        Self::KeysNotEnded,
         Self::AnswerBeforeKeys,
         Self::ReadWithoutR,
         Self::NeverEnds,
@@ -170,7 +173,7 @@ impl FaultKind {
             Self::KeysEmpty => checks::KEYS_EMPTY,
             Self::KeysConstant => checks::KEYS_CONSTANT,
             Self::KeysMissing => checks::KEYS_MISSING,
-            Self::KeysNotFlushed => checks::KEYS_NOT_FLUSHED,
+            Self::KeysNotFlushed | Self::KeysNotEnded => checks::KEYS_NOT_FLUSHED,
             Self::AnswerBeforeKeys => checks::ANSWER_BEFORE_KEYS,
             Self::ReadWithoutR => checks::READ_WITHOUT_R,
             Self::NeverEnds => checks::SCRIPT_NEVER_ENDS,

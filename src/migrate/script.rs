@@ -82,6 +82,13 @@ const REMOVED: [&str; 14] = [
     "ipfw",
 ];
 
+/// Rows of the text of a script.
+const IN_TEXT: [&str; 38] = [
+    "S01", "S02", "S03", "S04", "S06", "S07", "S08", "S09", "S10", "S11", "S12", "S13", "S14", "S15", "S16",
+    "S17", "S18", "S19", "S20", "S21", "S22", "S23", "S24", "S25", "S26", "S27", "S28", "S29", "S30", "S31",
+    "S33", "S34", "S36", "S37", "S38", "S39", "S40", "S41",
+];
+
 /// Looks at one file.
 pub(super) fn plan(inventory: &Inventory<'_>, script: &ScriptFile, hits: &mut Hits) -> ScriptPlan {
     let mut plan = ScriptPlan {
@@ -125,6 +132,11 @@ pub(super) fn plan(inventory: &Inventory<'_>, script: &ScriptFile, hits: &mut Hi
     }
     let Some(text) = script.file.bytes.get() else {
         plan.verdict = Verdict::Opaque("it could not be read");
+        if let Some(gap) = script.file.bytes.unknown().filter(|_| script.is_response) {
+            for row in IN_TEXT {
+                hits.unknown.insert(row, format!("{}: {}", script.file.shown, gap.why));
+            }
+        }
         return plan;
     };
     if !script.is_response {
@@ -140,11 +152,7 @@ pub(super) fn plan(inventory: &Inventory<'_>, script: &ScriptFile, hits: &mut Hi
         };
         return plan;
     };
-    hits.look(&[
-        "S01", "S02", "S03", "S04", "S06", "S07", "S08", "S09", "S10", "S11", "S12", "S13", "S14", "S15",
-        "S16", "S17", "S18", "S19", "S20", "S21", "S22", "S23", "S24", "S25", "S26", "S27", "S28", "S29",
-        "S30", "S31", "S33", "S34", "S36", "S37", "S38", "S39", "S40", "S41",
-    ]);
+    hits.look(&IN_TEXT);
     plan.language = Some(code.language);
     plan.rewrite = rewrite::rewrite(text);
     let mut found = Found { code: &code, lint: lint::shown(text), rows: Vec::new() };
@@ -388,7 +396,7 @@ fn protocol(found: &mut Found<'_>, script: &ScriptFile) {
                 if piped { "S08" } else { "S07" }
             }
             FaultKind::KeysMissing => "S09",
-            FaultKind::KeysNotFlushed if fault.message.contains("line feed") => "S11",
+            FaultKind::KeysNotEnded => "S11",
             FaultKind::KeysNotFlushed => "S10",
             FaultKind::AnswerBeforeKeys => "S07",
             FaultKind::NoiseBeforeKeys => "S12",
@@ -418,6 +426,48 @@ fn protocol(found: &mut Found<'_>, script: &ScriptFile) {
         }
         if asks_on_delete(found) {
             found.add("S13", keys, None);
+        }
+    }
+    keys_of_no_target(found);
+}
+
+/// Keys that are the rule's or the alert's number, a time or a UUID: directly in the line that
+/// sends them, or in a variable of it.
+fn keys_of_no_target(found: &mut Found<'_>) {
+    let named = |line: &str| {
+        ["uuid", "$(date", "time.time(", "time()", "$RANDOM", "$EPOCHSECONDS"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let numbers: Vec<Range<usize>> = crate::replay::needs::Needs::of_text(found.code.text)
+        .all
+        .iter()
+        .filter(|need| {
+            let of_event = |path: &String| {
+                matches!(path.as_str(), "parameters.alert.id" | "parameters.alert.rule.id" | "wazuh.rule.id")
+            };
+            need.paths.iter().any(of_event)
+        })
+        .filter_map(|need| Some(need.place.as_ref()?.span.clone()))
+        .collect();
+    for keys in found.word("keys") {
+        let line = found.line(keys.start);
+        if !line.contains("check_keys") {
+            continue;
+        }
+        let Some((_, list)) = line.rsplit_once("keys") else { continue };
+        let inside = |span: &Range<usize>| found.code.line(span.start) == found.code.line(keys.start);
+        let by_name = |span: &Range<usize>| {
+            let own = found.line(span.start);
+            !inside(span)
+                && variable(&own).is_some_and(|name| {
+                    list.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
+                })
+        };
+        if named(list) || numbers.iter().any(|span| inside(span) || by_name(span)) {
+            let note =
+                "the key does not name the target: it is another one for each event, or the same for all";
+            found.add("S14", keys, Some(note.to_owned()));
         }
     }
 }
@@ -476,6 +526,13 @@ fn words(found: &mut Found<'_>, inventory: &Inventory<'_>) {
             if !(next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.')) {
                 found.add("S24", span, None);
             }
+        }
+    }
+    for span in found.code.all(b"sockets/com") {
+        let next = found.code.text.get(span.end).copied().unwrap_or(b' ');
+        let ends = !(next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.'));
+        if ends && !found.word("restart").is_empty() {
+            found.add("S24", span, None);
         }
     }
     if inventory.role == Role::Manager || inventory.home != "/var/ossec" {

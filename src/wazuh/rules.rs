@@ -295,6 +295,8 @@ pub enum MessageKind {
         /// The option.
         option: &'static str,
     },
+    /// 7605 of 4.3.0 alone: an overwrite that names parents is left out.
+    OverwriteRefused,
     /// A rule without elements, or an element nobody knows.
     BadElement {
         /// Its name; empty for none.
@@ -333,14 +335,14 @@ pub enum MessageKind {
     BadIfSid,
     /// 7607: an odd character behind the numbers; what stood before it counts.
     IfSidCut,
-    /// 7617: one of the parents is not there.
+    /// 7617, up to 4.3.7 7606: one of the parents is not there.
     MissingParent {
         /// Its number.
         id: u32,
     },
     /// 7619: no parent is there; the rule is skipped.
     NoParent,
-    /// 7620: the rule is skipped.
+    /// 7620, up to 4.3.7 7606: the rule is skipped.
     MissingSource {
         /// Its number.
         id: u32,
@@ -387,7 +389,8 @@ pub struct Message {
     pub fatal: bool,
     /// The rule is not loaded.
     pub drops_rule: bool,
-    /// False for messages beyond [`MAX_MESSAGES`], which are lost.
+    /// False for messages beyond [`MAX_MESSAGES`], which are lost, and for what older versions do
+    /// without a word.
     pub logged: bool,
 }
 

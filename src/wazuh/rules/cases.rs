@@ -211,6 +211,8 @@ const TRIGGERS: &[(&str, &str)] = &[
     ("<rules_group>ss\\qhd</rules_group>", "group"),
     ("<rules_group>((sshd))</rules_group>", "group"),
     ("<rules_group>.</rules_group>", "group"),
+    // A blank before a name ends it: the text in front of `<` is lost with it.
+    ("<rules_id>5710 < /x</rules_id>", "ids [], no trigger"),
     ("<rule_id>5710</rule_id>", "analysisd refuses"),
     ("<level>21</level>", "analysisd refuses"),
     ("<level> 5</level>", "analysisd refuses"),
@@ -248,7 +250,13 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("<location>defined-agent</location><agent_id>000</agent_id>", "", "not in force DroppedInvalidAgent"),
     ("<location>defined-agent</location><agent_id>web1</agent_id>", "", "not in force DroppedInvalidAgent"),
     ("<location>defined-agent</location>", "", "analysisd refuses"),
+    ("<location>defined-agent</location><agent_id>999</agent_id>", "connected=1", "agent 999"),
+    ("<location>all</location>", "agent=000;connected=1", "agent 1"),
     ("<location>local,server</location>", "agent=001", "manager"),
+    ("<location>local,server</location>", "", "manager"),
+    ("<location>server,all</location>", "", "manager"),
+    ("<location>firewall</location>", "", "all agents"),
+    ("<location>base</location>", "", "manager"),
     ("<location>server,all</location>", "agent=001", "manager"),
     ("<location>defined-agent,local</location><agent_id>002</agent_id>", "agent=001", "agent 2"),
     ("<location>defined-agent,local</location><agent_id>002</agent_id>", "", "manager"),
@@ -361,6 +369,9 @@ fn other_blocks_matter() {
         (format!("{local}{off}"), "srcip=127.0.0.1", "no queue true Some(2)"),
         (local.clone() + "<active-response></active-response>", "", "analysisd refuses"),
         (local.clone() + "<global></global>", "", "analysisd refuses"),
+        (local.clone() + "<alerts></alerts>", "", "analysisd refuses"),
+        (local.clone() + "<ruleset></ruleset>", "", "analysisd refuses"),
+        (local.clone() + "<logging/>", "", "manager"),
         (local.clone() + "<nosuch><a>1</a></nosuch>", "", "analysisd refuses"),
         (
             local.clone() + "<global><white_list>300.1.1.1</white_list></global>" + &response(""),
@@ -370,6 +381,23 @@ fn other_blocks_matter() {
     ] {
         check(&format!("{COMMAND}{blocks}"), words, wanted);
     }
+    // A fault in a response block is told before one in <global>.
+    let conf = manager(&format!(
+        "{COMMAND}<global><white_list>300.1.1.1</white_list></global><active-response><command>no</command>\
+         <location>local</location><level>3</level></active-response>"
+    ));
+    let Verdict::Not(Reason::AnalysisdRefuses { problem: Some(problem) }) = fires(&conf, None, 0, &event(""))
+    else {
+        panic!("it is refused");
+    };
+    assert_eq!(conf.problems[problem].number, Some(1303));
+    // An empty group fits a rule of any group.
+    let any = response("<location>local</location><rules_group></rules_group>");
+    check(&format!("{COMMAND}{any}"), "rule=5402;level=3;groups=syslog,sudo,", "manager");
+    // An agent's own ossec.conf starts nothing.
+    let text = format!("<ossec_config>{COMMAND}{local}</ossec_config>");
+    let conf = super::super::ossec_conf::read(text.as_bytes(), super::super::ossec_conf::Role::Agent, None);
+    assert_eq!(say(&fires(&conf, None, 0, &event(""))), "not in force NotRead");
     // Two of the same: both.
     let conf = manager(&format!("{COMMAND}{local}{local}"));
     for index in [0, 1] {
