@@ -66,6 +66,9 @@ const fn v(major: u16, minor: u16, patch: u16) -> Option<Version> {
 const LAST_4: Option<Version> = v(4, u16::MAX, u16::MAX);
 
 rows! {
+    MESSAGE_ESCAPED = "message-escaped", v(4, 2, 5), None,
+        "Agents of 4.2.0 to 4.2.4 get the message with `!`, `$`, `'` and the backquote escaped.",
+        "src/analysisd/alerts/exec.c OS_Exec, 4.2.5; CHANGELOG v4.2.5 #10809";
     JSON_CONTRACT = "json-contract", v(4, 2, 0), None,
         "execd writes one JSON line to the script's stdin instead of passing arguments.",
         "src/os_execd/execd.c ExecdRun, 4.2.0; CHANGELOG v4.2.0 #7317";

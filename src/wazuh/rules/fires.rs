@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::super::ar_conf::atoi;
+use super::super::behavior;
 use super::super::ossec_conf::{ArFlag, Configuration, Dispatch, Outcome, ResponseBlock, WhiteListKind};
 use super::super::version::{Contract, Version};
 use super::bind::{Bound, Miss, RuleFacts, Unbindable, bind, in_force};
@@ -386,16 +387,12 @@ fn targets(
     Ok(vec![Target::Agent { id, message: message(event, id, version)? }])
 }
 
-/// The first version whose analysisd escapes for agents of 4.2.0 to 4.2.4; those before send
-/// them the same JSON as all others (`src/analysisd/ar_json.c getActiveResponseInJSON`).
-const ESCAPES: Version = Version::new(4, 2, 5);
-
 /// In which form an agent gets the message, by its version and the manager's.
 fn message(event: &Event, id: i32, version: Option<Version>) -> Result<Message, Reason> {
     if version.is_some_and(|version| Contract::of(version) == Contract::Args) {
         return Ok(Message::Words);
     }
-    let escapes = version.is_none_or(|version| version >= ESCAPES);
+    let escapes = behavior::MESSAGE_ESCAPED.holds(version);
     match event.versions.get(&id) {
         None => Ok(Message::Unknown),
         Some(AgentVersion::NoAgent) => Err(Reason::NoSuchAgent { id }),

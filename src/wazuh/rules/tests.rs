@@ -329,7 +329,7 @@ fn no_version_is_compared_outside_of_behavior() {
         );
     }
     asked.remove("");
-    assert_eq!(asked.len(), 6, "{asked:?}");
+    assert_eq!(asked.len(), 7, "{asked:?}");
     for name in asked {
         let id = name.to_ascii_lowercase().replace('_', "-");
         let row = crate::wazuh::behavior::ALL.iter().find(|row| row.id == id);
