@@ -9,7 +9,7 @@ pub mod capture;
 pub mod elf;
 pub mod fact;
 pub mod live;
-mod mountinfo;
+pub(crate) mod mountinfo;
 pub mod tree;
 mod walk;
 

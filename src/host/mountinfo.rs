@@ -25,24 +25,27 @@ pub(super) fn read() -> Fact<Vec<Mount>> {
 
 /// Mounts in the order of the table: what comes later covers what came before.
 pub(super) fn parse(bytes: &[u8]) -> Vec<Mount> {
-    bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
+    bytes.split(|byte| *byte == b'\n').filter_map(parse_line).map(|(_, mount)| mount).collect()
 }
 
+/// A line, and its id:
 /// `ID PARENT MAJOR:MINOR ROOT TARGET OPTIONS [TAG...] - FSTYPE SOURCE SUPER_OPTIONS`
-fn parse_line(line: &[u8]) -> Option<Mount> {
+pub(crate) fn parse_line(line: &[u8]) -> Option<(u64, Mount)> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-    let target = unescape(fields.nth(4)?);
+    let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+    let target = unescape(fields.nth(3)?);
     let options = fields.next()?;
     fields.find(|field| *field == b"-")?;
     let fstype = fields.next()?;
     let source = fields.next()?;
     let super_options = fields.next().unwrap_or_default();
-    Some(Mount {
+    let mount = Mount {
         target: PathBuf::from(OsString::from_vec(target)),
         source: text(source),
         fstype: text(fstype),
         options: merge(&text(options), &text(super_options)),
-    })
+    };
+    Some((id, mount))
 }
 
 /// The options in force: those of the mount, then those of the file system. A
@@ -104,6 +107,12 @@ mod tests {
         assert_eq!(mounts[0].source, "/dev/my root");
         assert_eq!(mounts[0].options, ["noexec", "relatime", "ro", "errors=continue"]);
         assert_eq!(mounts[1].options, ["rw", "size=1k"]);
+        assert_eq!(unescape(b"a\\040b\\134c\\9"), b"a b\\c\\9");
+        assert_eq!(unescape(b"\\04"), b"\\04");
+        for line in [&b""[..], b"x y", b"x 1 0:22 / /tmp rw - tmpfs tmpfs rw"] {
+            assert_eq!(parse_line(line), None);
+        }
+        assert_eq!(parse_line(b"25 1 0:22 / /tmp rw - tmpfs tmpfs rw").unwrap().0, 25);
     }
 
     #[test]

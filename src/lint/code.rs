@@ -36,7 +36,11 @@ pub(crate) struct Code<'a> {
 impl<'a> Code<'a> {
     /// None when it is in no language that is read.
     pub(crate) fn of(text: &'a [u8]) -> Option<Self> {
-        let language = super::language(b"", text)?;
+        Self::in_language(text, super::language(b"", text)?)
+    }
+
+    /// None when the language is not read.
+    pub(super) fn in_language(text: &'a [u8], language: Language) -> Option<Self> {
         let spans = match language {
             Language::Sh | Language::Bash => shell_syntax::parse(text).spans,
             Language::Python => python_syntax::parse(text).1,

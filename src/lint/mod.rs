@@ -426,6 +426,49 @@ pub fn shown(text: &[u8]) -> Lint {
     language(b"", text).map_or_else(Lint::default, |language| lint(text, language, &context))
 }
 
+impl Lowered {
+    /// Takes note of a word of the protocol that something is compared with; none when it is another.
+    fn protocol(&mut self, word: &str, span: &Range<usize>) -> Option<flow::Words> {
+        let words = flow::Words::of(word)?;
+        let slot = ["add", "enable", "delete", "disable"].iter().position(|known| *known == word);
+        if let Some(slot) = slot.and_then(|slot| self.words.get_mut(slot)) {
+            slot.get_or_insert(span.clone());
+        }
+        Some(words)
+    }
+}
+
+/// What follows from a file being named by a path that begins nowhere. execd starts scripts in Wazuh's
+/// home, so that paths below its directories are meant so.
+fn relative(text: &str) -> Option<flow::Event> {
+    const OF_THE_HOME: [&str; 16] = [
+        "logs",
+        "etc",
+        "active-response",
+        "queue",
+        "var",
+        "bin",
+        "tmp",
+        "lib",
+        "ruleset",
+        "wodles",
+        "agentless",
+        "framework",
+        "integrations",
+        "stats",
+        "backup",
+        "api",
+    ];
+    let first = text.trim_start_matches("./").split('/').next().unwrap_or_default();
+    let known = !message::plain(text)
+        || text.is_empty()
+        || text.starts_with(['/', '~', '-'])
+        || text.bytes().all(|byte| byte.is_ascii_digit())
+        || text.contains('/') && OF_THE_HOME.contains(&first);
+    let what = "this is looked for in Wazuh's home, where execd starts every script".to_owned();
+    (!known).then(|| flow::Event::Fault(FaultKind::RelativePath, Confidence::Possible, what, None))
+}
+
 /// Reads a script.
 pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
     let lowered = match language {
@@ -499,12 +542,20 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
         stateful: sends_keys(&lowered.nodes, 0)
             || word_delete.is_some()
             || word_disable.is_some()
-            || lowered.opaque && (word_add.is_some() || word_enable.is_some()),
+            || lowered.opaque && (word_add.is_some() || word_enable.is_some())
+            || names_keys(text, language),
         handles_delete,
         reads_input: add.reads,
         written_for,
         notes,
     }
+}
+
+/// A keys message is in its code somewhere, though it cannot be told when it is printed.
+fn names_keys(text: &[u8], language: Language) -> bool {
+    const KEYS: &[u8] = b"check_keys";
+    memchr::memmem::find(text, KEYS).is_some()
+        && Code::in_language(text, language).is_some_and(|code| code.contains(KEYS))
 }
 
 /// A keys message is printed somewhere.

@@ -565,21 +565,6 @@ impl<'a> Lower<'a> {
         self.out.push(Node::If(vec![(if and { cond } else { cond.not() }, nodes)]));
     }
 
-    fn protocol(&mut self, word: &str, span: &Span) -> Option<Words> {
-        let words = Words::of(word)?;
-        let slot = match word {
-            "add" => 0,
-            "enable" => 1,
-            "delete" => 2,
-            "disable" => 3,
-            _ => return Some(words),
-        };
-        if let Some(slot) = self.found.words.get_mut(slot) {
-            slot.get_or_insert(span.clone());
-        }
-        Some(words)
-    }
-
     fn condition(&mut self, trees: &'a [Tree]) -> Cond {
         if let [Tree { kind: Kind::Number(number), .. }] = trees {
             return if number == "0" { Cond::No } else { Cond::Yes };
@@ -816,7 +801,7 @@ impl<'a> Lower<'a> {
                 if part.is_empty() {
                     continue;
                 }
-                if self.protocol(part, &span).is_none() {
+                if self.found.protocol(part, &span).is_none() {
                     any = false;
                     break;
                 }
@@ -828,7 +813,8 @@ impl<'a> Lower<'a> {
             return Value { cond: Some(cond), ..Value::of(message::checked(&one.text)) };
         }
         let two = self.eval(right);
-        let found = self.protocol(&two.text, &span).or_else(|| self.protocol(&one.text, &span_of(left)));
+        let found =
+            self.found.protocol(&two.text, &span).or_else(|| self.found.protocol(&one.text, &span_of(left)));
         let cond = match (found, sign) {
             (Some(words), Some("eq" | "==")) => Cond::Word(words),
             (Some(words), Some("ne" | "!=")) => Cond::Word(words).not(),

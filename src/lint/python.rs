@@ -437,26 +437,11 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn protocol(&mut self, word: &str, span: &Span) -> Option<Words> {
-        let words = Words::of(word)?;
-        let slot = match word {
-            "add" => 0,
-            "enable" => 1,
-            "delete" => 2,
-            "disable" => 3,
-            _ => return Some(words),
-        };
-        if let Some(slot) = self.found.words.get_mut(slot) {
-            slot.get_or_insert(span.clone());
-        }
-        Some(words)
-    }
-
     /// Words of the protocol that an expression is, or a list of them.
     fn words(&mut self, expr: &'a Expr) -> Option<Words> {
         match &expr.kind {
             Shape::Text(pieces) => match pieces.as_slice() {
-                [Piece::Text(text)] => self.protocol(text, &expr.span),
+                [Piece::Text(text)] => self.found.protocol(text, &expr.span),
                 _ => None,
             },
             Shape::List(items) => {
@@ -479,7 +464,7 @@ impl<'a> Lower<'a> {
                 if text.contains("continue") || text.len() > 12 {
                     None
                 } else {
-                    self.protocol(&text, &expr.span)
+                    self.found.protocol(&text, &expr.span)
                 }
             }
             _ => None,
@@ -1403,30 +1388,9 @@ impl<'a> Lower<'a> {
     }
 
     fn relative(&mut self, text: &str, span: &Span) {
-        let first = text.trim_start_matches("./").split('/').next().unwrap_or_default();
-        if text.is_empty()
-            || !message::plain(text)
-            || text.starts_with(['/', '~', '-'])
-            || text.bytes().all(|byte| byte.is_ascii_digit())
-            || text.contains('/')
-                && matches!(
-                    first,
-                    "logs"
-                        | "etc"
-                        | "active-response"
-                        | "queue"
-                        | "var"
-                        | "bin"
-                        | "tmp"
-                        | "lib"
-                        | "ruleset"
-                        | "wodles"
-                )
-        {
-            return;
+        if let Some(fault) = super::relative(text) {
+            self.event(fault, span);
         }
-        let text = "this is looked for in Wazuh's home, where execd starts every script".to_owned();
-        self.event(Event::Fault(FaultKind::RelativePath, Confidence::Possible, text, None), span);
     }
 
     fn injected(&mut self, span: &Span, how: &str) {

@@ -563,42 +563,12 @@ impl<'a> Lower<'a> {
     /// A file by a path that begins nowhere; execd starts scripts in Wazuh's home.
     fn relative(&mut self, value: &Value, span: &Span) {
         let text = value.text.as_str();
-        if !message::plain(text)
-            || text.contains(OR)
-            || text.is_empty()
-            || text.starts_with(['/', '~', '-', '&', '$'])
+        if !text.contains(OR)
+            && !text.starts_with(['&', '$'])
+            && let Some(fault) = super::relative(text)
         {
-            return;
+            self.event(fault, span);
         }
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return;
-        }
-        let first = text.trim_start_matches("./").split('/').next().unwrap_or_default();
-        if text.contains('/')
-            && matches!(
-                first,
-                "logs"
-                    | "etc"
-                    | "active-response"
-                    | "queue"
-                    | "var"
-                    | "bin"
-                    | "tmp"
-                    | "lib"
-                    | "ruleset"
-                    | "wodles"
-                    | "agentless"
-                    | "framework"
-                    | "integrations"
-                    | "stats"
-                    | "backup"
-                    | "api"
-            )
-        {
-            return;
-        }
-        let text = "this is looked for in Wazuh's home, where execd starts every script".to_owned();
-        self.event(Event::Fault(FaultKind::RelativePath, Confidence::Possible, text, None), span);
     }
 
     fn command(&mut self, command: &'a Command) -> Cond {
@@ -779,21 +749,6 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn protocol(&mut self, word: &str, span: &Span) -> Option<Words> {
-        let words = Words::of(word)?;
-        let slot = match word {
-            "add" => 0,
-            "enable" => 1,
-            "delete" => 2,
-            "disable" => 3,
-            _ => return Some(words),
-        };
-        if let Some(slot) = self.found.words.get_mut(slot) {
-            slot.get_or_insert(span.clone());
-        }
-        Some(words)
-    }
-
     fn label(&mut self, labels: &[Word]) -> Cond {
         let mut words = Words::default();
         let mut all = !labels.is_empty();
@@ -802,7 +757,7 @@ impl<'a> Lower<'a> {
                 Some(text) if text == "*" => return Cond::Yes,
                 Some(text) => {
                     let text = text.trim_matches('"').to_ascii_lowercase();
-                    match self.protocol(&text, &label.span) {
+                    match self.found.protocol(&text, &label.span) {
                         Some(_) => {
                             words.take(&text);
                         }
@@ -853,7 +808,7 @@ impl<'a> Lower<'a> {
                         if word.is_empty() {
                             continue;
                         }
-                        if self.protocol(word, right_span).is_none() {
+                        if self.found.protocol(word, right_span).is_none() {
                             return Cond::Unknown;
                         }
                         words.take(word);
@@ -862,8 +817,10 @@ impl<'a> Lower<'a> {
                     return if any { Cond::Word(words) } else { Cond::Unknown };
                 }
                 let trim = |text: &str| text.trim_matches(['"', 'x', 'X', '*']).to_ascii_lowercase();
-                let found =
-                    self.protocol(&trim(right), right_span).or_else(|| self.protocol(&trim(left), left_span));
+                let found = self
+                    .found
+                    .protocol(&trim(right), right_span)
+                    .or_else(|| self.found.protocol(&trim(left), left_span));
                 match found {
                     Some(words) if not => Cond::Word(words).not(),
                     Some(words) => Cond::Word(words),
@@ -1116,11 +1073,14 @@ impl<'a> Lower<'a> {
     }
 
     fn unquoted(&mut self, words: &[Word]) {
+        let mut known: HashMap<&str, bool> = HashMap::new();
         for word in words {
             for part in &word.parts {
                 if let Part::Parameter { name, quoted: false, operation, span } = part
                     && operation.is_empty()
-                    && self.variables.get(name).is_some_and(|value| message::tainted(&value.text))
+                    && *known.entry(name).or_insert_with(|| {
+                        self.variables.get(name).is_some_and(|value| message::tainted(&value.text))
+                    })
                 {
                     let text = format!("${name} falls into words, and its * and ? into names of files");
                     let rewrite = Some(format!("\"{}\"", self.source(span)));
@@ -1393,7 +1353,7 @@ impl<'a> Lower<'a> {
                     let mut any = false;
                     if message::varies(&input.text) || input.text.contains(HOST) {
                         for word in pattern.split(|letter: char| !letter.is_ascii_alphanumeric()) {
-                            if self.protocol(word, span).is_some() {
+                            if self.found.protocol(word, span).is_some() {
                                 found.take(word);
                                 any = true;
                             }
@@ -1666,7 +1626,7 @@ impl<'a> Lower<'a> {
                 let mut words = Words::default();
                 let mut any = false;
                 for (count, word) in filter.split('"').enumerate() {
-                    if count % 2 == 1 && self.protocol(word, &place).is_some() {
+                    if count % 2 == 1 && self.found.protocol(word, &place).is_some() {
                         words.take(word);
                         any = true;
                     }

@@ -728,6 +728,9 @@ fn stateful() {
         ("#!/bin/sh\nprintf '%s\\n' '{\"command\":\"check_keys\"}'\n", true),
         ("#!/bin/sh\ncase $c in delete) x;; esac\n", true),
         ("#!/usr/bin/python3\nif c == \"disable\": pass\n", true),
+        // Who calls it is a table's secret.
+        ("#!/usr/bin/python3\ndef add():\n    print('check_keys')\n{'add': add}[c]()\n", true),
+        ("#!/usr/bin/python3\n'''\ncheck_keys\n'''\nprint(1)\n", false),
         ("#!/bin/sh\n# check_keys\n# delete\necho x\n", false),
         ("#!/bin/sh\niptables --delete INPUT 1\n", false),
     ] {
@@ -847,6 +850,176 @@ fn set(text: &[u8], language: Language) -> BTreeSet<(FaultKind, Confidence)> {
 
 const LANGUAGES: [Language; 6] =
     [Language::Sh, Language::Bash, Language::Python, Language::Perl, Language::PowerShell, Language::Cmd];
+
+/// Texts that make a reader slow or deep, if anything does: one piece again and again. In time that
+/// grows with the square of the length, or in memory that doubles with each line, these do not end.
+#[test]
+fn the_longest_texts() {
+    const LENGTH: usize = 128 * 1024;
+    let sh = "read -r l\nip=$(jq -r .parameters.alert.data.srcip <<<\"$l\")\n";
+    let py = "m = json.loads(sys.stdin.readline())\n";
+    let pl = "my $m = decode_json(scalar <STDIN>);\n";
+    let tables: [(&str, &str, Language, &[&str]); 3] = [
+        (
+            SH,
+            sh,
+            Language::Bash,
+            &[
+                "$(",
+                "\"$(",
+                "`",
+                "${",
+                "$((",
+                "(",
+                "{ ",
+                "if ",
+                "if x; then ",
+                "elif x; then y\n",
+                "while read x; do ",
+                "f() { ",
+                "f() { g; }; g() { f; }\n",
+                "case x in a) ",
+                "true && ",
+                "iptables -L || ",
+                "a | ",
+                "a & ",
+                "; ",
+                "a ",
+                "$ip ",
+                "touch $ip $ip\n",
+                "\"",
+                "'",
+                "cat <<EOF\n",
+                "cat <<A\nA\n",
+                "<<A ",
+                "$l",
+                "\\",
+                "x+=$x;",
+                "x=($l $l) ",
+                "x=\"$x$x\"\n",
+                "[[ ",
+                "[[ a == b || ",
+                "@(",
+                "> a ",
+                "<(",
+                "! ",
+                "coproc ",
+                "x=$(jq -n --arg a '$b$b' --arg b '$a$a' '$a')\n",
+                "jq '.a, .b, .c' ",
+                ".a, ",
+            ],
+        ),
+        (
+            PY,
+            py,
+            Language::Python,
+            &[
+                "(",
+                "[",
+                "{",
+                "f(",
+                "m[",
+                "([{",
+                ")]}",
+                "m.a",
+                "\"\"\"",
+                "'",
+                "f\"{",
+                "f\"{a}\" ",
+                "f() or ",
+                "a,",
+                "m + ",
+                "x = x + x\n",
+                "x = [x, x]\n",
+                "x += x\n",
+                "elif x: y\n",
+                "import a, ",
+                "a; ",
+                "a = ",
+                "lambda x: ",
+                "not ",
+                "if a: ",
+                "\\",
+                "def f(): f()\n",
+                "class A: ",
+                "try: a\nexcept: b\n",
+                "{1:",
+                "print(m)\n",
+                "a if b else ",
+            ],
+        ),
+        (
+            PL,
+            pl,
+            Language::Perl,
+            &[
+                "(",
+                "{",
+                "[",
+                "if (1) { ",
+                "\"",
+                "'",
+                "q{",
+                "q{ q{ q{ q{ q{ q{ q{ q{ q{ q{ q{ q{\n",
+                "< ",
+                "<<",
+                "print <<A;\n",
+                "print <<A;\nA\n",
+                "split / ",
+                "$",
+                "${",
+                "@{",
+                "f() or ",
+                "f() || ",
+                "a ? b : ",
+                "a, ",
+                "$x = ",
+                "$x = $x . $x;\n",
+                "$m->{a}",
+                "->{a}",
+                "kill ",
+                "kill() ",
+                "=pod\n",
+                "elsif (1) { a(); } ",
+                "sub f { f(); }\n",
+                "not ",
+                "!",
+                "s{a}{b} ",
+                "y/",
+                "a if ",
+                "foreach ",
+            ],
+        ),
+    ];
+    for (head, first, language, units) in tables {
+        for start in [first.to_owned(), format!("{first}if x"), format!("{first}x = \"")] {
+            for unit in units {
+                let text = format!("{head}{start}{}", unit.repeat(LENGTH / unit.len()));
+                let begun = std::time::Instant::now();
+                let _ = set(text.as_bytes(), language);
+                let _ = Code::of(text.as_bytes());
+                assert!(begun.elapsed().as_secs() < 20, "{start}{unit}");
+            }
+        }
+    }
+    // Many different names.
+    let many = |one: &dyn Fn(usize) -> String| (0..8_000).map(one).collect::<String>();
+    for (head, text, language) in [
+        (
+            SH,
+            format!("read -r l\njq '{}' <<<\"$l\"", many(&|at| format!(".parameters.f{at}, "))),
+            Language::Bash,
+        ),
+        (SH, many(&|at| format!("tool{at} $x{at}\n")), Language::Bash),
+        (SH, format!("read -r l\na='{}'\necho {}", "x".repeat(15_000), "$a ".repeat(40_000)), Language::Bash),
+        (PY, format!("import {}", many(&|at| format!("m{at}, "))), Language::Python),
+        (PL, many(&|at| format!("use M{at};\n")), Language::Perl),
+    ] {
+        let begun = std::time::Instant::now();
+        let _ = set(format!("{head}{text}\n").as_bytes(), language);
+        assert!(begun.elapsed().as_secs() < 20, "{}", text.get(..60).unwrap_or_default());
+    }
+}
 
 /// Scripts of whatever else is installed here: they must not take long, nor panic.
 #[test]

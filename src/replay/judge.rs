@@ -694,93 +694,17 @@ impl<'a> Judge<'a> {
     fn stuck_finding(&self, check: CheckId, step: &StepRun) -> Finding {
         let none = Stuck { execd: ExecdWaits::Exit, ..Stuck::default() };
         let stuck = step.stuck.as_ref().unwrap_or(&none);
-        let name = self.name();
-        let when = self.when(step);
-        let language = self.language;
+        let mut finding = match check {
+            check if check == checks::STDIN_READ_TO_END => self.reads_to_end(step, stuck),
+            check if check == checks::KEYS_NOT_FLUSHED => self.keys_held_back(step, stuck),
+            check if check == checks::ANSWER_BEFORE_KEYS => self.answer_first(step),
+            check if check == checks::CHILD_HOLDS_STDOUT => self.child_holds(step, stuck),
+            check => self.never_ends(check, step, stuck),
+        };
         let waits = match stuck.execd {
             ExecdWaits::Write => "execd still writes the line: nobody takes it",
             ExecdWaits::Line => "execd waits for a line on the script's standard output, or its end",
             ExecdWaits::Exit => "execd waits for the end of the script",
-        };
-        let held: Vec<&Waiting> =
-            stuck.processes.iter().filter(|process| !process.is_script && process.holds_stdout).collect();
-        let mut finding = if check == checks::STDIN_READ_TO_END {
-            let place = self.shown(FaultKind::ReadToEnd);
-            let finding = self
-                .find(check, format!("{name} stops every response of this host{when}: it reads its standard input to the end, and execd keeps that open."))
-                .cause("execd writes one line and waits for an answer without a time limit, with the pipe still open; the script waits for the end of that pipe. Nothing is logged, and every later response and every revert waits behind it.")
-                .remedy(format!("read one line only: {}", read_rewrite(language)));
-            let sure = stuck.released_by == Some(Release::EndOfInput);
-            let finding = if sure {
-                finding.observed(
-                    "replay",
-                    "it went on when its standard input was closed, which execd never does",
-                )
-            } else {
-                finding.confidence(Confidence::Likely)
-            };
-            self.show(finding, place.as_ref(), "reads to the end")
-        } else if check == checks::KEYS_NOT_FLUSHED {
-            let cut = !stuck.partial.is_empty();
-            let why = if cut {
-                "its keys have no line feed at the end"
-            } else {
-                "its keys stay in its own buffer while it waits for the answer"
-            };
-            let remedy = match (cut, language) {
-                (true, _) => "end the keys with a line feed: \\n".to_owned(),
-                (false, Some(Language::Python)) => "print(keys, flush=True)".to_owned(),
-                (false, Some(Language::Perl)) => "$| = 1;   # at the top".to_owned(),
-                (false, _) => {
-                    "flush standard output after the keys: fflush(stdout), or stdbuf -oL".to_owned()
-                }
-            };
-            let shown = if cut { &stuck.partial } else { &stuck.output };
-            // Without its text, keys that came after a second read look the same.
-            let sure = if cut || language.is_some() { Confidence::Proven } else { Confidence::Likely };
-            self.find(check, format!("{name} stops every response of this host{when}: {why}."))
-                .cause("execd waits for one whole line with keys before it answers, without a time limit; the script waits for the answer. Nothing is logged, and every later response and every revert waits behind it.")
-                .observed(if cut { "standard output at the deadline" } else { "standard output once it got a second line" }, piece(shown))
-                .confidence(sure)
-                .remedy(remedy)
-        } else if check == checks::ANSWER_BEFORE_KEYS {
-            self.find(check, format!("{name} stops every response of this host{when}: it waits for a second line before it has sent any keys."))
-                .cause("execd answers only to a line with keys and waits for that without a time limit; the script waits for the answer. Nothing is logged, and every later response and every revert waits behind it.")
-                .observed("replay", "it went on when it got a second line, which execd sends only after the keys")
-                .remedy(format!("send the keys first: {}", keys_rewrite(language, name)))
-                .remedy("or do not read a second line, when the response has no timeout")
-        } else if check == checks::CHILD_HOLDS_STDOUT {
-            let first = held.first().map_or("a background process", |process| process.name.as_str());
-            self.find(check, format!("{name} stops every response of this host{when}: it has ended, but its background process \"{}\" keeps its standard output open.", piece(first.as_bytes())))
-                .cause("execd waits, without a time limit, for a line on that pipe or until nobody holds it open any more. Nothing is logged.")
-                .remedy("cmd </dev/null >/dev/null 2>&1 &   # give the background process its own files")
-        } else {
-            let doing = stuck.processes.iter().find(|process| process.is_script).or(stuck.processes.first());
-            let doing = match (stuck.execd, doing) {
-                (ExecdWaits::Write, _) => "it never takes its line, and does not end either".to_owned(),
-                (_, Some(process)) => match process.state {
-                    'R' => "it is busy and does not come to an end".to_owned(),
-                    'T' | 't' => "it is stopped".to_owned(),
-                    'D' => "it waits for a device".to_owned(),
-                    _ => match stuck.processes.iter().rfind(|process| !process.is_script) {
-                        Some(child) => format!("it waits for \"{}\"", piece(child.name.as_bytes())),
-                        None => "it waits for something that does not come".to_owned(),
-                    },
-                },
-                (_, None) => "it did not end in time".to_owned(),
-            };
-            let finding = self
-                .find(check, format!("{name} stops every response of this host for as long as it runs{when}: {doing}."))
-                .cause("execd runs one script at a time and waits for its end without a time limit. Nothing is logged, and every later response and every revert waits behind it.")
-                .remedy("put a limit on what it waits for (timeout 5 cmd, curl --max-time 5), or run the long part by itself: setsid cmd </dev/null >/dev/null 2>&1 &");
-            // In the sandbox nobody answers; on the host somebody may.
-            if step.attempts.iter().any(|attempt| {
-                matches!(attempt.kind, AttemptKind::Network | AttemptKind::Service | AttemptKind::Lookup)
-            }) {
-                finding.severity(Severity::Warning).confidence(Confidence::Possible)
-            } else {
-                finding
-            }
         };
         let spent = step
             .times
@@ -795,6 +719,108 @@ impl<'a> Judge<'a> {
             finding = finding.observed("attempt", attempted(attempt));
         }
         finding
+    }
+
+    /// It waits for the end of its input.
+    fn reads_to_end(&self, step: &StepRun, stuck: &Stuck) -> Finding {
+        let name = self.name();
+        let when = self.when(step);
+        let language = self.language;
+        let place = self.shown(FaultKind::ReadToEnd);
+        let finding = self
+            .find(checks::STDIN_READ_TO_END, format!("{name} stops every response of this host{when}: it reads its standard input to the end, and execd keeps that open."))
+            .cause("execd writes one line and waits for an answer without a time limit, with the pipe still open; the script waits for the end of that pipe. Nothing is logged, and every later response and every revert waits behind it.")
+            .remedy(format!("read one line only: {}", read_rewrite(language)));
+        let sure = stuck.released_by == Some(Release::EndOfInput);
+        let finding = if sure {
+            finding
+                .observed("replay", "it went on when its standard input was closed, which execd never does")
+        } else {
+            finding.confidence(Confidence::Likely)
+        };
+        self.show(finding, place.as_ref(), "reads to the end")
+    }
+
+    /// Its keys were written and did not come through.
+    fn keys_held_back(&self, step: &StepRun, stuck: &Stuck) -> Finding {
+        let name = self.name();
+        let when = self.when(step);
+        let language = self.language;
+        let cut = !stuck.partial.is_empty();
+        let why = if cut {
+            "its keys have no line feed at the end"
+        } else {
+            "its keys stay in its own buffer while it waits for the answer"
+        };
+        let remedy = match (cut, language) {
+            (true, _) => "end the keys with a line feed: \\n".to_owned(),
+            (false, Some(Language::Python)) => "print(keys, flush=True)".to_owned(),
+            (false, Some(Language::Perl)) => "$| = 1;   # at the top".to_owned(),
+            (false, _) => "flush standard output after the keys: fflush(stdout), or stdbuf -oL".to_owned(),
+        };
+        let shown = if cut { &stuck.partial } else { &stuck.output };
+        // Without its text, keys that came after a second read look the same.
+        let sure = if cut || language.is_some() { Confidence::Proven } else { Confidence::Likely };
+        self.find(checks::KEYS_NOT_FLUSHED, format!("{name} stops every response of this host{when}: {why}."))
+            .cause("execd waits for one whole line with keys before it answers, without a time limit; the script waits for the answer. Nothing is logged, and every later response and every revert waits behind it.")
+            .observed(if cut { "standard output at the deadline" } else { "standard output once it got a second line" }, piece(shown))
+            .confidence(sure)
+            .remedy(remedy)
+    }
+
+    /// It wants an answer to keys it has not sent.
+    fn answer_first(&self, step: &StepRun) -> Finding {
+        let name = self.name();
+        let when = self.when(step);
+        let language = self.language;
+        self.find(checks::ANSWER_BEFORE_KEYS, format!("{name} stops every response of this host{when}: it waits for a second line before it has sent any keys."))
+            .cause("execd answers only to a line with keys and waits for that without a time limit; the script waits for the answer. Nothing is logged, and every later response and every revert waits behind it.")
+            .observed("replay", "it went on when it got a second line, which execd sends only after the keys")
+            .remedy(format!("send the keys first: {}", keys_rewrite(language, name)))
+            .remedy("or do not read a second line, when the response has no timeout")
+    }
+
+    /// It has ended, and a child of it has not.
+    fn child_holds(&self, step: &StepRun, stuck: &Stuck) -> Finding {
+        let name = self.name();
+        let when = self.when(step);
+        let first = stuck.processes.iter().find(|process| !process.is_script && process.holds_stdout);
+        let first = first.map_or("a background process", |process| process.name.as_str());
+        self.find(checks::CHILD_HOLDS_STDOUT, format!("{name} stops every response of this host{when}: it has ended, but its background process \"{}\" keeps its standard output open.", piece(first.as_bytes())))
+            .cause("execd waits, without a time limit, for a line on that pipe or until nobody holds it open any more. Nothing is logged.")
+            .remedy("cmd </dev/null >/dev/null 2>&1 &   # give the background process its own files")
+    }
+
+    /// It runs on.
+    fn never_ends(&self, check: CheckId, step: &StepRun, stuck: &Stuck) -> Finding {
+        let name = self.name();
+        let when = self.when(step);
+        let doing = stuck.processes.iter().find(|process| process.is_script).or(stuck.processes.first());
+        let doing = match (stuck.execd, doing) {
+            (ExecdWaits::Write, _) => "it never takes its line, and does not end either".to_owned(),
+            (_, Some(process)) => match process.state {
+                'R' => "it is busy and does not come to an end".to_owned(),
+                'T' | 't' => "it is stopped".to_owned(),
+                'D' => "it waits for a device".to_owned(),
+                _ => match stuck.processes.iter().rfind(|process| !process.is_script) {
+                    Some(child) => format!("it waits for \"{}\"", piece(child.name.as_bytes())),
+                    None => "it waits for something that does not come".to_owned(),
+                },
+            },
+            (_, None) => "it did not end in time".to_owned(),
+        };
+        let finding = self
+            .find(check, format!("{name} stops every response of this host for as long as it runs{when}: {doing}."))
+            .cause("execd runs one script at a time and waits for its end without a time limit. Nothing is logged, and every later response and every revert waits behind it.")
+            .remedy("put a limit on what it waits for (timeout 5 cmd, curl --max-time 5), or run the long part by itself: setsid cmd </dev/null >/dev/null 2>&1 &");
+        // In the sandbox nobody answers; on the host somebody may.
+        if step.attempts.iter().any(|attempt| {
+            matches!(attempt.kind, AttemptKind::Network | AttemptKind::Service | AttemptKind::Lookup)
+        }) {
+            finding.severity(Severity::Warning).confidence(Confidence::Possible)
+        } else {
+            finding
+        }
     }
 
     // ------------------------------------------------------------------- input
