@@ -702,12 +702,13 @@ fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
         .filter(|span| {
             let member = get(text, span.start) == b'.';
             let before = get(text, span.start.wrapping_sub(1));
-            !is_name(get(text, span.end))
-                && !(member
-                    && code.language == Language::Python
-                    && !objects
-                    && get(text, span.start + 1) == b'c')
-                && !(member && code.language == Language::Shell && (is_name(before) || before == b']'))
+            // An attribute is no field of the message, and `.a.command` another field.
+            let other = match code.language {
+                Language::Python => member && !objects && get(text, span.start + 1) == b'c',
+                Language::Shell => member && (is_name(before) || before == b']'),
+                Language::Perl => false,
+            };
+            !other && !is_name(get(text, span.end))
         })
         .collect();
     for name in &variables {

@@ -534,9 +534,9 @@ fn words(found: &mut Found<'_>, inventory: &Inventory<'_>) {
     }
     for span in found.code.all(b"sockets/com") {
         let next = found.code.text.get(span.end).copied().unwrap_or(b' ');
-        if !(next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.'))
-            && !found.word("restart").is_empty()
-        {
+        let longer = next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.');
+        let restarts = !found.word("restart").is_empty();
+        if restarts && !longer {
             found.add("S24", span, None);
         }
     }
