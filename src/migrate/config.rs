@@ -337,7 +337,7 @@ fn other_programs(inventory: &Inventory<'_>, hits: &mut Hits) {
             }
             continue;
         };
-        let code = crate::replay::needs::text::Code::of(bytes);
+        let code = crate::lint::Code::of(bytes);
         let Some(code) = code else { continue };
         let mut find = |row, needle: &[u8], whole: bool| {
             for span in code.all(needle) {

@@ -8,8 +8,7 @@
 use std::ops::Range;
 
 use super::fields::{self, To};
-use crate::replay::needs::text::{Code, Language, Mark};
-use crate::replay::needs::{self, Needs};
+use crate::lint::{self, Code, Language, Mark};
 use crate::wazuh::version::Contract;
 
 /// One token that is replaced.
@@ -105,14 +104,14 @@ pub fn rewrite(script: &[u8]) -> Rewrite {
     done.steps.sort_by_key(|step| (step.span.start, step.row));
     done.steps.dedup_by(|b, a| a.row == b.row && a.span.start == b.span.start);
     let is_old =
-        |text: &[u8]| needs::written_for(text).is_some_and(|written| written.contract != Contract::Json5);
+        |text: &[u8]| lint::shown(text).written_for.is_some_and(|(contract, ..)| contract != Contract::Json5);
     done.complete = done.steps.is_empty() && done.text.as_deref().is_some_and(|text| !is_old(text));
     done
 }
 
 /// The text is for 5.x, alone or beside 4.x.
 fn serves_5x(script: &[u8]) -> bool {
-    if needs::written_for(script).is_some_and(|written| written.contract == Contract::Json5) {
+    if lint::shown(script).written_for.is_some_and(|(contract, ..)| contract == Contract::Json5) {
         return true;
     }
     let fields: [&[u8]; 9] = [
@@ -131,7 +130,7 @@ fn serves_5x(script: &[u8]) -> bool {
 }
 
 fn is_word_of(code: &Code<'_>, word: &str) -> bool {
-    code.literal(&[word]).is_some() || code.label(word).is_some()
+    code.literal(word).is_some() || code.label(word).is_some()
 }
 
 fn apply(script: &[u8], replacements: &[Replacement]) -> Vec<u8> {
@@ -221,7 +220,7 @@ fn segment(language: Language, text: &[u8], at: usize) -> Option<(Segment, usize
         return (get(text, behind) == b'}')
             .then_some((Segment { name, kind: Kind::Perl { arrow }, default: 0..0 }, behind + 1));
     }
-    if language == Language::Shell && rest.starts_with(b".") {
+    if language.is_shell() && rest.starts_with(b".") {
         let (name, mut behind) = word(text, at + 1)?;
         let quiet = get(text, behind) == b'?';
         if quiet {
@@ -406,7 +405,7 @@ pub(super) fn row_of(path: &str) -> &'static str {
 /// A part of the alert that is put into a variable, when each use of the variable reads one
 /// field that has a counterpart: the variable becomes the whole message.
 fn aliased(code: &Code<'_>, part: &Chain, path: &str, depth: u32) -> Option<Vec<Replacement>> {
-    if depth > 3 || code.language == Language::Shell {
+    if depth > 3 || code.language.is_shell() {
         return None;
     }
     let text = code.text;
@@ -542,7 +541,7 @@ fn command_variables(code: &Code<'_>) -> Vec<String> {
         let Some((name, value)) = assignment(text) else { continue };
         if code.mark(line.start) == Mark::Code
             && names_command(value, &[])
-            && !(code.language == Language::Shell && is_composite(value))
+            && !(code.language.is_shell() && is_composite(value))
             && !value.contains("check_keys")
             && !value.contains(" == ")
         {
@@ -606,9 +605,9 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
     let operators: &[&str] = match code.language {
         Language::Perl => &[" eq", " ne"],
         Language::Python => &["==", "!=", " is"],
-        Language::Shell => &["==", "!=", " ="],
+        _ => &["==", "!=", " ="],
     };
-    if in_quotes || code.language == Language::Shell {
+    if in_quotes || code.language.is_shell() {
         for operator in operators {
             if let Some(operand) = head.strip_suffix(operator) {
                 // Only the operand itself: what stands before `and`, `if`, `[` is another matter.
@@ -624,7 +623,7 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
         }
     }
     // A search for the word in the text of the message, or a pattern.
-    if in_quotes && head.ends_with(':') || left == b'^' || right == b'$' && code.language != Language::Shell {
+    if in_quotes && head.ends_with(':') || left == b'^' || right == b'$' && !code.language.is_shell() {
         return Stands::Doubtful;
     }
     // The name of a function, or a key.
@@ -632,7 +631,7 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
     if !in_quotes && (opens(&tail) || head.ends_with("def") || head.ends_with("sub")) {
         return Stands::Doubtful;
     }
-    if in_quotes && code.language != Language::Shell {
+    if in_quotes && !code.language.is_shell() {
         for operator in ["==", "!=", "eq ", "ne "] {
             if let Some(operand) = tail.strip_prefix(operator) {
                 return verdict(names_command(operand, variables));
@@ -657,7 +656,7 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
         // A member of a list of words is no decision by itself.
         return if head.ends_with(',') || head.ends_with('[') { Stands::Other } else { Stands::Doubtful };
     }
-    if code.language == Language::Shell {
+    if code.language.is_shell() {
         let begins = head.trim().is_empty()
             || head.ends_with('|')
             || head.ends_with(" in")
@@ -705,8 +704,8 @@ fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
             // An attribute is no field of the message, and `.a.command` another field.
             let other = match code.language {
                 Language::Python => member && !objects && get(text, span.start + 1) == b'c',
-                Language::Shell => member && (is_name(before) || before == b']'),
-                Language::Perl => false,
+                Language::Sh | Language::Bash => member && (is_name(before) || before == b']'),
+                Language::Perl | Language::PowerShell | Language::Cmd => false,
             };
             !other && !is_name(get(text, span.end))
         })
@@ -717,7 +716,8 @@ fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
             let read = match code.language {
                 Language::Python => code.mark(span.start) == Mark::Code || before == b'{',
                 Language::Perl => before == b'$',
-                Language::Shell => {
+                Language::PowerShell | Language::Cmd => true,
+                Language::Sh | Language::Bash => {
                     before == b'$' || text.get(..span.start).unwrap_or_default().ends_with(b"${")
                 }
             };
@@ -738,7 +738,7 @@ fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
             || done.steps.iter().any(|step| inside(&step.span))
             || is_understood(code.language, &said, &variables)
             // A line put together of several fields is compared later, by the variable's name.
-            || rewritten && code.language == Language::Shell && is_composite(&said);
+            || rewritten && code.language.is_shell() && is_composite(&said);
         if !known && told != line {
             told = line;
             done.steps.push(Step {
@@ -769,7 +769,7 @@ fn is_understood(language: Language, line: &str, variables: &[String]) -> bool {
         ["log", "debug", "print", "warn", "error"].iter().any(|part| word.contains(part))
     };
     match language {
-        Language::Shell => {
+        Language::Sh | Language::Bash => {
             first == "case" && has_word(line, "in")
                 || ["-n", "-z"].iter().any(|test| has_word(line, test))
                 || (logs(first) || matches!(first, "echo" | "printf" | "die" | "fail" | "error" | "warn"))
@@ -785,6 +785,7 @@ fn is_understood(language: Language, line: &str, variables: &[String]) -> bool {
                 || line.starts_with("sys.exit(")
                 || line.starts_with("sys.stderr.write(")
         }
+        Language::PowerShell | Language::Cmd => false,
         Language::Perl => {
             logs(first)
                 || matches!(first, "print" | "printf" | "die" | "warn" | "say")
@@ -829,15 +830,14 @@ fn words_of(code: &Code<'_>, done: &mut Rewrite) {
 fn left_over(script: &[u8], done: &mut Rewrite) {
     let text = done.text.as_deref().unwrap_or(script);
     let mut steps = Vec::new();
-    for need in &Needs::of_text(text).all {
-        let Some(place) = &need.place else { continue };
-        for path in &need.paths {
+    for read in &lint::shown(text).fields {
+        for path in &read.paths {
             let old_name = path.strip_prefix("*.").is_some_and(fields::is_old_name);
-            if needs::contract_of(path) != Some(Contract::Json4) && !old_name && path != "version" {
+            if lint::contract_of(path) != Some(Contract::Json4) && !old_name && path != "version" {
                 continue;
             }
-            let start = was_at(&done.replacements, place.span.start);
-            let span = start..start + place.span.len().min(script.len().saturating_sub(start));
+            let start = was_at(&done.replacements, read.span.start);
+            let span = start..start + read.span.len().min(script.len().saturating_sub(start));
             let text = match fields::target(path) {
                 Some(To::Field(to, _)) => format!("`{path}` is `{}` in 5.x", to.join(".")),
                 Some(To::ByHand(why)) => format!("`{path}`: {why}"),

@@ -366,7 +366,7 @@ impl Look<'_, '_> {
     }
 }
 
-fn numbers(ids: &[u32]) -> String {
+pub(super) fn numbers(ids: &[u32]) -> String {
     let mut ids: Vec<u32> = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();

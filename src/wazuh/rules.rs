@@ -37,7 +37,10 @@ mod cases;
 mod tests;
 
 pub use bind::{Bound, Miss, RuleFacts, Unbindable, bind};
-pub use fires::{AgentVersion, Event, Fires, Message as AgentMessage, Reason, Target, Verdict, fires};
+pub use fires::{
+    AgentVersion, Event, Fires, Message as AgentMessage, Reason, Sent, Target, Verdict, bound, fires, sent,
+    stopped_for_all,
+};
 pub use tree::{Never, Silence};
 
 /// Messages of one rules file that are kept; the oldest go first

@@ -128,7 +128,18 @@ fn response(body: &str) -> String {
 
 fn check(sections: &str, words: &str, wanted: &str) {
     let conf = manager(sections);
-    assert_eq!(say(&fires(&conf, None, 0, &event(words))), wanted, "{sections}\n{words}");
+    let event = event(words);
+    let verdict = fires(&conf, None, 0, &event);
+    assert_eq!(say(&verdict), wanted, "{sections}\n{words}");
+    // What stops all responses of an event stops this one, unless something came before that.
+    let stopped = stopped_for_all(&conf, None, event.srcip.as_deref(), event.dstuser.as_deref());
+    match verdict {
+        Verdict::Fires(_) => assert_eq!(stopped, None, "{words}"),
+        Verdict::Not(
+            reason @ (Reason::BadUser { .. } | Reason::BadAddress { .. } | Reason::WhiteListed { .. }),
+        ) => assert_eq!(stopped, Some(reason), "{words}"),
+        Verdict::Not(_) => {}
+    }
 }
 
 /// What binds: on the manager, event of rule 5710.
@@ -393,6 +404,14 @@ fn other_blocks_matter() {
         assert_eq!(say(&fires(&conf, None, index, &event(""))), "manager");
     }
     assert_eq!(say(&fires(&conf, None, 2, &event(""))), "no such response");
+    // Managers before 4.2.5 escape for nobody.
+    let conf = manager(&format!("{COMMAND}{local}"));
+    let words = event("agent=001;1=Wazuh v4.2.3");
+    for (version, wanted) in
+        [("4.2.4", "agent 1 json"), ("4.2.5", "agent 1 escaped"), ("4.14.2", "agent 1 escaped")]
+    {
+        assert_eq!(say(&fires(&conf, Version::parse(version), 0, &words)), wanted, "{version}");
+    }
     // An undefined command, and one that is defined too late.
     check(&local, "", "analysisd refuses");
     check(&format!("{local}{COMMAND}"), "", "analysisd refuses");
