@@ -701,10 +701,13 @@ fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
         .filter(|span| {
             let member = get(text, span.start) == b'.';
             let before = get(text, span.start.wrapping_sub(1));
-            let ends = !is_name(get(text, span.end));
-            let python = member && code.language == Language::Python;
-            ends && !(python && !objects && get(text, span.start + 1) == b'c')
-                && !(member && code.language.is_shell() && (is_name(before) || before == b']'))
+            // An attribute is no field of the message, and `.a.command` another field.
+            let other = match code.language {
+                Language::Python => member && !objects && get(text, span.start + 1) == b'c',
+                Language::Sh | Language::Bash => member && (is_name(before) || before == b']'),
+                Language::Perl | Language::PowerShell | Language::Cmd => false,
+            };
+            !other && !is_name(get(text, span.end))
         })
         .collect();
     for name in &variables {
@@ -713,7 +716,10 @@ fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
             let read = match code.language {
                 Language::Python => code.mark(span.start) == Mark::Code || before == b'{',
                 Language::Perl => before == b'$',
-                _ => before == b'$' || text.get(..span.start).unwrap_or_default().ends_with(b"${"),
+                Language::PowerShell | Language::Cmd => true,
+                Language::Sh | Language::Bash => {
+                    before == b'$' || text.get(..span.start).unwrap_or_default().ends_with(b"${")
+                }
             };
             read && before != b'.' && !is_name(before) && !is_name(get(text, span.end))
         }));
@@ -763,7 +769,7 @@ fn is_understood(language: Language, line: &str, variables: &[String]) -> bool {
         ["log", "debug", "print", "warn", "error"].iter().any(|part| word.contains(part))
     };
     match language {
-        Language::Sh | Language::Bash | Language::PowerShell | Language::Cmd => {
+        Language::Sh | Language::Bash => {
             first == "case" && has_word(line, "in")
                 || ["-n", "-z"].iter().any(|test| has_word(line, test))
                 || (logs(first) || matches!(first, "echo" | "printf" | "die" | "fail" | "error" | "warn"))
@@ -779,6 +785,7 @@ fn is_understood(language: Language, line: &str, variables: &[String]) -> bool {
                 || line.starts_with("sys.exit(")
                 || line.starts_with("sys.stderr.write(")
         }
+        Language::PowerShell | Language::Cmd => false,
         Language::Perl => {
             logs(first)
                 || matches!(first, "print" | "printf" | "die" | "warn" | "say")

@@ -439,8 +439,9 @@ fn keys_of_no_target(found: &mut Found<'_>) {
             .iter()
             .any(|word| line.contains(word))
     };
-    let numbers: Vec<Range<usize>> = crate::replay::needs::Needs::of_text(found.code.text)
-        .all
+    let numbers: Vec<Range<usize>> = found
+        .lint
+        .fields
         .iter()
         .filter(|need| {
             let of_event = |path: &String| {
@@ -448,7 +449,7 @@ fn keys_of_no_target(found: &mut Found<'_>) {
             };
             need.paths.iter().any(of_event)
         })
-        .filter_map(|need| Some(need.place.as_ref()?.span.clone()))
+        .map(|need| need.span.clone())
         .collect();
     for keys in found.word("keys") {
         let line = found.line(keys.start);
@@ -530,8 +531,9 @@ fn words(found: &mut Found<'_>, inventory: &Inventory<'_>) {
     }
     for span in found.code.all(b"sockets/com") {
         let next = found.code.text.get(span.end).copied().unwrap_or(b' ');
-        let ends = !(next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.'));
-        if ends && !found.word("restart").is_empty() {
+        let longer = next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.');
+        let restarts = !found.word("restart").is_empty();
+        if restarts && !longer {
             found.add("S24", span, None);
         }
     }
