@@ -466,7 +466,7 @@ fn relative(text: &str) -> Option<flow::Event> {
         || text.bytes().all(|byte| byte.is_ascii_digit())
         || text.contains('/') && OF_THE_HOME.contains(&first);
     let what = "this is looked for in Wazuh's home, where execd starts every script".to_owned();
-    (!known).then(|| flow::Event::Fault(FaultKind::RelativePath, Confidence::Possible, what, None))
+    (!known).then_some(flow::Event::Fault(FaultKind::RelativePath, Confidence::Possible, what, None))
 }
 
 /// Reads a script.
