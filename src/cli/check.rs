@@ -7,10 +7,10 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 
 use super::source::{self, Bare, Source};
-use super::{Failure, Format, Global, exit, terminal};
+use super::{Failure, Format, Global, exit, since, terminal};
 use crate::baseline::Baseline;
 use crate::engine::{self, Diagnosis, Options};
-use crate::facts::{Facts, Response};
+use crate::facts::{Facts, Response, Since};
 use crate::findings::Severity;
 use crate::redact::Redactor;
 use crate::report::{Report, Timings, json, text};
@@ -53,6 +53,10 @@ pub(super) struct Arguments {
     /// `-` is standard input
     #[arg(long, value_name = "REPORT", conflicts_with = "config")]
     baseline: Option<PathBuf>,
+    /// Read alerts of this age (90m, 12h, 7d), from this date or time on (2026-11-20), or `all`
+    /// [default: 7d, and not more than 64 MiB of them]
+    #[arg(long, value_name = "AGE", value_parser = since::parse, conflicts_with = "config")]
+    since: Option<Since>,
     #[command(flatten)]
     bare: Bare,
 }
@@ -93,6 +97,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         baseline.fits(&facts.about()).map_err(unfit)?;
         facts = facts.against(baseline);
     }
+    facts.look_back(arguments.since.unwrap_or_default());
     let opened = begin.elapsed();
     let options = Options { response: arguments.response.clone() };
     let diagnosis = engine::run(&facts, &options);

@@ -1,6 +1,8 @@
 //! Everything that is known about a host, each thing read once and only when
 //! asked for. Probes see this and nothing below it.
 
+pub mod alert_log;
+pub mod alerts;
 pub mod change;
 pub mod daemon;
 pub mod executable;
@@ -22,6 +24,7 @@ use crate::host::{
     Value, dpkg,
 };
 use crate::redact::{self, Redactor};
+use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
@@ -30,6 +33,8 @@ use crate::wazuh::stock;
 use crate::wazuh::version::{self, Contract, Version};
 use crate::wazuh::xml::{self, LineIndex, Span};
 
+pub use alert_log::Since;
+pub use alerts::Alerts;
 pub use daemon::Daemon;
 pub use executable::Executable;
 pub use install::Install;
@@ -218,6 +223,8 @@ pub struct Facts<'h> {
     drift: OnceCell<change::Drift>,
     traces: OnceCell<Fact<change::Traces>>,
     package: OnceCell<Fact<dpkg::Package>>,
+    alerts_since: Since,
+    alerts: OnceCell<Fact<Alerts>>,
 }
 
 impl<'h> Facts<'h> {
@@ -249,6 +256,8 @@ impl<'h> Facts<'h> {
             drift: OnceCell::new(),
             traces: OnceCell::new(),
             package: OnceCell::new(),
+            alerts_since: Since::Default,
+            alerts: OnceCell::new(),
         }
     }
 
@@ -602,6 +611,22 @@ impl<'h> Facts<'h> {
     /// The rules as analysisd loads them; not collected where there are none.
     pub fn rules(&self) -> &Fact<Rules> {
         self.rules.get_or_init(|| rules::read(self))
+    }
+
+    /// Says how far back alerts are read, before they are.
+    pub fn look_back(&mut self, since: Since) {
+        self.alerts_since = since;
+    }
+
+    /// The alerts of the last days, held against what responses need of them; they are read
+    /// once, so the first who asks says what that is.
+    pub fn alerts(&self, needs: impl FnOnce() -> Vec<Need>) -> &Fact<Alerts> {
+        self.alerts.get_or_init(|| Alerts::read(self, needs()))
+    }
+
+    /// The alerts, if somebody asked for them.
+    pub fn alerts_if_read(&self) -> Option<&Alerts> {
+        self.alerts.get()?.get()
     }
 
     /// Every response of this host, in the order of its file.

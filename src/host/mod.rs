@@ -11,7 +11,7 @@ pub mod dpkg;
 pub mod elf;
 pub mod fact;
 pub mod live;
-mod mountinfo;
+pub(crate) mod mountinfo;
 pub mod process;
 pub mod tree;
 mod unix_socket;

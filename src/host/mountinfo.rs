@@ -34,7 +34,7 @@ pub(super) fn parse(bytes: &[u8]) -> Vec<Mount> {
 }
 
 /// `ID PARENT MAJOR:MINOR ROOT TARGET OPTIONS [TAG...] - FSTYPE SOURCE SUPER_OPTIONS`
-fn parse_line(line: &[u8]) -> Option<Mount> {
+pub(crate) fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse::<u32>().ok();
     let id = number(fields.next()?)?;
@@ -206,6 +206,16 @@ mod tests {
         let numbers: Vec<_> = mounts.iter().map(|mount| (mount.id, mount.parent)).collect();
         assert_eq!(numbers, [(1, 0), (2, 1), (3, 1), (4, 3), (5, 1)]);
         assert_eq!(mount_at(&mounts, Path::new("/var/ossec")).unwrap().id, 5);
+    }
+
+    #[test]
+    fn escapes_and_lines_that_are_none() {
+        assert_eq!(unescape(b"a\\040b\\134c\\9"), b"a b\\c\\9");
+        assert_eq!(unescape(b"\\04"), b"\\04");
+        for line in [&b""[..], b"x y", b"x 1 0:22 / /tmp rw - tmpfs tmpfs rw"] {
+            assert_eq!(parse_line(line), None);
+        }
+        assert_eq!(parse_line(b"25 1 0:22 / /tmp rw - tmpfs tmpfs rw").unwrap().id, 25);
     }
 
     #[test]

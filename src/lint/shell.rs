@@ -65,6 +65,7 @@ struct Lower<'a> {
     /// Standard output was sent elsewhere, and a copy of it was kept.
     moved: bool,
     steps: u32,
+    copied: usize,
 }
 
 pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Lowered {
@@ -124,6 +125,7 @@ pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Low
         copies: HashSet::new(),
         moved: false,
         steps: 0,
+        copied: 0,
     };
     lower.list(&script.list);
     lower.found.nodes = std::mem::take(&mut lower.out);
@@ -147,7 +149,7 @@ pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Low
     lower.found.tools.truncate(kept.1);
     lower.found.opaque = kept.2;
     let mut found = lower.found;
-    found.comments = script.comments.clone();
+    found.comments.clone_from(&script.spans.comments);
     found
 }
 
@@ -217,6 +219,12 @@ struct Streams {
 }
 
 const STEPS: u32 = 12_000;
+/// Links of a chain, arms of an `if`: beyond these it is not told any more which of them run.
+const MANY: usize = 60;
+/// Letters that values may be copied to, all told.
+const COPIED: usize = 16 * 1024 * 1024;
+/// The longest value.
+const LONGEST: usize = 20_000;
 
 impl<'a> Lower<'a> {
     fn spend(&mut self) -> bool {
@@ -286,7 +294,14 @@ impl<'a> Lower<'a> {
 
     fn and_or_here(&mut self, and_or: &'a AndOr) -> Cond {
         let mut cond = self.pipeline(&and_or.first);
-        for (and, next) in &and_or.rest {
+        for (number, (and, next)) in and_or.rest.iter().enumerate() {
+            // Nobody writes so long a chain; what it comes to is left open.
+            if number > MANY {
+                cond = Cond::Unknown;
+            }
+            if self.spend() {
+                break;
+            }
             let mut after = Cond::Unknown;
             let body = self.perhaps(|lower| after = lower.pipeline(next));
             let when = if *and { cond.clone() } else { cond.clone().not() };
@@ -429,6 +444,10 @@ impl<'a> Lower<'a> {
             },
         };
         value.open = true;
+        self.copied += value.text.len();
+        if value.text.len() > LONGEST || self.copied > COPIED {
+            return Value::unknown();
+        }
         if operation.is_empty() || operation.starts_with('[') {
             return value;
         }
@@ -464,11 +483,13 @@ impl<'a> Lower<'a> {
             if single {
                 whole = value;
             } else {
-                whole.text.push_str(&value.text);
+                if whole.text.len() <= LONGEST {
+                    whole.text.push_str(&value.text);
+                }
                 whole.span = whole.span.or(value.span);
             }
         }
-        if whole.text.len() > 20_000 {
+        if whole.text.len() > LONGEST {
             whole.text = UNKNOWN.to_string();
         }
         whole.span = whole.span.or_else(|| Some(word.span.clone()));
@@ -542,42 +563,12 @@ impl<'a> Lower<'a> {
     /// A file by a path that begins nowhere; execd starts scripts in Wazuh's home.
     fn relative(&mut self, value: &Value, span: &Span) {
         let text = value.text.as_str();
-        if !message::plain(text)
-            || text.contains(OR)
-            || text.is_empty()
-            || text.starts_with(['/', '~', '-', '&', '$'])
+        if !text.contains(OR)
+            && !text.starts_with(['&', '$'])
+            && let Some(fault) = super::relative(text)
         {
-            return;
+            self.event(fault, span);
         }
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return;
-        }
-        let first = text.trim_start_matches("./").split('/').next().unwrap_or_default();
-        if text.contains('/')
-            && matches!(
-                first,
-                "logs"
-                    | "etc"
-                    | "active-response"
-                    | "queue"
-                    | "var"
-                    | "bin"
-                    | "tmp"
-                    | "lib"
-                    | "ruleset"
-                    | "wodles"
-                    | "agentless"
-                    | "framework"
-                    | "integrations"
-                    | "stats"
-                    | "backup"
-                    | "api"
-            )
-        {
-            return;
-        }
-        let text = "this is looked for in Wazuh's home, where execd starts every script".to_owned();
-        self.event(Event::Fault(FaultKind::RelativePath, Confidence::Possible, text, None), span);
     }
 
     fn command(&mut self, command: &'a Command) -> Cond {
@@ -719,6 +710,13 @@ impl<'a> Lower<'a> {
     }
 
     fn arms(&mut self, arms: &'a [(List, List)], otherwise: Option<&'a List>, depth: u32) {
+        if depth > MANY as u32 {
+            for (test, body) in arms {
+                self.list(test);
+                self.list(body);
+            }
+            return;
+        }
         let Some(((test, body), rest)) = arms.split_first() else {
             if let Some(list) = otherwise {
                 self.list(list);
@@ -751,21 +749,6 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn protocol(&mut self, word: &str, span: &Span) -> Option<Words> {
-        let words = Words::of(word)?;
-        let slot = match word {
-            "add" => 0,
-            "enable" => 1,
-            "delete" => 2,
-            "disable" => 3,
-            _ => return Some(words),
-        };
-        if let Some(slot) = self.found.words.get_mut(slot) {
-            slot.get_or_insert(span.clone());
-        }
-        Some(words)
-    }
-
     fn label(&mut self, labels: &[Word]) -> Cond {
         let mut words = Words::default();
         let mut all = !labels.is_empty();
@@ -774,7 +757,7 @@ impl<'a> Lower<'a> {
                 Some(text) if text == "*" => return Cond::Yes,
                 Some(text) => {
                     let text = text.trim_matches('"').to_ascii_lowercase();
-                    match self.protocol(&text, &label.span) {
+                    match self.found.protocol(&text, &label.span) {
                         Some(_) => {
                             words.take(&text);
                         }
@@ -825,7 +808,7 @@ impl<'a> Lower<'a> {
                         if word.is_empty() {
                             continue;
                         }
-                        if self.protocol(word, right_span).is_none() {
+                        if self.found.protocol(word, right_span).is_none() {
                             return Cond::Unknown;
                         }
                         words.take(word);
@@ -834,8 +817,10 @@ impl<'a> Lower<'a> {
                     return if any { Cond::Word(words) } else { Cond::Unknown };
                 }
                 let trim = |text: &str| text.trim_matches(['"', 'x', 'X', '*']).to_ascii_lowercase();
-                let found =
-                    self.protocol(&trim(right), right_span).or_else(|| self.protocol(&trim(left), left_span));
+                let found = self
+                    .found
+                    .protocol(&trim(right), right_span)
+                    .or_else(|| self.found.protocol(&trim(left), left_span));
                 match found {
                     Some(words) if not => Cond::Word(words).not(),
                     Some(words) => Cond::Word(words),
@@ -1070,7 +1055,7 @@ impl<'a> Lower<'a> {
         }
         if let Some(capture) = self.captures.last_mut() {
             let first = capture.text.is_empty();
-            if capture.text.len() < 20_000 {
+            if capture.text.len() < LONGEST {
                 capture.text.push_str(&value.text);
             }
             capture.path = if first { value.path.clone() } else { None };
@@ -1088,11 +1073,14 @@ impl<'a> Lower<'a> {
     }
 
     fn unquoted(&mut self, words: &[Word]) {
+        let mut known: HashMap<&str, bool> = HashMap::new();
         for word in words {
             for part in &word.parts {
                 if let Part::Parameter { name, quoted: false, operation, span } = part
                     && operation.is_empty()
-                    && self.variables.get(name).is_some_and(|value| message::tainted(&value.text))
+                    && *known.entry(name).or_insert_with(|| {
+                        self.variables.get(name).is_some_and(|value| message::tainted(&value.text))
+                    })
                 {
                     let text = format!("${name} falls into words, and its * and ? into names of files");
                     let rewrite = Some(format!("\"{}\"", self.source(span)));
@@ -1365,7 +1353,7 @@ impl<'a> Lower<'a> {
                     let mut any = false;
                     if message::varies(&input.text) || input.text.contains(HOST) {
                         for word in pattern.split(|letter: char| !letter.is_ascii_alphanumeric()) {
-                            if self.protocol(word, span).is_some() {
+                            if self.found.protocol(word, span).is_some() {
                                 found.take(word);
                                 any = true;
                             }
@@ -1589,6 +1577,9 @@ impl<'a> Lower<'a> {
         let mut text = filter.clone();
         named.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         for (name, value) in &named {
+            if text.len() > LONGEST {
+                break;
+            }
             let quoted = format!("\"{value}\"");
             text = text.replace(&format!("${name}"), &quoted);
         }
@@ -1635,7 +1626,7 @@ impl<'a> Lower<'a> {
                 let mut words = Words::default();
                 let mut any = false;
                 for (count, word) in filter.split('"').enumerate() {
-                    if count % 2 == 1 && self.protocol(word, &place).is_some() {
+                    if count % 2 == 1 && self.found.protocol(word, &place).is_some() {
                         words.take(word);
                         any = true;
                     }

@@ -6,11 +6,9 @@
 //! `/proc/sys` are read-only. Nothing has to be undone: when the last process is gone, so is all of it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -24,6 +22,7 @@ use nix::unistd::{Gid, Uid, chdir, chown, fchdir, pivot_root};
 
 use super::child;
 use super::effects::Layer;
+use crate::host::{Mount, mountinfo};
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +217,9 @@ fn visible_mounts(home: &Path, queue: &Path) -> Result<(Vec<HostMount>, Vec<Stri
     let mut left_out = Vec::new();
     let mut mounts: BTreeMap<(usize, PathBuf), HostMount> = BTreeMap::new();
     for line in table.split(|&byte| byte == b'\n') {
-        let Some((id, target, flags, fstype)) = mount_line(line) else { continue };
+        let Some(mount) = mountinfo::parse_line(line) else { continue };
+        let flags = mount_flags(&mount);
+        let Mount { target, fstype, id, .. } = mount;
         if KERNEL.contains(&fstype.as_str())
             || REPLACED.iter().any(|tree| target.starts_with(tree))
             || target.starts_with(queue)
@@ -230,7 +231,7 @@ fn visible_mounts(home: &Path, queue: &Path) -> Result<(Vec<HostMount>, Vec<Stri
             continue;
         }
         let Ok(fd) = open_path(&target) else { continue };
-        if mount_id(&fd) != Some(id) {
+        if mount_id(&fd) != Some(u64::from(id)) {
             continue;
         }
         let directory = nix::sys::stat::fstat(&fd)
@@ -241,56 +242,21 @@ fn visible_mounts(home: &Path, queue: &Path) -> Result<(Vec<HostMount>, Vec<Stri
     Ok((mounts.into_values().collect(), left_out))
 }
 
-/// Id, mount point, flags and file system of a line of mountinfo (proc(5)).
-fn mount_line(line: &[u8]) -> Option<(u64, PathBuf, MsFlags, String)> {
-    let mut fields = line.split(|&byte| byte == b' ');
-    let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    let target = unescape(fields.nth(3)?);
-    let options = String::from_utf8_lossy(fields.next()?).into_owned();
-    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
-    let fstype = String::from_utf8_lossy(fields.next()?).into_owned();
-    let of_file_system = String::from_utf8_lossy(fields.nth(1).unwrap_or_default()).into_owned();
-    let mut flags = MsFlags::empty();
-    for option in options.split(',') {
-        flags |= match option {
-            "ro" => MsFlags::MS_RDONLY,
-            "nosuid" => MsFlags::MS_NOSUID,
-            "nodev" => MsFlags::MS_NODEV,
-            "noexec" => MsFlags::MS_NOEXEC,
-            "noatime" => MsFlags::MS_NOATIME,
-            "nodiratime" => MsFlags::MS_NODIRATIME,
-            "relatime" => MsFlags::MS_RELATIME,
-            _ => continue,
-        };
-    }
-    if of_file_system.split(',').any(|option| option == "ro") {
-        flags |= MsFlags::MS_RDONLY;
-    }
-    Some((id, PathBuf::from(OsString::from_vec(target)), flags, fstype))
-}
-
-/// Undoes `\040` and the like.
-fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let code = (byte == b'\\')
-            .then(|| tail.get(..3))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                out.push(code);
-                rest = tail.get(3..).unwrap_or_default();
+/// Flags of mount(2) that keep a mount as it is.
+fn mount_flags(mount: &Mount) -> MsFlags {
+    mount.options.iter().fold(MsFlags::empty(), |flags, option| {
+        flags
+            | match option.as_str() {
+                "ro" => MsFlags::MS_RDONLY,
+                "nosuid" => MsFlags::MS_NOSUID,
+                "nodev" => MsFlags::MS_NODEV,
+                "noexec" => MsFlags::MS_NOEXEC,
+                "noatime" => MsFlags::MS_NOATIME,
+                "nodiratime" => MsFlags::MS_NODIRATIME,
+                "relatime" => MsFlags::MS_RELATIME,
+                _ => MsFlags::empty(),
             }
-            None => {
-                out.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    out
+    })
 }
 
 /// Which mount a descriptor is on.
@@ -661,22 +627,14 @@ mod tests {
     #[test]
     fn a_mount_keeps_its_flags() {
         let line = b"36 25 0:32 / /mnt\\040x ro,nosuid,noexec,relatime shared:1 - ext4 /dev/sda rw,errors=x";
-        let (id, target, flags, fstype) = mount_line(line).unwrap();
-        assert_eq!((id, target, fstype.as_str()), (36, PathBuf::from("/mnt x"), "ext4"));
+        let mount = mountinfo::parse_line(line).unwrap();
+        assert_eq!((mount.id, &mount.target, mount.fstype.as_str()), (36, &PathBuf::from("/mnt x"), "ext4"));
         assert_eq!(
-            flags,
+            mount_flags(&mount),
             MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_RELATIME
         );
         let line = b"36 25 0:32 / /cd rw - iso9660 /dev/sr0 ro";
-        assert_eq!(mount_line(line).unwrap().2, MsFlags::MS_RDONLY);
-        assert_eq!(mount_line(b""), None);
-        assert_eq!(mount_line(b"x y"), None);
-    }
-
-    #[test]
-    fn octal_escapes_are_undone() {
-        assert_eq!(unescape(b"a\\040b\\134c\\9"), b"a b\\c\\9");
-        assert_eq!(unescape(b"\\04"), b"\\04");
+        assert_eq!(mount_flags(&mountinfo::parse_line(line).unwrap()), MsFlags::MS_RDONLY);
     }
 
     #[test]

@@ -248,6 +248,12 @@ pub(crate) const GOOD: &[Row] = &[
     good("styles/input-loop.py", "json4", &[]),
     good("styles/jq-hosts-deny.sh", "json4", &[]),
     good("styles/loop-protocol.sh", "json4", &[]),
+    good("styles/read-timeout-trap.sh", "json4", &[]),
+    good("styles/select-argparse.py", "json4", &[]),
+    good("styles/helper-setsid.sh", "json4", &[]),
+    good("styles/tsv-fields.sh", "json4", &[]),
+    good("styles/perl-dispatch.pl", "json4", &[]),
+    good("styles/dataclass-dispatch.py", "json4", &[]),
 ];
 
 /// Scripts of other styles that lack something here; what leads the report of a plain replay. The

@@ -12,8 +12,9 @@ use crate::engine::is_named;
 use crate::facts::Facts;
 use crate::findings::ResponseIndex;
 use crate::host::{FileType, Host, SourceKind, Value};
+use crate::lint;
 use crate::redact::Redactor;
-use crate::replay::{Target, needs};
+use crate::replay::Target;
 use crate::report::replay::Note;
 use crate::wazuh::ar_conf::{self, BIN_DIR};
 use crate::wazuh::execd::Setup;
@@ -93,11 +94,7 @@ pub(super) fn find(
             None => return Err(unknown(asked.target, &[])),
         }
     };
-    let contract = asked.contract.or_else(|| asked.version.map(Contract::of));
-    let contract = contract.or_else(|| facts.map(Facts::contract)).unwrap_or(Contract::Json4);
-    let version = asked.version.or_else(|| facts.and_then(Facts::version));
-    let version = version.filter(|&version| Contract::of(version) == contract);
-
+    let (contract, version) = generation(facts, asked);
     let path = Path::new(BIN_DIR).join(OsStr::from_bytes(&named.file));
     let home = facts.map_or_else(|| PathBuf::from(ASSUMED_HOME), |facts| facts.install.home.clone());
     if facts.is_none() {
@@ -132,16 +129,6 @@ pub(super) fn find(
             Some(ar_conf(facts, &line, is_its_own, version))
         }
     };
-    let gid = match facts {
-        Some(facts) => facts.group_id(facts.install.group()).get().copied().flatten(),
-        None => {
-            let groups = host.groups();
-            groups
-                .get()
-                .and_then(|groups| groups.iter().find(|group| group.name == "wazuh"))
-                .map(|group| group.id)
-        }
-    };
     let offenders = facts
         .and_then(|facts| facts.config().read.as_ref())
         .map(|read| read.execd.offenders_in_force.clone())
@@ -153,7 +140,7 @@ pub(super) fn find(
             path,
             home,
             install: named.install.clone(),
-            gid,
+            gid: group_id(host, facts),
             environment: environment(facts, redactor),
             timeout,
             timeout_from,
@@ -171,6 +158,23 @@ pub(super) fn find(
         is_fifo: named.install.is_none() && is_fifo(host, &file),
         notes,
     })
+}
+
+/// How execd calls scripts there, and its version where that is known.
+fn generation(facts: Option<&Facts<'_>>, asked: &Asked<'_>) -> (Contract, Option<Version>) {
+    let contract = asked.contract.or_else(|| asked.version.map(Contract::of));
+    let contract = contract.or_else(|| facts.map(Facts::contract)).unwrap_or(Contract::Json4);
+    let version = asked.version.or_else(|| facts.and_then(Facts::version));
+    let version = version.filter(|&version| Contract::of(version) == contract);
+    (contract, version)
+}
+
+/// The id of Wazuh's group.
+fn group_id(host: &dyn Host, facts: Option<&Facts<'_>>) -> Option<u32> {
+    match facts {
+        Some(facts) => facts.group_id(facts.install.group()).get().copied().flatten(),
+        None => host.groups().get()?.iter().find(|group| group.name == "wazuh").map(|group| group.id),
+    }
 }
 
 fn is_fifo(host: &dyn Host, file: &Path) -> bool {
@@ -362,7 +366,7 @@ fn text(host: &dyn Host, file: &Path) -> Option<Vec<u8>> {
 
 fn assumed_timeout(file: &[u8], text: Option<&[u8]>, contract: Contract) -> (i32, String) {
     let is_stateful = match text {
-        Some(text) => needs::is_stateful_by_text(text),
+        Some(text) => lint::shown(text).stateful,
         // Wazuh's programs that act on an address or an account can be undone.
         None => stock::program_named(file).is_some_and(|program| {
             program.contracts.contains(&contract)
