@@ -6,6 +6,7 @@ pub mod executable;
 pub mod install;
 pub mod response;
 pub mod rules;
+pub mod tools;
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -31,6 +32,7 @@ pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
 pub use rules::Rules;
+pub use tools::SearchPath;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
 /// larger file is reported as not read.
@@ -210,6 +212,7 @@ pub struct Facts<'h> {
     ruleset: OnceCell<Fact<Vec<RulesetFile>>>,
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
+    search_path: OnceCell<SearchPath>,
 }
 
 impl<'h> Facts<'h> {
@@ -237,6 +240,7 @@ impl<'h> Facts<'h> {
             ruleset: OnceCell::new(),
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
+            search_path: OnceCell::new(),
         }
     }
 

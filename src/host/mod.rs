@@ -10,6 +10,7 @@ pub mod elf;
 pub mod fact;
 pub mod live;
 mod mountinfo;
+pub mod settings;
 pub mod tree;
 mod walk;
 

@@ -6,6 +6,7 @@
 mod config;
 mod executable;
 mod feedback;
+mod interference;
 mod placement;
 mod resolve;
 mod rules;
@@ -14,6 +15,7 @@ mod script_text;
 mod selectors;
 mod sink;
 mod syntax;
+mod tools;
 mod white_list;
 
 use crate::facts::{Facts, Response, TextFile};
@@ -58,6 +60,8 @@ pub const PROBES: &[Probe] = &[
     runtime::PROBE,
     script_text::PROBE,
     feedback::PROBE,
+    tools::PROBE,
+    interference::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

@@ -153,6 +153,9 @@ rows! {
     DB_READS_CONFIG = "db-reads-config", v(4, 4, 0), None,
         "wazuh-db reads ossec.conf and refuses to start when it is wrong.",
         "src/wazuh_db/main.c, 4.3.11 and 4.4.0";
+    TOOLS_IN_PATH = "tools-in-path", v(4, 8, 0), None,
+        "Shipped responses look for iptables, passwd and the like in PATH; before, at fixed paths, and for the others not at all.",
+        "src/shared/binaries_op.c get_binary_path, src/active-response/, 4.7.5 and 4.8.0";
     COMMAND_SECTION_REMOVED = "command-section-removed", v(5, 0, 0), None,
         "A top-level <command> stops every daemon (1230); <active-response> is only read by the agent's execd.",
         "src/config/src/config.c read_main_elements, 5.0.0-beta4";
