@@ -8,6 +8,7 @@ mod config;
 mod host;
 mod rules;
 mod script;
+mod tools;
 
 use ar_doctor::findings::CheckId;
 use ar_doctor::host::Host;
@@ -88,7 +89,7 @@ impl Case {
 
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    config::CASES.iter().chain(host::CASES).chain(rules::CASES).chain(script::CASES)
+    config::CASES.iter().chain(host::CASES).chain(rules::CASES).chain(script::CASES).chain(tools::CASES)
 }
 
 /// The text of a file of a host.
