@@ -377,10 +377,12 @@ pub const CASES: &[Case] = &[
     .not_on_a_tree(NO_PROCESSES),
     fault(checks::TOOL_ON_NOEXEC, "the script runs what it made in /tmp", AGENT, |host| {
         line(host, "printf '#!/bin/sh\\n' >/tmp/edge-helper; chmod 700 /tmp/edge-helper; /tmp/edge-helper \"$SRCIP\"")
-    }),
+    })
+    .mounted("/tmp", "noexec"),
     fault(checks::TOOL_ON_NOEXEC, "a program made by PyInstaller", AGENT, |host| {
         compiled(host, b"\0_MEIPASS2\0Cannot open archive\0")
-    }),
+    })
+    .mounted("/tmp", "noexec"),
     near(checks::TOOL_ON_NOEXEC, "the script hands its file in /tmp to a shell", AGENT, |host| {
         line(host, "printf 'exit 0\\n' >/tmp/edge-helper; sh /tmp/edge-helper \"$SRCIP\"")
     }),
