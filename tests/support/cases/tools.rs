@@ -184,7 +184,7 @@ pub const CASES: &[Case] = &[
         path(host, Fact::absent("/proc/811/environ"))
     })
     .not_on_a_tree(NO_PROCESSES),
-    fault(checks::TOOL_MISSING, "the unit sets a PATH, and execd is down", AGENT, |host| {
+    fault(checks::TOOL_MISSING, "the unit sets a PATH, and that of execd may not be read", AGENT, |host| {
         host.write(
             "/etc/systemd/system/wazuh-agent.service.d/path.conf",
             "[Service]\nEnvironment=PATH=/usr/bin:/bin\n",
@@ -376,10 +376,12 @@ pub const CASES: &[Case] = &[
     })
     .not_on_a_tree(NO_PROCESSES),
     fault(checks::TOOL_ON_NOEXEC, "the script runs what it made in /tmp", AGENT, |host| {
+        host.mkdir("/tmp")?;
         line(host, "printf '#!/bin/sh\\n' >/tmp/edge-helper; chmod 700 /tmp/edge-helper; /tmp/edge-helper \"$SRCIP\"")
     })
     .mounted("/tmp", "noexec"),
     fault(checks::TOOL_ON_NOEXEC, "a program made by PyInstaller", AGENT, |host| {
+        host.mkdir("/tmp")?;
         compiled(host, b"\0_MEIPASS2\0Cannot open archive\0")
     })
     .mounted("/tmp", "noexec"),
