@@ -111,7 +111,7 @@ impl fmt::Display for Reason {
 /// Stages that no registered check covers well enough (the text of a script shows faults of its
 /// contract, not that there are none) to say that they pass: a
 /// fault there is reported, its absence is not claimed.
-const NOT_EXAMINED: &[Stage] = &[Stage::Deliver, Stage::Contract, Stage::Effect, Stage::Revert];
+const NOT_EXAMINED: &[Stage] = &[Stage::Deliver, Stage::Contract, Stage::Revert];
 
 /// Stages an agent cannot see.
 const ON_MANAGER: &[Stage] = &[Stage::Config, Stage::Trigger, Stage::Dispatch];
@@ -236,7 +236,9 @@ fn examine(
     if let Some(unknown) = gap {
         return result(State::Unknown, None, Some(Reason::Gap(unknown.gap.clone())));
     }
-    if registered.is_empty() || NOT_EXAMINED.contains(&stage) {
+    // What a configuration file alone says nothing of: the programs a response calls.
+    let is_unseen = stage == Stage::Effect && facts.is_bare();
+    if registered.is_empty() || NOT_EXAMINED.contains(&stage) || is_unseen {
         return result(State::Unknown, None, Some(Reason::NotExamined));
     }
     result(State::Pass, Some(Basis::Static), None)

@@ -139,11 +139,11 @@ impl super::Facts<'_> {
         })
     }
 
-    /// The `PATH` of the running execd and true, else systemd's default.
+    /// The `PATH` of the running execd and true, else that of its unit or systemd's default.
     pub fn execd_path(&self) -> (String, bool) {
-        let environment = self.execd().and_then(|execd| execd.process()).map(|process| &process.env_path);
-        match environment.and_then(Fact::get) {
-            Some(path) => (path.clone(), true),
+        let path = self.search_path();
+        match &path.text {
+            Some(text) => (text.clone(), path.is_seen),
             None => (launch::DEFAULT_PATH.to_owned(), false),
         }
     }

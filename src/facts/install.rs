@@ -11,11 +11,11 @@ use crate::wazuh::version::{Contract, Version};
 const DEFAULT_HOMES: &[&str] = &["/var/ossec", "/var/wazuh-manager", "/Library/Ossec"];
 
 /// Directories of unit files, in systemd's order.
-const UNIT_DIRS: &[&str] =
+pub(super) const UNIT_DIRS: &[&str] =
     &["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// Units that packages install (`src/init/templates/`, 4.14; `packages/`, 5.0).
-const UNITS: &[&str] =
+pub(super) const UNITS: &[&str] =
     &["wazuh-manager.service", "wazuh-agent.service", "wazuh-local.service", "ossec.service"];
 
 /// Variables that name a home (`src/shared/file_op.c w_homedir`, 4.14; the other two 5.0).

@@ -9,6 +9,7 @@ pub mod executable;
 pub mod install;
 pub mod response;
 pub mod rules;
+pub mod tools;
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -40,6 +41,7 @@ pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
 pub use rules::Rules;
+pub use tools::SearchPath;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
 /// larger file is reported as not read.
@@ -225,6 +227,7 @@ pub struct Facts<'h> {
     package: OnceCell<Fact<dpkg::Package>>,
     alerts_since: Since,
     alerts: OnceCell<Fact<Alerts>>,
+    search_path: OnceCell<SearchPath>,
 }
 
 impl<'h> Facts<'h> {
@@ -258,6 +261,7 @@ impl<'h> Facts<'h> {
             package: OnceCell::new(),
             alerts_since: Since::Default,
             alerts: OnceCell::new(),
+            search_path: OnceCell::new(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod fact;
 pub mod live;
 pub(crate) mod mountinfo;
 pub mod process;
+pub mod settings;
 pub mod tree;
 mod unix_socket;
 mod walk;

@@ -78,7 +78,7 @@ pub(super) fn about(facts: &Facts<'_>, executable: &Executable, finding: Finding
 }
 
 /// The same for a finding about several.
-fn about_all(facts: &Facts<'_>, executables: &[&Executable], finding: Finding) -> Finding {
+pub(super) fn about_all(facts: &Facts<'_>, executables: &[&Executable], finding: Finding) -> Finding {
     let users: Vec<usize> = executables.iter().flat_map(|executable| facts.users_of(executable)).collect();
     let only_sometimes = !users.is_empty()
         && users
@@ -1413,10 +1413,14 @@ fn env_argument(argument: Option<&[u8]>) -> Env<'_> {
 }
 
 /// execd's `PATH`, how sure it is, and where it is from.
-fn execd_path(facts: &Facts<'_>) -> (String, Confidence, &'static str) {
+fn execd_path<'f>(facts: &'f Facts<'_>) -> (String, Confidence, &'f str) {
+    let source = match &facts.search_path().text {
+        Some(_) => facts.search_path().source.as_str(),
+        None => "systemd's default PATH",
+    };
     match facts.execd_path() {
-        (path, true) => (path, Confidence::Proven, "PATH of the running execd"),
-        (path, false) => (path, Confidence::Likely, "systemd's default PATH"),
+        (path, true) => (path, Confidence::Proven, source),
+        (path, false) => (path, Confidence::Likely, source),
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod drift;
 mod executable;
 mod feedback;
+mod interference;
 mod placement;
 mod resolve;
 mod rules;
@@ -16,6 +17,7 @@ mod script_text;
 mod selectors;
 mod sink;
 mod syntax;
+mod tools;
 mod versions;
 mod white_list;
 
@@ -64,6 +66,8 @@ pub const PROBES: &[Probe] = &[
     feedback::PROBE,
     versions::PROBE,
     drift::PROBE,
+    tools::PROBE,
+    interference::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

@@ -118,6 +118,9 @@ const EVERYWHERE: [&str; 83] = [
     "yes",
 ];
 
+/// Directories whose files come and go.
+pub(super) const TEMPORARY: [&str; 4] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/"];
+
 /// A timeout that stands for any.
 const SOME: i32 = 600;
 
@@ -271,7 +274,7 @@ const fn phrase(kind: FaultKind) -> &'static str {
 
 /// Programs the script calls on every run, in the `PATH` they are looked for in.
 fn tools(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, file: &TextFile, lint: &Lint) {
-    let (path, is_seen) = facts.execd_path();
+    let (path, _) = facts.execd_path();
     let check = checks::TOOL_MISSING;
     let mut missing = Vec::new();
     for tool in lint.tools.iter().filter(|tool| !tool.optional) {
@@ -283,6 +286,8 @@ fn tools(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, fi
             continue;
         }
         let found = match tool.name.as_bytes() {
+            // A script makes its own programs there.
+            [b'/', ..] if TEMPORARY.iter().any(|directory| tool.name.starts_with(directory)) => continue,
             [b'/', ..] => {
                 // One that is there and cannot be executed is another fault than this.
                 facts.resolve(std::path::Path::new(&tool.name)).map(|resolved| resolved.path)
@@ -308,7 +313,7 @@ fn tools(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, fi
         .cause("The shell's complaint goes to standard error, and execd has /dev/null there: no log tells of it.")
         .severity(Severity::Warning)
         .confidence(Confidence::Likely)
-        .observed(if is_seen { "PATH of the running execd" } else { "systemd's default PATH" }, path);
+        .observed(facts.search_path().source.clone(), path);
     for (name, span) in missing.iter().take(SHOWN) {
         finding = finding.evidence(file.excerpt(*span, format!("{name} is not found")));
     }

@@ -174,6 +174,9 @@ rows! {
     RULE_GROUP_LINE_ENDS = "rule-group-line-ends", v(4, 14, 0), LAST_4,
         "Line ends are taken out of a rule's <group>; before, they were part of the text <rules_group> is searched in.",
         "src/analysisd/rules.c Rules_OP_ReadRules, 4.13.1 and 4.14.0";
+    TOOLS_IN_PATH = "tools-in-path", v(4, 8, 0), None,
+        "Shipped responses look for iptables, passwd and the like in PATH; before, at fixed paths, and for the others not at all.",
+        "src/shared/binaries_op.c get_binary_path, src/active-response/, 4.7.5 and 4.8.0";
     COMMAND_SECTION_REMOVED = "command-section-removed", v(5, 0, 0), None,
         "A top-level <command> stops every daemon (1230); <active-response> is only read by the agent's execd.",
         "src/config/src/config.c read_main_elements, 5.0.0-beta4";

@@ -3,7 +3,8 @@
 //! 4.2 and later ship compiled programs without a suffix (`src/Makefile`, target
 //! `active-response`, 4.14); up to 4.1 the same responses were shell and cmd files.
 
-use super::version::Contract;
+use super::behavior;
+use super::version::{Contract, Version};
 
 /// On which system a shipped program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +97,150 @@ pub fn program_named(name: &[u8]) -> Option<&'static Program> {
     PROGRAMS.iter().find(|program| program.name.as_bytes() == name)
 }
 
+/// A program of the system that shipped ones call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its name in `PATH`.
+    pub name: &'static str,
+    /// Where it was looked for before [`behavior::TOOLS_IN_PATH`], the first that is there; none was
+    /// left to execvp(3), which searches `PATH`.
+    fixed: &'static [&'static str],
+    /// The package that brings it, on Debian and on RHEL.
+    pub packages: (&'static str, &'static str),
+}
+
+/// How a program looks for a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// The first regular file of the name in `PATH`, executable or not
+    /// (`src/shared/binaries_op.c get_binary_path`, 4.8.0).
+    Regular,
+    /// The first executable of the name in `PATH`, as execvp(3) does.
+    Executable,
+    /// The first of these paths at which anything is
+    /// (access(2), `src/active-response/firewalls/default-firewall-drop.c`, 4.7.5).
+    Fixed(&'static [&'static str]),
+}
+
+impl Tool {
+    /// How a version looks for it.
+    pub const fn search(&self, version: Option<Version>) -> Search {
+        match self.fixed {
+            _ if behavior::TOOLS_IN_PATH.holds(version) => Search::Regular,
+            [] => Search::Executable,
+            paths => Search::Fixed(paths),
+        }
+    }
+}
+
+/// For IPv4.
+pub const IPTABLES: Tool = Tool {
+    name: "iptables",
+    fixed: &["/sbin/iptables", "/usr/sbin/iptables"],
+    packages: ("iptables", "iptables-nft"),
+};
+/// For IPv6.
+pub const IP6TABLES: Tool =
+    Tool { name: "ip6tables", fixed: &["/sbin/ip6tables", "/usr/sbin/ip6tables"], ..IPTABLES };
+/// The client of firewalld.
+pub const FIREWALL_CMD: Tool = Tool {
+    name: "firewall-cmd",
+    fixed: &["/bin/firewall-cmd", "/usr/bin/firewall-cmd"],
+    packages: ("firewalld", "firewalld"),
+};
+/// Of net-tools.
+pub const ROUTE: Tool = Tool { name: "route", fixed: &[], packages: ("net-tools", "net-tools") };
+const PASSWD: Tool = Tool { name: "passwd", fixed: &["/usr/bin/passwd"], packages: ("passwd", "passwd") };
+const CURL: Tool = Tool { name: "curl", fixed: &[], packages: ("curl", "curl") };
+const WGET: Tool = Tool { name: "wget", fixed: &[], packages: ("wget", "wget") };
+const PYTHON: Tool =
+    Tool { name: "python", fixed: &["/usr/bin/python"], packages: ("python-is-python3", "python3") };
+const PYTHON3: Tool =
+    Tool { name: "python3", fixed: &["/usr/bin/python3"], packages: ("python3", "python3") };
+
+/// Something a shipped program cannot do its work without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The program.
+    pub program: &'static str,
+    /// One of these is enough; they are tried in this order.
+    pub any_of: &'static [Tool],
+    /// What is left undone, behind the response's name.
+    pub undone: &'static str,
+    /// Whether that concerns IPv6 addresses alone.
+    pub only_ipv6: bool,
+    /// What it says of it since 4.8.0, in active-responses.log.
+    pub says: &'static str,
+    /// What it said up to 4.7.
+    pub said: &'static str,
+}
+
+const fn need(
+    program: &'static str,
+    any_of: &'static [Tool],
+    undone: &'static str,
+    says: &'static str,
+) -> Need {
+    Need { program, any_of, undone, only_ipv6: false, says, said: says }
+}
+
+/// What the programs for Linux call (`src/active-response/*.c`, 4.2.0, 4.7.5, 4.14.9, and 5.0.1 for
+/// disable-account). block-ip takes one of several ways, see [`BLOCK_IP`].
+pub const NEEDS: &[Need] = &[
+    need(
+        "firewall-drop",
+        &[IPTABLES],
+        "blocks nothing",
+        "\"The iptables file 'iptables' is not accessible\", and the exit status is 0: it looks like a success.",
+    ),
+    Need {
+        only_ipv6: true,
+        ..need(
+            "firewall-drop",
+            &[IP6TABLES],
+            "blocks no IPv6 address",
+            "\"The iptables file 'ip6tables' is not accessible\", and the exit status is 0: it looks like a success.",
+        )
+    },
+    need(
+        "firewalld-drop",
+        &[FIREWALL_CMD],
+        "blocks nothing",
+        "\"The firewall-cmd file 'firewall-cmd' is not accessible\", and execd ignores its exit status.",
+    ),
+    need(
+        "disable-account",
+        &[PASSWD],
+        "locks no account",
+        "\"The passwd file 'passwd' is not accessible\", and the exit status is 0: it looks like a success.",
+    ),
+    Need {
+        said: "only \"Ended\", as after a success.",
+        ..need(
+            "route-null",
+            &[ROUTE],
+            "blocks nothing",
+            "\"Binary 'route' not found in default paths\", then \"Ended\", as after a success.",
+        )
+    },
+    need(
+        "wazuh-slack",
+        &[CURL, WGET],
+        "sends nothing",
+        "\"Unable to run curl, trying with wget...\" and \"Unable to run wget\".",
+    ),
+    need("kaspersky", &[PYTHON, PYTHON3], "does nothing", "\"Python binary not found\"."),
+];
+
+/// The ways of block-ip on Linux, in order, besides `/etc/hosts.deny`, which comes before `route`
+/// (`src/active-response/src/block-ip-unix.c main`, 5.0.1).
+pub const BLOCK_IP: &[Tool] = &[FIREWALL_CMD, IPTABLES, ROUTE];
+
+/// What a shipped program of this exact file name calls.
+pub fn needs_of(name: &[u8]) -> impl Iterator<Item = &'static Need> {
+    NEEDS.iter().filter(move |need| need.program.as_bytes() == name)
+}
+
 /// Names of the `<command>` blocks in the stock manager configuration, which
 /// are there whether a response uses them or not
 /// (`etc/templates/config/generic/ar-commands.template`, 4.14, and its older forms).
@@ -127,4 +272,30 @@ pub fn system_of(name: &[u8]) -> Option<System> {
         .iter()
         .any(|suffix| lower.ends_with(suffix))
         .then_some(Windows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_is_of_a_program_for_linux() {
+        for need in NEEDS {
+            let program = program_named(need.program.as_bytes());
+            assert!(program.is_some_and(|program| program.system == Linux), "{}", need.program);
+            assert!(!need.any_of.is_empty() && need.says.ends_with('.') && need.said.ends_with('.'));
+        }
+        assert_eq!(needs_of(b"firewall-drop").count(), 2);
+        assert_eq!(needs_of(b"host-deny").count(), 0);
+    }
+
+    #[test]
+    fn tools_are_searched_as_the_version_does() {
+        let of = |tool: Tool, text: &str| tool.search(Version::parse(text));
+        assert_eq!(of(IPTABLES, "4.7.5"), Search::Fixed(&["/sbin/iptables", "/usr/sbin/iptables"]));
+        assert_eq!(of(IPTABLES, "4.8.0"), Search::Regular);
+        assert_eq!(of(ROUTE, "4.7.5"), Search::Executable);
+        assert_eq!(of(ROUTE, "5.0.0"), Search::Regular);
+        assert_eq!(IPTABLES.search(None), Search::Regular);
+    }
 }

@@ -939,7 +939,7 @@ pub const CASES: &[Case] = &[
     near(checks::ENV_NOT_IN_PATH, "a name in a directory of execd's PATH alone", AGENT, |host| {
         host.write("/usr/lib/venv/bin/python3.12", TEXT)?.set_mode("/usr/lib/venv/bin/python3.12", 0o755)?;
         process(host, EXECD, |execd| {
-            execd.env_path = Fact::known("/proc/811/environ", "/usr/lib/venv/bin:/usr/bin".to_owned());
+            execd.env_path = Fact::known("/proc/811/environ", "/usr/lib/venv/bin:/usr/sbin:/usr/bin".to_owned());
         })?;
         first_line(host, "#!/usr/bin/env python3.12\n")
     })

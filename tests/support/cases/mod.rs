@@ -10,6 +10,7 @@ mod config;
 mod host;
 mod rules;
 mod script;
+mod tools;
 
 use ar_doctor::findings::CheckId;
 use ar_doctor::host::Host;
@@ -100,7 +101,7 @@ impl Case {
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     let all = config::CASES.iter().chain(host::CASES).chain(rules::CASES);
-    all.chain(script::CASES).chain(alerts::CASES).chain(change::CASES)
+    all.chain(script::CASES).chain(alerts::CASES).chain(change::CASES).chain(tools::CASES)
 }
 
 /// The text of a file of a host.

@@ -1,0 +1,213 @@
+//! The programs that responses call: the `PATH` they are looked for in, where they are, and which
+//! libraries a program of the system loads.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Facts;
+use super::install::{UNIT_DIRS, UNITS};
+use crate::host::{Fact, FileType, Gap, Resolved, Value, settings};
+use crate::lint::{self, Context, Need};
+use crate::wazuh::install;
+use crate::wazuh::launch;
+use crate::wazuh::stock::{Search, Tool};
+
+/// The most that is read of a unit file or of a small configuration file.
+pub const SETTINGS_LIMIT: u64 = 256 * 1024;
+
+/// The most that is read of a program to look for a text in it.
+const PROGRAM_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How many libraries one program may lead to.
+const MAX_LIBRARIES: usize = 256;
+
+/// Directories the loader searches by itself (ld.so(8)).
+const LIBRARY_DIRS: &[&str] =
+    &["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64"];
+
+/// The `PATH` of execd, which its scripts get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchPath {
+    /// The directories; none when the running execd has no such variable.
+    pub text: Option<String>,
+    /// It was read from the running execd; else it is what its next start gets.
+    pub is_seen: bool,
+    /// Where it is from, in words.
+    pub source: String,
+    /// What kept it from being read from the running execd.
+    pub gap: Option<Gap>,
+}
+
+impl Facts<'_> {
+    /// The `PATH` of the running execd, else that of its unit, else systemd's default.
+    pub fn search_path(&self) -> &SearchPath {
+        self.search_path.get_or_init(|| {
+            let execd = self.execd();
+            let environment = execd.and_then(|execd| execd.process()).map(|process| &process.env_path);
+            let mut gap = execd.and_then(|execd| execd.processes.unknown());
+            if let Some(fact) = environment {
+                match &fact.value {
+                    Value::Known(path) => {
+                        return SearchPath {
+                            text: Some(path.clone()),
+                            is_seen: true,
+                            source: "PATH of the running execd".to_owned(),
+                            gap: None,
+                        };
+                    }
+                    Value::Absent => {
+                        return SearchPath {
+                            text: None,
+                            is_seen: true,
+                            source: "environment of the running execd".to_owned(),
+                            gap: None,
+                        };
+                    }
+                    _ => gap = fact.unknown(),
+                }
+            }
+            let (text, source) = self.unit_path().map_or_else(
+                || (launch::DEFAULT_PATH.to_owned(), "systemd's default PATH".to_owned()),
+                |(path, unit)| (path, format!("PATH in {unit}")),
+            );
+            SearchPath { text: Some(text), is_seen: false, source, gap }
+        })
+    }
+
+    /// The `PATH` that the unit of this installation sets, and the unit.
+    fn unit_path(&self) -> Option<(String, String)> {
+        let home = self.install.home.to_string_lossy();
+        for unit in UNITS {
+            let Some(main) = UNIT_DIRS.iter().find_map(|dir| self.settings(&Path::new(dir).join(unit)))
+            else {
+                continue;
+            };
+            if !install::unit_homes(&main).iter().any(|named| *named == home) {
+                continue;
+            }
+            // One of the same name in an earlier directory takes the place of the others.
+            let mut drop_ins: std::collections::BTreeMap<OsString, PathBuf> = Default::default();
+            for dir in UNIT_DIRS {
+                let dir = Path::new(dir).join(format!("{unit}.d"));
+                for name in self.list(&dir).get().into_iter().flatten() {
+                    if name.as_bytes().ends_with(b".conf") {
+                        drop_ins.entry(name.clone()).or_insert_with(|| dir.join(name));
+                    }
+                }
+            }
+            let mut files = vec![main];
+            files.extend(drop_ins.values().filter_map(|path| self.settings(path)));
+            return settings::unit_path(&files).map(|path| (path, (*unit).to_owned()));
+        }
+        None
+    }
+
+    fn settings(&self, path: &Path) -> Option<Vec<u8>> {
+        self.head(path, SETTINGS_LIMIT).get().map(|content| content.bytes.clone())
+    }
+
+    /// Where a shipped program finds a tool; absent where it does not. Without execute bit it finds
+    /// it all the same, and then fails to start it.
+    pub fn find_tool(&self, tool: &Tool) -> Fact<(PathBuf, Resolved)> {
+        let path = self.search_path();
+        let (places, any, source): (Vec<PathBuf>, bool, String) = match tool.search(self.version()) {
+            Search::Fixed(places) => (places.iter().map(PathBuf::from).collect(), true, places.join(", ")),
+            Search::Regular | Search::Executable => {
+                let text = match (&path.text, tool.search(self.version())) {
+                    (Some(text), _) => text.as_str(),
+                    // What execvp(3) takes without PATH.
+                    (None, Search::Executable) => "/bin:/usr/bin",
+                    (None, _) => "",
+                };
+                let directories = text.split(':').filter(|directory| directory.starts_with('/'));
+                let places = directories.map(|directory| Path::new(directory).join(tool.name)).collect();
+                (places, false, text.to_owned())
+            }
+        };
+        let wants_bit = matches!(tool.search(self.version()), Search::Executable);
+        let mut gap: Option<Gap> = None;
+        for place in places {
+            let target = self.resolve(&place);
+            if let Some(resolved) = target.get()
+                && (any || resolved.meta.file_type == FileType::Regular)
+                && (!wants_bit || resolved.meta.mode & 0o111 != 0)
+            {
+                return Fact::known(place.display().to_string(), (place, resolved.clone()));
+            }
+            // An earlier one would be taken.
+            gap = gap.or_else(|| target.unknown());
+            if gap.is_some() {
+                break;
+            }
+        }
+        gap.map_or_else(|| Fact::absent(source), Gap::into_fact)
+    }
+
+    /// Whether a program loads a library, itself or through others, or holds a text that shows the
+    /// library was built into it. `library` is the name up to the version (`libwrap.so`).
+    pub fn loads(&self, program: &Path, library: &str, text: &[u8]) -> Fact<bool> {
+        let elf = self.program_at(program).elf;
+        let Some(first) = elf.get() else { return elf.map(|_| false) };
+        let mut directories: Vec<PathBuf> = LIBRARY_DIRS.iter().map(PathBuf::from).collect();
+        for parent in ["/lib", "/usr/lib", "/usr/local/lib"] {
+            directories.push(Path::new(parent).join(format!("{}-linux-gnu", first.machine)));
+        }
+        let mut open: Vec<String> = first.needed.clone();
+        let mut known: BTreeSet<String> = open.iter().cloned().collect();
+        let mut gap = None;
+        while let Some(name) = open.pop() {
+            if name.starts_with(library) {
+                return Fact::known(elf.source, true);
+            }
+            for directory in &directories {
+                let library = self.host.elf(&directory.join(&name));
+                gap = gap.or_else(|| library.unknown());
+                let Some(found) = library.get() else { continue };
+                for needed in &found.needed {
+                    if known.len() < MAX_LIBRARIES && known.insert(needed.clone()) {
+                        open.push(needed.clone());
+                    }
+                }
+                break;
+            }
+        }
+        if let Some(gap) = gap {
+            return gap.into_fact();
+        }
+        self.head(program, PROGRAM_LIMIT).and_then(|content| {
+            let is_inside = memchr::memmem::find(&content.bytes, text).is_some();
+            if content.truncated && !is_inside {
+                return Value::Failed(format!("is larger than {PROGRAM_LIMIT} bytes"));
+            }
+            Value::Known(is_inside)
+        })
+    }
+
+    /// The programs that the text of a script calls; none for one that is not read.
+    pub fn calls(&self, executable: &super::Executable) -> Vec<Need> {
+        if executable.file().is_none() || executable.elf.get().is_some() {
+            return Vec::new();
+        }
+        let file = self.script(executable);
+        let Some(text) = file.bytes.get() else { return Vec::new() };
+        let Some(language) = lint::language(&executable.name, text) else { return Vec::new() };
+        if language.is_by_name_only() {
+            return Vec::new();
+        }
+        lint::lint(text, language, &Context { contract: self.contract(), timeout: 0 }).tools
+    }
+
+    /// The first place of a program in directories that any `PATH` may have, for advice.
+    pub fn elsewhere(&self, name: &str) -> Option<PathBuf> {
+        ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin", "/snap/bin"]
+            .iter()
+            .map(|directory| Path::new(directory).join(OsStr::new(name)))
+            .find(|path| {
+                self.resolve(path).get().is_some_and(|found| {
+                    found.meta.file_type == FileType::Regular && found.meta.mode & 0o111 != 0
+                })
+            })
+    }
+}
