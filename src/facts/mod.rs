@@ -2,6 +2,7 @@
 //! asked for. Probes see this and nothing below it.
 
 pub mod daemon;
+pub mod delivery;
 pub mod executable;
 pub mod install;
 pub mod response;
@@ -27,6 +28,7 @@ use crate::wazuh::version::{self, Contract, Version};
 use crate::wazuh::xml::{self, LineIndex, Span};
 
 pub use daemon::Daemon;
+pub use delivery::Delivery;
 pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
@@ -210,6 +212,7 @@ pub struct Facts<'h> {
     ruleset: OnceCell<Fact<Vec<RulesetFile>>>,
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
+    delivery: OnceCell<Delivery>,
 }
 
 impl<'h> Facts<'h> {
@@ -237,6 +240,7 @@ impl<'h> Facts<'h> {
             ruleset: OnceCell::new(),
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
+            delivery: OnceCell::new(),
         }
     }
 
@@ -544,6 +548,11 @@ impl<'h> Facts<'h> {
                 path,
             }
         })
+    }
+
+    /// What decides whether a message reaches its agent.
+    pub fn delivery(&self) -> &Delivery {
+        self.delivery.get_or_init(|| Delivery::read(self))
     }
 
     /// The rule and decoder files analysisd loads for this configuration
@@ -859,4 +868,6 @@ pub const COLLECTORS: &[Collector] = &[
     ("machine", |facts| facts.machine().unknown()),
     ("response log", |facts| facts.ar_log().entry.unknown()),
     ("executables", |facts| facts.bin_names().unknown()),
+    ("client.keys", |facts| facts.delivery().keys.unknown()),
+    ("merged.mg", |facts| facts.delivery().groups.unknown()),
 ];

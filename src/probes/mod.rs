@@ -4,6 +4,7 @@
 //! it reports; a stage passes only when all of them ran on known facts.
 
 mod config;
+mod delivery;
 mod executable;
 mod feedback;
 mod placement;
@@ -51,6 +52,11 @@ pub const PROBES: &[Probe] = &[
     resolve::NAMES,
     resolve::AR_CONF,
     resolve::DELIVERY,
+    delivery::AGENT,
+    delivery::HUNG,
+    delivery::GROUPS,
+    delivery::MANAGER,
+    delivery::OPTIONS,
     executable::FILE,
     executable::PERMISSIONS,
     executable::INTERPRETER,
