@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ar_doctor::wazuh::rules::{Content, SourceFile, Surroundings, load};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
@@ -42,6 +43,7 @@ fn main() {
         size(&files),
         peak as f64 / 1024.0
     );
+    rules(&data);
     if Command::new("xmllint").arg("--version").stderr(Stdio::null()).status().is_err() {
         println!("skipped: xmllint is not installed (Debian: libxml2-utils)");
         return;
@@ -62,6 +64,35 @@ fn main() {
         median(&mut ours) * 1e3,
         median(&mut theirs) * 1e3,
         median(&mut ratios)
+    );
+}
+
+/// CPU time of loading all stock rules, in this thread.
+fn rules(data: &Path) {
+    let mut files: Vec<(Vec<u8>, Vec<u8>)> = fs::read_dir(data.join("rules"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_encoded_bytes(), fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    let sources: Vec<SourceFile<'_>> =
+        files.iter().map(|(path, bytes)| SourceFile { path, content: Content::Bytes(bytes) }).collect();
+    let mut loaded = 0;
+    let mut times: Vec<f64> = (0..PAIRS)
+        .map(|_| {
+            let own = || {
+                let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("getrusage");
+                usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
+            };
+            let before = own();
+            loaded = load(&sources, &Surroundings::default()).rules.len();
+            (own() - before) as f64 / 1e3
+        })
+        .collect();
+    println!(
+        "rules: {loaded} of {} files loaded in {:.1} ms CPU (median of {PAIRS}; bound: 150)",
+        files.len(),
+        median(&mut times)
     );
 }
 

@@ -1,22 +1,33 @@
 //! What an alert starts: every response block held against one event, with the line its script
-//! gets, or the first condition that stops it, in words.
+//! gets, or the first condition that stops it, in words. [`alerts`] does it for many alerts.
 //!
 //! The model is `wazuh::rules::fires`, `replay::payload` makes the message and
 //! `wazuh::execd` the line.
 
-use std::collections::BTreeMap;
+pub mod alerts;
+mod ground;
 
-use crate::facts::rules::{never_words, unbindable_words};
-use crate::facts::{Facts, Rules};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::facts::Facts;
 use crate::replay::Deed;
 use crate::replay::needs::Needs;
-use crate::replay::payload::{Payload, Source, Wish};
+use crate::replay::payload::{Payload, Set, Source, Wish};
 use crate::wazuh::alerts::extract::{Raw, extract};
-use crate::wazuh::execd::{Execd, Files, Received, Setup};
-use crate::wazuh::ossec_conf::{Configuration, Outcome};
+use crate::wazuh::ar_conf::atoi;
+use crate::wazuh::execd::{Execd, Files, Received, Setup, args_message};
+use crate::wazuh::ossec_conf::{Configuration, Dispatch};
 use crate::wazuh::rules::{
-    AgentMessage, Event, Miss, Reason, RuleFacts, Silence, Target, Verdict, fires as decide,
+    AgentMessage, AgentVersion, Event, RuleFacts, Silence, Target, Verdict, fires as decide,
 };
+use crate::wazuh::version::{Contract, Version};
+
+pub use ground::Ground;
+use ground::Judged;
+
+/// Bytes of a message that remoted takes; longer ones are refused with
+/// `Incorrect message size` and 1217 (`src/os_crypto/shared/msgs.c`, 4.14).
+const MAX_TO_AGENT: usize = 65_408;
 
 /// What was given of an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,10 +54,20 @@ pub struct Given {
     pub full_log: Option<String>,
     /// The alert as it was given.
     pub alert: Option<Vec<u8>>,
+    /// The version of the agents that get it, for the form of the message.
+    pub agent_version: Option<Version>,
 }
 
-const PATHS: [&str; 7] =
-    ["rule.id", "rule.level", "rule.groups", "data.srcip", "data.dstuser", "agent.id", "syscheck.path"];
+const PATHS: [&str; 8] = [
+    "rule.id",
+    "rule.level",
+    "rule.groups",
+    "data.srcip",
+    "data.dstuser",
+    "agent.id",
+    "agentless",
+    "syscheck.path",
+];
 
 impl Given {
     /// Of an alert as in alerts.json: the one that is there, or the last of several lines.
@@ -67,7 +88,7 @@ impl Given {
         let mut next = || found.next().flatten();
         let number = |raw: Option<Raw<'_>>| raw?.number().and_then(|number| u32::try_from(number).ok());
         let words = |raw: Option<Raw<'_>>| raw?.text().map(std::borrow::Cow::into_owned);
-        let given = Self {
+        let mut given = Self {
             rule: number(next()),
             level: number(next()),
             alert_groups: next()
@@ -76,10 +97,14 @@ impl Given {
             srcip: words(next()),
             dstuser: words(next()),
             agent: words(next()),
-            filename: next().is_some(),
             alert: Some(text.to_vec()),
             ..Self::default()
         };
+        // What the manager fetches from a device is its own event (`W_JSON_ParseAgentless`, 4.14).
+        if next().is_some() && given.agent.is_none() {
+            given.agent = Some(b"000".to_vec());
+        }
+        given.filename = next().is_some();
         if given.rule.is_none() {
             return Err("this is no alert: it has no number in rule.id".to_owned());
         }
@@ -182,6 +207,8 @@ pub struct Simulation {
     pub level: u32,
     /// The agent it is said to come from.
     pub agent: Vec<u8>,
+    /// The version that was given for the agents that get it.
+    pub agent_version: Option<Version>,
     /// Every response block, in file order.
     pub responses: Vec<Response>,
     /// What else to know.
@@ -217,6 +244,10 @@ pub struct Firing {
     pub hosts: Vec<String>,
     /// What execd starts, relative to the home.
     pub program: String,
+    /// In which form: `json`, `escaped-json` or `words`.
+    pub form: &'static str,
+    /// Whether the form follows from what is known; else the agent is taken for a new one.
+    pub form_is_known: bool,
     /// What analysisd sends.
     pub message: Vec<u8>,
     /// What reaches the script: a line on its standard input, or up to 4.1 its arguments.
@@ -234,66 +265,50 @@ pub struct Stop {
 
 /// Holds an event against every response. An error says what is missing of the event.
 pub fn run(facts: &Facts<'_>, given: &Given) -> Result<Simulation, String> {
-    let Some(conf) = &facts.config().read else { return Err("the configuration is not known".to_owned()) };
+    let ground = Ground::new(facts)?;
     let rule = given.rule.ok_or("no rule is given")?;
-    let mut notes = Vec::new();
-    let fact = facts.rules();
-    let rules = fact.get().filter(|rules| rules.set.is_complete() && !rules.set.is_fatal());
-    if rules.is_none() {
-        let why = fact
-            .unknown()
-            .or_else(|| fact.get().and_then(|rules| rules.gap.clone()))
-            .map_or_else(|| "analysisd refuses them and does not start".to_owned(), |gap| gap.why);
-        notes.push(format!("the rules are not known ({why}): level and groups are those that were given"));
-    }
-    let loaded = rules.and_then(|rules| Some((rules, rules.set.index(rule)?)));
-    let own = loaded.and_then(|(rules, index)| rules.set.rules.get(index));
-    let mut rule_facts = match (own, given.level) {
-        (Some(own), _) => RuleFacts::of(own),
-        (None, Some(level)) => RuleFacts::of_alert(rule, level, &given.alert_groups),
-        (None, None) if rules.is_some() => {
-            return Err(format!(
-                "no loaded rule has the number {rule}; give --level to say what its alerts have"
-            ));
-        }
-        (None, None) => return Err("the rules are not known; give --level".to_owned()),
+    let mut notes: Vec<String> = ground.gap_note("that were given").into_iter().collect();
+    let Some(mut judged) = ground.judge(rule, given.level, &given.alert_groups) else {
+        return Err(if ground.rules.is_some() {
+            format!("no loaded rule has the number {rule}; give --level to say what its alerts have")
+        } else {
+            "the rules are not known; give --level".to_owned()
+        });
     };
-    if own.is_none() && rules.is_some() {
+    if judged.own.is_none() && ground.rules.is_some() {
         notes.push(format!(
             "no loaded rule has the number {rule}: level and groups are those that were given"
         ));
     }
-    if let Some(level) = given.level.filter(|&level| level != rule_facts.level && own.is_some()) {
-        notes.push(format!(
-            "rule {rule} has level {} now; level {level} was given and is used",
-            rule_facts.level
-        ));
-        rule_facts.level = level;
-        rule_facts.without_accuracy = false;
+    if let Some(now) = judged.other_level {
+        let level = judged.facts.level;
+        notes.push(format!("rule {rule} has level {now} now; level {level} was given and is used"));
     }
     if let Some(groups) = &given.groups {
-        rule_facts.groups = RuleFacts::of_alert(rule, rule_facts.level, groups).groups;
+        judged.facts.groups = RuleFacts::of_alert(rule, judged.facts.level, groups).groups;
     }
-    if let Some((rules, index)) = loaded
-        && let Some(never) = rules.set.never_final(index)
-    {
-        notes.push(format!("no event ends with rule {rule}: it {}", never_words(never)));
+    if let Some(never) = ground.never(judged.own) {
+        notes.push(format!("no event ends with rule {rule}: it {never}"));
     }
+    let conf = ground.conf;
     let written = conf.log_alert_level.as_ref().map_or(1, |(_, level)| u32::from(*level));
+    let own = ground.rule(judged.own);
     if let Some(Silence::NoLog | Silence::BelowLogLevel { .. }) = own.and_then(|own| own.silence(written)) {
         notes.push("its alerts are not written to alerts.json; responses run all the same".to_owned());
     }
     let agent = given.agent.clone().unwrap_or_else(|| b"001".to_vec());
     if given.alert.is_none() {
         notes.push("the alert in the message holds only what was given; a real one has more".to_owned());
+    } else if given.agent.is_none() {
+        notes.push("the alert has no agent.id: agent 001 is assumed, --agent says another".to_owned());
     }
     let event = Event {
-        rule: rule_facts,
+        rule: judged.facts.clone(),
         srcip: given.srcip.clone(),
         dstuser: given.dstuser.clone(),
         filename: given.filename,
         agent: agent.clone(),
-        versions: BTreeMap::new(),
+        versions: versions(conf, &agent, given.agent_version),
         connected: None,
     };
     let groups: Vec<String> = event
@@ -304,17 +319,117 @@ pub fn run(facts: &Facts<'_>, given: &Given) -> Result<Simulation, String> {
         .map(|group| String::from_utf8_lossy(group).into_owned())
         .collect();
     let alert = given.alert_json(event.rule.level, &groups, &String::from_utf8_lossy(&agent));
-    let play = Play { facts, conf, event, alert, loaded };
-    let responses = facts.responses().iter().filter_map(|response| play.response(response)).collect();
-    Ok(Simulation { rule, level: play.event.rule.level, agent, responses, notes })
+    let level = event.rule.level;
+    let mut play = Play {
+        ground,
+        judged,
+        event,
+        alert,
+        agent_version: given.agent_version,
+        assumed: Assumed::default(),
+    };
+    let responses: Vec<Response> =
+        facts.responses().iter().filter_map(|response| play.response(response)).collect();
+    if given.srcip.is_none() && responses.iter().any(|response| response.fires.is_ok()) {
+        notes.push(
+            "the event has no srcip: the white list is not asked, and a script that blocks an address gets none"
+                .to_owned(),
+        );
+    }
+    notes.extend(play.assumed.notes(&play.ground, given.agent_version, true));
+    Ok(Simulation { rule, level, agent, agent_version: given.agent_version, responses, notes })
+}
+
+/// The version that was given, for every agent that could get a message.
+fn versions(conf: &Configuration, agent: &[u8], version: Option<Version>) -> BTreeMap<i32, AgentVersion> {
+    let Some(version) = version else { return BTreeMap::new() };
+    let named = conf.responses.iter().filter_map(|block| match block.dispatch {
+        Dispatch::Agent { id, .. } => Some(id),
+        _ => None,
+    });
+    named
+        .chain([atoi(agent)])
+        .map(|id| (id, AgentVersion::Text(format!("Wazuh v{version}").into_bytes())))
+        .collect()
+}
+
+/// What was taken for granted of agents.
+#[derive(Debug, Default)]
+struct Assumed {
+    /// Agents that get a message.
+    agents: BTreeSet<i32>,
+    /// A response goes to all that are connected.
+    all: bool,
+    /// A response goes to an agent that its block names, or to all.
+    others: bool,
+    /// Bytes of the longest message to an agent.
+    longest: usize,
+}
+
+impl Assumed {
+    fn notes(&self, ground: &Ground<'_, '_>, version: Option<Version>, forms: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        let facts = ground.facts;
+        let worker = facts.is_worker();
+        let tool = facts.under_home("bin/agent_control");
+        let asked = format!("{}{}", if worker { "on the master " } else { "" }, tool.display());
+        let words = facts.version().is_some_and(|version| Contract::of(version) == Contract::Args);
+        if let Some(first) = self.agents.first() {
+            let who = match self.agents.len() {
+                1 => format!("agent {first:03} is"),
+                2..=4 => {
+                    let ids = self.agents.iter().map(|id| format!("{id:03}"));
+                    format!("agents {} are", ids.collect::<Vec<_>>().join(", "))
+                }
+                many => format!("all {many} agents are"),
+            };
+            let form = if forms && version.is_none() && !words {
+                " and to run 4.2.5 or later (--agent-version says another)"
+            } else {
+                ""
+            };
+            notes.push(format!("{who} taken to be connected{form}; ask {asked} -i {first:03}"));
+        }
+        if self.all {
+            let form = if forms && !words { ", and each gets the form for its version" } else { "" };
+            notes.push(format!("which agents are connected is not known{form}; ask {asked} -lc"));
+        }
+        if self.longest > MAX_TO_AGENT {
+            notes.push(format!(
+                "the message has {} bytes; remoted sends no more than {MAX_TO_AGENT} and drops it (1217)",
+                self.longest
+            ));
+        }
+        if self.others && is_cluster(ground) {
+            notes.push(
+                "in a cluster, defined-agent and all reach only agents connected to the node that analysed the event"
+                    .to_owned(),
+            );
+        }
+        if worker {
+            notes.push(
+                "this node is a worker: it starts responses by its own ossec.conf, for events of its own agents, \
+                 and agents have the ar.conf of the master"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+}
+
+/// Whether the node is one of several.
+fn is_cluster(ground: &Ground<'_, '_>) -> bool {
+    let cluster = &ground.conf.cluster;
+    cluster.span.is_some() && cluster.disabled.as_ref().is_none_or(|value| value.text.trim_ascii() == b"no")
 }
 
 struct Play<'a, 'h> {
-    facts: &'a Facts<'h>,
-    conf: &'a Configuration,
+    ground: Ground<'a, 'h>,
+    judged: Judged,
     event: Event,
     alert: Vec<u8>,
-    loaded: Option<(&'a Rules, usize)>,
+    agent_version: Option<Version>,
+    assumed: Assumed,
 }
 
 /// ar.conf as analysisd leaves it; every file is there.
@@ -331,9 +446,10 @@ impl Files for Table<'_> {
 }
 
 impl Play<'_, '_> {
-    fn response(&self, response: &crate::facts::Response) -> Option<Response> {
+    fn response(&mut self, response: &crate::facts::Response) -> Option<Response> {
         let index = response.block?;
-        let fires = match decide(self.conf, self.facts.version(), index, &self.event) {
+        let conf = self.ground.conf;
+        let fires = match decide(conf, self.ground.facts.version(), index, &self.event) {
             Verdict::Fires(fires) => {
                 let bound_by = [
                     (fires.bound.id, "rules_id"),
@@ -341,24 +457,40 @@ impl Play<'_, '_> {
                     (fires.bound.level, "level"),
                 ];
                 let mut hosts: Vec<String> = fires.targets.iter().map(host).collect();
-                hosts.extend(
-                    fires
-                        .left_out
-                        .iter()
-                        .map(|(id, reason)| format!("not agent {id:03}: {}", self.why(index, reason))),
+                hosts.extend(fires.left_out.iter().map(|(id, reason)| {
+                    format!("not agent {id:03}: {}", self.ground.why(index, reason, &self.judged))
+                }));
+                let form = fires.targets.iter().find_map(|target| match target {
+                    Target::Agent { message, .. } => Some(*message),
+                    Target::AllAgents => Some(AgentMessage::Unknown),
+                    Target::Manager => None,
+                });
+                let (message, line) = self.line(index, &fires.name, form);
+                self.remember(
+                    &fires.targets,
+                    conf.responses.get(index).map(|block| block.dispatch),
+                    message.len(),
                 );
-                let on_manager = fires.targets.contains(&Target::Manager);
-                let (message, line) = self.line(index, &fires.name, on_manager);
                 let program = response.executable.as_deref().unwrap_or_default();
+                let old = self.ground.facts.contract() == Contract::Args;
                 Ok(Firing {
                     bound_by: bound_by.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect(),
                     hosts,
                     program: format!("active-response/bin/{}", String::from_utf8_lossy(program)),
+                    form: match form {
+                        Some(AgentMessage::Words) => "words",
+                        Some(AgentMessage::EscapedJson) => "escaped-json",
+                        _ if old => "words",
+                        _ => "json",
+                    },
+                    form_is_known: form != Some(AgentMessage::Unknown),
                     message,
                     line,
                 })
             }
-            Verdict::Not(reason) => Err(Stop { why: self.why(index, &reason), logged: reason.number() }),
+            Verdict::Not(reason) => {
+                Err(Stop { why: self.ground.why(index, &reason, &self.judged), logged: reason.number() })
+            }
         };
         Some(Response {
             name: response.shown(),
@@ -371,17 +503,46 @@ impl Play<'_, '_> {
         })
     }
 
-    /// The message, and what the script gets of it.
-    fn line(&self, index: usize, name: &[u8], manager: bool) -> (Vec<u8>, Result<Vec<u8>, String>) {
-        let block = self.conf.responses.get(index);
-        let command = block.and_then(|block| self.conf.commands.get(block.command_block?));
+    fn remember(&mut self, targets: &[Target], dispatch: Option<Dispatch>, bytes: usize) {
+        for target in targets {
+            match target {
+                Target::Manager => continue,
+                Target::AllAgents => self.assumed.all = true,
+                Target::Agent { id, .. } => {
+                    self.assumed.agents.insert(*id);
+                }
+            }
+            self.assumed.longest = self.assumed.longest.max(bytes);
+            self.assumed.others |= dispatch != Some(Dispatch::Sender);
+        }
+    }
+
+    /// The message, and what the script gets of it. `form` is that of a message to an agent;
+    /// none for the manager's own execd.
+    fn line(
+        &self,
+        index: usize,
+        name: &[u8],
+        form: Option<AgentMessage>,
+    ) -> (Vec<u8>, Result<Vec<u8>, String>) {
+        let conf = self.ground.conf;
+        let facts = self.ground.facts;
+        let block = conf.responses.get(index);
+        let command = block.and_then(|block| conf.commands.get(block.command_block?));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let program = command.and_then(|command| command.executable.as_ref()).map(|value| text(&value.text));
         let words = command.and_then(|command| command.extra_args.as_ref()).map(|value| text(&value.text));
-        let contract = self.facts.contract();
+        let in_words = facts.contract() == Contract::Args || form == Some(AgentMessage::Words);
+        // Also where no cluster is set up (`src/shared/cluster_utils.c get_node_name`, 4.2 to 4.14).
+        let node =
+            conf.cluster.node_name.as_ref().map_or_else(|| "undefined".to_owned(), |value| text(&value.text));
+        let node = Set {
+            path: "origin.name".to_owned(),
+            json: serde_json::Value::from(node).to_string().into_bytes(),
+        };
         let wish = Wish {
             source: Some(Source { shown: "the alert", bytes: &self.alert, is_log: false }),
-            contract,
+            contract: Contract::Json4,
             name: &text(name),
             program: program.as_deref().unwrap_or_default(),
             rule: None,
@@ -389,20 +550,30 @@ impl Play<'_, '_> {
             deed: Some(Deed::Add),
             extra_args: words.as_deref(),
             timeout: None,
-            set: &[],
+            set: &[node],
             needs: &Needs::default(),
         };
-        let message = match Payload::make(&wish) {
+        let mut message = match Payload::make(&wish) {
             Ok(payload) => payload.message,
             Err(why) => return (Vec::new(), Err(why)),
         };
+        if in_words {
+            message = args_message(&message).unwrap_or(message);
+        } else if form == Some(AgentMessage::EscapedJson) {
+            message = escaped(&message);
+        }
+        let version = match form {
+            Some(_) => self.agent_version.or_else(|| facts.version()),
+            None => facts.version(),
+        };
+        let contract = if in_words { Contract::Args } else { version.map_or(Contract::Json4, Contract::of) };
         let mut execd = Execd::new(Setup {
             contract,
-            version: self.facts.version(),
-            agent: !manager,
+            version: version.filter(|&version| Contract::of(version) == contract),
+            agent: form.is_some(),
             repeated_offenders: Vec::new(),
         });
-        let received = execd.receive(&message, &Table(&self.conf.ar_conf));
+        let received = execd.receive(&message, &Table(&conf.ar_conf));
         let line = match received {
             Received::Start(start) => Ok(match start.line {
                 Some(line) => line.strip_suffix(b"\n").unwrap_or(&line).to_vec(),
@@ -418,107 +589,19 @@ impl Play<'_, '_> {
         };
         (message, line)
     }
+}
 
-    /// The first condition that failed, in words.
-    fn why(&self, index: usize, reason: &Reason) -> String {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let config = &self.facts.config().file;
-        let at = |offset: usize| format!("{}:{}", config.shown, config.line(offset));
-        let logs = |problem: Option<usize>| {
-            problem
-                .and_then(|problem| self.conf.problems.get(problem))
-                .map_or_else(String::new, |problem| format!(", {}", at(problem.span.start)))
-        };
-        match reason {
-            Reason::NoSuchResponse => "there is no such response".to_owned(),
-            Reason::AnalysisdRefuses { problem } => format!("analysisd does not start{}", logs(*problem)),
-            Reason::NotInForce { outcome } => match outcome {
-                Outcome::Disabled => "the block is disabled".to_owned(),
-                Outcome::OnlyRepeatedOffenders => "the block only carries repeated_offenders".to_owned(),
-                Outcome::DroppedInvalidAgent => {
-                    "the block is dropped: its agent_id is no agent's (1306)".to_owned()
-                }
-                Outcome::Refused(problem) => format!("analysisd refuses the block{}", logs(Some(*problem))),
-                _ => "nobody reads the block".to_owned(),
-            },
-            Reason::Unbindable(why) => format!("rule {} {}", self.event.rule.id, unbindable_words(*why)),
-            Reason::NotBound(miss) => self.miss(index, miss),
-            Reason::Expected { field } => format!("the event has no {field}, which <expect> asks for"),
-            Reason::BadUser { user, at } => {
-                format!("dstuser \"{}\" has a character that is not allowed, at {}", text(user), at + 1)
-            }
-            Reason::BadAddress { srcip, at } => {
-                format!("srcip \"{}\" has a character that is not allowed, at {}", text(srcip), at + 1)
-            }
-            Reason::WhiteListed { address, entry } => match self.conf.white_list.get(*entry) {
-                Some(entry) => format!(
-                    "white_list {} holds {}, {}",
-                    text(&entry.value.text),
-                    text(address),
-                    at(entry.value.element.start)
-                ),
-                None => format!("{} is in the white list", text(address)),
-            },
-            Reason::NoQueue { local, erased_by } => {
-                let queue = if *local { "the manager's own execd" } else { "the agents" };
-                let by = erased_by
-                    .and_then(|ordinal| self.conf.responses.iter().find(|block| block.ordinal == ordinal))
-                    .map_or_else(String::new, |block| {
-                        format!(", because of the disabled block in {}:{}", config.shown, block.line)
-                    });
-                format!("analysisd has no queue to {queue} open{by}")
-            }
-            Reason::NoAgentId => "the agent has no id (Unable to get agent ID.)".to_owned(),
-            Reason::NoSuchAgent { id } => format!("there is no agent {id:03}"),
-            Reason::NoAgentVersion { id } => format!("agent {id:03} never reported a version"),
-            Reason::BadAgentVersion { id, text: version } => {
-                format!("the version of agent {id:03} cannot be read: \"{}\"", text(version))
-            }
-            Reason::NobodyConnected => "no agent is connected".to_owned(),
-            Reason::NobodyLeft(_) => "none of the connected agents gets it".to_owned(),
+/// As agents of 4.2.0 to 4.2.4 get it
+/// (`src/analysisd/ar_json.c getActiveResponseInJSON`, 4.2.5).
+fn escaped(message: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(message.len());
+    for &byte in message {
+        match byte {
+            b'!' | b'$' | b'\'' | b'`' => text.extend_from_slice(format!("\\\\x{byte:02x}").as_bytes()),
+            _ => text.push(byte),
         }
     }
-
-    fn miss(&self, index: usize, miss: &Miss) -> String {
-        let rule = &self.event.rule;
-        // A rule above it is what the response waits for.
-        if let Some((rules, own)) = self.loaded
-            && let Some(block) = self.conf.responses.get(index)
-        {
-            let above = rules.set.ancestors(own);
-            let wanted = above.iter().filter_map(|&one| rules.set.rules.get(one));
-            if let Some(parent) = wanted.map(|one| one.id).find(|id| block.rule_ids.contains(id)) {
-                return format!("rule {} is a child that wins over {parent}", rule.id);
-            }
-        }
-        if miss.no_trigger {
-            return "its block selects no rule".to_owned();
-        }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut parts = Vec::new();
-        if let Some((wanted, has)) = miss.level {
-            parts.push(format!("level {has} < {wanted}"));
-        }
-        if let Some((pattern, groups)) = &miss.group {
-            if rule.groups_guessed && groups.is_empty() {
-                parts.push(format!(
-                    "rules_group \"{}\": the groups of rule {} are not known, give --group",
-                    text(pattern),
-                    rule.id
-                ));
-                return parts.join("; ");
-            }
-            let guess = if rule.groups_guessed { " (as the alert has them)" } else { "" };
-            parts.push(format!("rules_group \"{}\" is not in \"{}\"{guess}", text(pattern), text(groups)));
-        }
-        if miss.ids_unreadable {
-            parts.push("no number can be read from rules_id".to_owned());
-        } else if let Some(ids) = &miss.ids {
-            let ids = ids.iter().take(12).map(u32::to_string).collect::<Vec<_>>().join(", ");
-            parts.push(format!("rule {} is not among rules_id {ids}", rule.id));
-        }
-        parts.join("; ")
-    }
+    text
 }
 
 fn host(target: &Target) -> String {

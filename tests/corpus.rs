@@ -88,3 +88,59 @@ fn every_configuration_file_is_read() {
     }
     assert_eq!(seen, 7);
 }
+
+/// A home with the stock rules: nothing of them is left out, and `show` counts them.
+#[test]
+fn the_stock_rules_are_loaded_as_they_are_written() {
+    let Some(corpus) = corpus() else { return };
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    let home = temp.path().join("var/ossec");
+    for (from, to) in [("rules", "ruleset/rules"), ("decoders", "ruleset/decoders")] {
+        fs::create_dir_all(home.join(to)).expect("it is new");
+        for file in files(&corpus.join(from), "xml") {
+            let name = file.file_name().expect("a name");
+            fs::copy(&file, home.join(to).join(name)).expect("it is copied");
+        }
+    }
+    fs::create_dir_all(home.join("bin")).expect("it is new");
+    fs::create_dir_all(home.join("etc")).expect("it is new");
+    fs::write(home.join("bin/wazuh-control"), "VERSION=\"v4.14.2\"\nTYPE=\"server\"\n").expect("written");
+    // The stock configuration without its exclusion, so that all of them are read.
+    let conf = fs::read_to_string(corpus.join("config/manager-debian-12.conf")).expect("it is there");
+    let conf = conf.replace("<rule_exclude>0215-policy_rules.xml</rule_exclude>", "");
+    fs::write(home.join("etc/ossec.conf"), &conf).expect("written");
+    for list in conf.split("<list>").skip(1).filter_map(|rest| rest.split_once("</list>")) {
+        let file = home.join(list.0);
+        fs::create_dir_all(file.parent().expect("a directory")).expect("it is new");
+        fs::write(file, "").expect("written");
+    }
+    let run = |command: &str| -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+            .args([command, "--format", "json", "--from"])
+            .arg(temp.path())
+            .output()
+            .expect("the binary runs");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let shown = run("show");
+    assert_eq!(shown["rules"]["loaded"], 4512, "{:#}", shown["rules"]);
+    assert_eq!(shown["rules"]["changes"], serde_json::json!([]));
+    let report = run("check");
+    let dropped = report["findings"].as_array().expect("findings").iter();
+    let dropped: Vec<_> = dropped.filter(|finding| finding["id"] == "AR129").collect();
+    assert!(dropped.is_empty(), "{dropped:#?}");
+    assert!(report["findings"].as_array().is_some_and(|all| !all.is_empty()), "the report is one");
+    // One list is gone: its rules are left out, and what hangs below them with them.
+    fs::remove_file(home.join("etc/lists/amazon/aws-eventnames")).expect("it was there");
+    let shown = run("show");
+    let changes = shown["rules"]["changes"].as_array().expect("changes");
+    let faults: Vec<_> = changes.iter().filter(|change| change["because"].is_null()).collect();
+    assert_eq!((faults.len(), changes.len()), (1, 8), "{changes:#?}");
+    assert_eq!(faults[0]["rule"], 80202);
+    assert_eq!(faults[0]["numbers"], serde_json::json!([7616]));
+    let report = run("check");
+    let found = report["findings"].as_array().expect("findings").iter();
+    let found: Vec<_> = found.filter(|finding| finding["id"] == "AR129").collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["severity"], "advice");
+}

@@ -13,8 +13,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ar_doctor::facts::{Facts, install};
-use ar_doctor::host::FileType;
 use ar_doctor::host::capture::{CaptureHost, EditError};
+use ar_doctor::host::{FileType, Host as _, Machine};
 use ar_doctor::migrate::rewrite::rewrite;
 use ar_doctor::migrate::{Harm, Inventory, Plan, ROWS, Verdict, plan};
 use ar_doctor::redact::Redactor;
@@ -245,6 +245,12 @@ fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
                 "<command><name>d</name><executable>own.exe</executable></command><active-response><command>d</command><location>local</location><level>3</level></active-response>",
             ),
         ),
+        ("C18", Edit(AGENT, |h| windows(h, "own.py")), Edit(AGENT, |h| windows(h, "own.exe"))),
+        (
+            "C19",
+            Edit("agent-5.0-debian", |h| beta(h, "beta3")),
+            Edit("agent-5.0-debian", |h| beta(h, "beta4")),
+        ),
         (
             "C20",
             Manager(
@@ -278,6 +284,16 @@ fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
             "C26",
             Script("x.sh", "#!/bin/sh\ncurl -m 5 -X PUT https://h:55000/active-response?agents_list=001\n"),
             Script("x.sh", "#!/bin/sh\ncd /var/ossec/active-response\n"),
+        ),
+        (
+            "C26",
+            Script("x.py", "#!/usr/bin/python3\nbody = {\"command\": \"!own.sh\", \"arguments\": []}\n"),
+            Script("x.py", "#!/usr/bin/python3\nprint(\"!own.sh\")\ncommand = \"a!b\"\n"),
+        ),
+        (
+            "C26",
+            Script("x.sh", "#!/bin/sh\nbody=\"{\\\"command\\\":\\\"!own.sh\\\"}\"\n"),
+            Script("x.sh", "#!/bin/sh\necho \"!\"\n"),
         ),
         (
             "C27",
@@ -318,6 +334,22 @@ fn config_rows() -> Vec<(&'static str, Setup, Setup)> {
             ),
         ),
     ]
+}
+
+/// The agent runs Windows, and has this line in its ar.conf.
+fn windows(host: &mut CaptureHost, executable: &str) -> Result<(), EditError> {
+    host.set_machine(Machine {
+        system: "Windows".to_owned(),
+        arch: "x86_64".to_owned(),
+        hostname: "win-01".to_owned(),
+    });
+    host.write("/var/ossec/etc/shared/ar.conf", format!("own0 - {executable} - 0\n")).map(|_| ())
+}
+
+fn beta(host: &mut CaptureHost, stage: &str) -> Result<(), EditError> {
+    windows(host, "own.exe")?;
+    host.write("/var/ossec/VERSION.json", format!("{{\"version\": \"5.0.0\", \"stage\": \"{stage}\"}}\n"))
+        .map(|_| ())
 }
 
 fn many(host: &mut CaptureHost, count: usize) -> Result<(), EditError> {
@@ -417,6 +449,22 @@ fn script_rows() -> Vec<(&'static str, Setup, Setup)> {
             Script("x.sh", include_str!("../fixtures/scripts/good/json4/sh-head.sh")),
         ),
         (
+            "S14",
+            sh!(
+                "read -r l; id=$(jq -r '.parameters.alert.rule.id' <<<\"$l\")\nprintf '{\"version\":1,\"origin\":{},\"command\":\"check_keys\",\"parameters\":{\"keys\":[\"%s\"]}}\\n' \"$id\"\nread -r a"
+            ),
+            sh!(
+                "read -r l; id=$(jq -r '.parameters.alert.rule.id' <<<\"$l\"); ip=$(jq -r '.parameters.alert.data.srcip' <<<\"$l\")\nlogger \"$id\"\nprintf '{\"version\":1,\"origin\":{},\"command\":\"check_keys\",\"parameters\":{\"keys\":[\"%s\"]}}\\n' \"$ip\"\nread -r a"
+            ),
+        ),
+        (
+            "S14",
+            py!(
+                "import uuid\nm = json.loads(sys.stdin.readline())\nprint(json.dumps({\"origin\": {}, \"command\": \"check_keys\", \"parameters\": {\"keys\": [str(uuid.uuid4())]}}), flush=True)\nsys.stdin.readline()"
+            ),
+            Script("x.py", include_str!("../fixtures/scripts/good/json4/python-readline.py")),
+        ),
+        (
             "S15",
             Script("x.py", include_str!("../fixtures/scripts/bad/keys-numbers.py")),
             Script("x.py", include_str!("../fixtures/scripts/good/json4/python-readline.py")),
@@ -475,6 +523,11 @@ fn script_rows() -> Vec<(&'static str, Setup, Setup)> {
             "S24",
             sh!("read -r l\nprintf '%s' \"$l\" | /var/ossec/active-response/bin/firewall-drop"),
             sh!("read -r l\nprintf '%s' \"$l\" | /var/ossec/active-response/bin/firewall-drop-site"),
+        ),
+        (
+            "S24",
+            sh!("read -r l\nprintf restart | socat - UNIX:/var/ossec/queue/sockets/com"),
+            sh!("read -r l\nprintf getconfig | socat - UNIX:/var/ossec/queue/sockets/com"),
         ),
         (
             "S25",
@@ -629,7 +682,19 @@ fn runtime_rows() -> Vec<(&'static str, Setup, Setup)> {
             }),
             Edit(MANAGER_5, |h| h.write(CLUSTER, "x\n").map(|_| ())),
         ),
+        (
+            "R08",
+            Edit(MANAGER_5, |h| h.write(CLUSTER, cycles("10:06:00")).map(|_| ())),
+            Edit(MANAGER_5, |h| h.write(CLUSTER, cycles("10:00:40")).map(|_| ())),
+        ),
     ]
+}
+
+/// A log whose poller finished at 10:00:00 and whose last line is of another time.
+fn cycles(last: &str) -> String {
+    format!(
+        "2026/11/20 10:00:00 INFO: [Master] [Active Response] Finished in 0.012s.\n2026/11/20 {last} INFO: [Master] [Local agent-groups] Finished in 0.003s.\n"
+    )
 }
 
 fn execq(host: &mut CaptureHost) -> Result<(), EditError> {
@@ -640,7 +705,7 @@ fn execq(host: &mut CaptureHost) -> Result<(), EditError> {
 }
 
 /// Rows of which no file of one host can hold a case, with the reason in the row itself.
-const NOT_IN_FILES: &[&str] = &["C19", "C25", "C30", "C31", "C33", "C34"];
+const NOT_IN_FILES: &[&str] = &["C25", "C30", "C31", "C33", "C34", "R09"];
 
 #[test]
 fn every_row_is_found_and_its_near_miss_is_not() {
@@ -789,6 +854,20 @@ fn the_document_fits_its_schema_and_says_what_breaks_first() {
     }
 }
 
+/// The excerpt in the README is what the command above it prints.
+#[test]
+fn the_excerpt_in_the_readme_is_real() {
+    let readme = include_str!("../README.md");
+    let excerpt = readme.split_once("An excerpt of the first:").expect("the excerpt").1;
+    let excerpt = excerpt.split("```").nth(1).expect("it stands in a fence");
+    let (status, out, _) = run(&["migrate", "--from", "fixtures/hosts/manager-4.14-debian"]);
+    assert_eq!(status, Some(0));
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in excerpt.split("\n\n").map(flat).filter(|part| !part.is_empty()) {
+        assert!(flat(&out).contains(&part), "{part}\n{out}");
+    }
+}
+
 #[test]
 fn the_exit_status_is_that_of_every_command() {
     assert_eq!(run(&["migrate", "--from", "/nowhere"]).0, Some(2));
@@ -809,6 +888,716 @@ fn no_secret_and_no_control_character_leaves() {
     for out in [markdown(&document), serde_json::to_string(&document).expect("JSON")] {
         assert!(!out.contains("swordfish1234"), "{out}");
         assert!(!out.contains('\u{1b}'), "{out}");
+    }
+}
+
+/// Odd scripts whose diff is all there is to do.
+const WHOLE: &[(&str, &str)] = &[
+    (
+        "perl.pl",
+        r#"#!/usr/bin/perl
+use strict; use warnings; use JSON::PP;
+$| = 1;
+my $line = <STDIN>;
+my $m = decode_json($line);
+my $ip = $m->{parameters}->{alert}->{data}->{srcip};
+# add or delete
+my $help = "usage: add|delete";
+if ($m->{command} eq 'add') {
+    print encode_json({version => 1, origin => {name => 'x', module => 'active-response'}, command => 'check_keys', parameters => {keys => [$ip]}}), "\n";
+    my $r = decode_json(scalar <STDIN>);
+    exit 0 unless $r->{command} eq 'continue';
+    system('iptables', '-I', 'INPUT', '-s', $ip, '-j', 'DROP');
+} elsif ($m->{command} eq 'delete') {
+    system('iptables', '-D', 'INPUT', '-s', $ip, '-j', 'DROP');
+}
+"#,
+    ),
+    (
+        "bracket-jq.sh",
+        r#"#!/bin/sh
+line=$(head -n1)
+cmd=$(printf '%s' "$line" | jq -r '.["command"]')
+ip=$(printf '%s' "$line" | jq -r '.["parameters"]["alert"]["data"]["srcip"] // empty')
+user=$(printf '%s' "$line" | jq -r '.parameters.alert.data.dstuser? // "root"')
+full=$(printf '%s' "$line" | jq -r '.parameters.alert.full_log')
+[ "$cmd" = add ] && echo "add $ip $user $full" >>/var/log/x.log
+[ "$cmd" = delete ] && echo "delete $ip" >>/var/log/x.log
+"#,
+    ),
+    (
+        "tabs-crlf.sh",
+        r#"#!/bin/bash
+read -r L
+	IP=$(jq -r '.parameters.alert.data.srcip' <<<"$L")
+	case "$(jq -r .command <<<"$L")" in	"add")	logger "a $IP";;	"delete")	logger "d $IP";;	esac
+"#,
+    ),
+    (
+        "nonl.sh",
+        r#"#!/bin/bash
+read -r L; C=$(jq -r .command <<<"$L"); IP=$(jq -r ".parameters.alert.data.srcip" <<<"$L"); if [ "$C" = "add" ]; then logger "b $IP"; elif [ "$C" = "delete" ]; then logger "u $IP"; fi"#,
+    ),
+    (
+        "m.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+match m["command"]:
+    case "add":
+        pass
+    case "delete":
+        pass
+"#,
+    ),
+    (
+        "o.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+A=$(jq -r 'if .command=="add" then "-I" else "-D" end' <<<"$L")
+logger "$A $IP"
+"#,
+    ),
+    (
+        "o2.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+jq -e 'select(.command == "add")' <<<"$L" >/dev/null && logger "b $IP"
+"#,
+    ),
+    (
+        "r4.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '[.parameters.alert.data.srcip, .parameters.alert.agent.name] | @tsv' <<<"$L")
+logger "$IP"
+"#,
+    ),
+    (
+        "r7.sh",
+        r#"#!/bin/bash
+read -r L
+read -r IP U < <(jq -r '"\(.parameters.alert.data.srcip) \(.parameters.alert.data.dstuser)"' <<<"$L")
+logger "$IP $U"
+"#,
+    ),
+    (
+        "x.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=`jq -r .command <<<"$L"`
+if [ "$C" == 'add' -o "$C" == 'delete' ]; then logger "$C $IP"; fi
+"#,
+    ),
+];
+
+/// Odd scripts of which something is left to a person: a dispatch by name, a word put together, a pattern, a text that is no code, another field of the name `command`.
+const PARTLY: &[(&str, &str)] = &[
+    (
+        "heredoc.sh",
+        r#"#!/bin/bash
+# Reads .parameters.alert.data.srcip and blocks on add, unblocks on delete.
+read -r INPUT
+cat >/tmp/readme.txt <<'DOC'
+This uses .parameters.alert.data.srcip ; add means block, delete means unblock.
+case "$COMMAND" in add) ;; delete) ;; esac
+DOC
+COMMAND=$(jq -r .command <<<"$INPUT")
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$INPUT")
+[ -n "$IP" ] || exit 1
+case "$COMMAND" in
+add)
+  printf '{"version":1,"origin":{"name":"x","module":"active-response"},"command":"check_keys","parameters":{"keys":["%s"]}}\n' "$IP"
+  read -r ANSWER
+  [ "$(jq -r .command <<<"$ANSWER")" = continue ] || exit 0
+  iptables -I INPUT -s "$IP" -j DROP >/dev/null
+  ;;
+delete)
+  iptables -D INPUT -s "$IP" -j DROP >/dev/null
+  ;;
+esac
+"#,
+    ),
+    (
+        "othercmp.py",
+        r#"#!/usr/bin/python3
+import json, sys, subprocess
+msg = json.loads(sys.stdin.readline())
+command = msg["command"]
+action = msg["parameters"]["alert"]["data"].get("action")
+ip = msg["parameters"]["alert"]["data"]["srcip"]
+if action == "delete":
+    sys.exit(0)
+if command == "add":
+    print(json.dumps({"version": 1, "origin": {"name": "x", "module": "active-response"}, "command": "check_keys", "parameters": {"keys": [ip]}}), flush=True)
+    reply = json.loads(sys.stdin.readline())
+    if reply["command"] != "continue":
+        sys.exit(0)
+    subprocess.run(["ip", "route", "add", "blackhole", ip], timeout=5)
+else:
+    subprocess.run(["ip", "route", "del", "blackhole", ip], timeout=5)
+"#,
+    ),
+    (
+        "dict.py",
+        r#"#!/usr/bin/env python3
+"""Handles add and delete; reads parameters.alert.data.srcip."""
+import json, sys, subprocess
+VERBS = {"add": "-I", "delete": "-D"}
+def main():
+    data = json.loads(sys.stdin.readline())
+    flag = VERBS[data["command"]]
+    alert = data["parameters"]["alert"]
+    ip = alert["data"]["srcip"]
+    if data["command"] == "add":
+        sys.stdout.write(json.dumps({"version": 1, "origin": {"name": "x", "module": "active-response"}, "command": "check_keys", "parameters": {"keys": [ip]}}) + "\n")
+        sys.stdout.flush()
+        if json.loads(sys.stdin.readline())["command"] != "continue":
+            return
+    subprocess.run(["iptables", flag, "INPUT", "-s", ip, "-j", "DROP"], timeout=10, stdout=subprocess.DEVNULL)
+main()
+"#,
+    ),
+    (
+        "default-verb.sh",
+        r#"#!/bin/bash
+read -r L
+CMD=$(jq -r '.command // "add"' <<<"$L")
+IP=$(jq -r '.parameters.alert.data.srcip // .parameters.alert.data.src_ip // empty' <<<"$L")
+case $CMD in
+  add|enable) logger "block $IP" ;;
+  delete|disable) logger "unblock $IP" ;;
+esac
+"#,
+    ),
+    (
+        "inline-python.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(python3 -c 'import json,sys; print(json.loads(sys.argv[1])["parameters"]["alert"]["data"]["srcip"])' "$L")
+CMD=$(python3 - "$L" <<'PY'
+import json, sys
+print(json.loads(sys.argv[1])["command"])
+PY
+)
+if [[ $CMD == add ]]; then iptables -I INPUT -s "$IP" -j DROP >/dev/null; fi
+if [[ $CMD == delete ]]; then iptables -D INPUT -s "$IP" -j DROP >/dev/null; fi
+"#,
+    ),
+    (
+        "sed.sh",
+        r#"#!/bin/sh
+read -r L
+IP=$(echo "$L" | sed -n 's/.*"srcip":"\([^"]*\)".*/\1/p')
+CMD=$(echo "$L" | sed -n 's/.*"command":"\([a-z]*\)".*/\1/p')
+test "$CMD" = add && route add -host "$IP" reject >/dev/null
+test "$CMD" = delete && route del -host "$IP" reject >/dev/null
+"#,
+    ),
+    (
+        "shadow.py",
+        r#"#!/usr/bin/python3
+import json, sys
+class Action: add = "add"; delete = "delete"
+line = sys.stdin.readline()
+m = json.loads(line)
+parameters = m.get("parameters", {})
+alert = parameters.get("alert", {})
+data = alert.get("data", {})
+ip = data.get("srcip")
+for data in alert.get("other", []):
+    print(data["srcip"], file=sys.stderr)
+if m.get("command") == Action.add:
+    open("/var/lib/x/" + ip, "w").close()
+elif m.get("command") == Action.delete:
+    pass
+"#,
+    ),
+    (
+        "two-vars.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+d = m["parameters"]["alert"]["data"]
+ip = d["srcip"]
+def other(d):
+    return d["srcip"]
+d2 = {"x": d}
+if m["command"] in ("add", "delete"):
+    mode = "add" if m["command"] == "add" else "delete"
+    open("/tmp/x", "a").write(mode + ip)
+"#,
+    ),
+    (
+        "level.sh",
+        r#"#!/bin/bash
+read -r L
+LEVEL=$(jq -r '.parameters.alert.rule.level' <<<"$L")
+RULE=$(jq -r '.parameters.alert.rule.id' <<<"$L")
+AG=$(jq -r '.parameters.alert.agent.id // empty' <<<"$L")
+(( LEVEL >= 10 )) || exit 0
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+[ "$C" = add ] && logger "$RULE $IP $AG"
+[ "$C" = delete ] && logger "un $IP"
+"#,
+    ),
+    (
+        "a.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r '.parameters.alert.data.command' <<<"$L")
+case $C in add) logger a;; delete) logger d;; esac
+"#,
+    ),
+    (
+        "a2.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+command=$(basename "$0")
+[ "$command" = add ] && logger a
+"#,
+    ),
+    (
+        "b.pl",
+        r#"#!/usr/bin/perl
+use JSON::PP;
+my $m = decode_json(scalar <STDIN>);
+my $ip = $m->{parameters}{alert}{data}{srcip};
+if ($m->{parameters}{alert}{data}{command} eq "add") { system("logger", $ip); }
+"#,
+    ),
+    (
+        "c.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+if m["parameters"]["alert"]["data"]["command"] == "delete":
+    sys.exit(0)
+"#,
+    ),
+    (
+        "d.sh",
+        r#"#!/bin/bash
+read -r L
+export L
+python3 <<'EOF'
+import json, os
+m = json.loads(os.environ["L"])
+if m["command"] == "add":
+    print(m["parameters"]["alert"]["data"]["srcip"])
+EOF
+"#,
+    ),
+    (
+        "e.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+[[ $C =~ ^(add|delete)$ ]] || exit 1
+logger "$C $IP"
+"#,
+    ),
+    (
+        "f.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+declare -A flag=([add]=-I [delete]=-D)
+logger "${flag[$C]} $IP"
+"#,
+    ),
+    (
+        "g.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+add() { logger "b $IP"; }
+delete() { logger "u $IP"; }
+"$C"
+"#,
+    ),
+    (
+        "g2.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+do_add() { logger "b $IP"; }
+do_delete() { logger "u $IP"; }
+"do_$C"
+"#,
+    ),
+    (
+        "h.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+class A:
+    def add(self): pass
+    def delete(self): pass
+getattr(A(), m["command"])()
+"#,
+    ),
+    (
+        "h2.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+def add(): pass
+def delete(): pass
+globals()[m["command"]]()
+"#,
+    ),
+    (
+        "i.pl",
+        r#"#!/usr/bin/perl
+use JSON::PP;
+my $m = decode_json(scalar <STDIN>);
+my $ip = $m->{parameters}{alert}{data}{srcip};
+my %d = (add => sub { print STDERR "a" }, delete => sub { print STDERR "d" });
+$d{$m->{command}}->();
+"#,
+    ),
+    (
+        "j.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+if echo "$L" | grep -q '"command":"add"'; then logger "b $IP"; else logger "u $IP"; fi
+"#,
+    ),
+    (
+        "k.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+case "$L" in *'"command":"add"'*) logger "b $IP";; *) logger "u $IP";; esac
+"#,
+    ),
+    (
+        "l.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+[ add = "$C" ] && logger "b $IP"
+[ delete = "$C" ] && logger "u $IP"
+"#,
+    ),
+    (
+        "l2.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+[ x$C = xadd ] && logger "b $IP"
+[ "x$C" = "xdelete" ] && logger "u $IP"
+"#,
+    ),
+    (
+        "m2.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+c = m["command"]
+if c.startswith("add"):
+    pass
+elif c.startswith("del"):
+    pass
+"#,
+    ),
+    (
+        "m3.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+f = {"add": print, "delete": exit}.get(m["command"])
+f()
+"#,
+    ),
+    (
+        "m4.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+c = m["command"]
+if c[0] == "a":
+    open("/tmp/x")
+"#,
+    ),
+    (
+        "n.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+echo "$L" | awk -F'"' '$4=="add" {print "x"}' >/dev/null
+"#,
+    ),
+    (
+        "p.pl",
+        r#"#!/usr/bin/perl
+use JSON::PP;
+my $m = decode_json(scalar <STDIN>);
+my $ip = $m->{parameters}{alert}{data}{srcip};
+if ($m->{command} =~ /^add$/) { system("logger", $ip); } else { system("logger", "-u", $ip); }
+"#,
+    ),
+    (
+        "r1.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert as $a | $a.data.srcip' <<<"$L")
+logger $IP
+"#,
+    ),
+    (
+        "r2.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters | .alert.data.srcip' <<<"$L")
+logger "$IP"
+"#,
+    ),
+    (
+        "r3.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data | .srcip' <<<"$L")
+logger "$IP"
+"#,
+    ),
+    (
+        "r5.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r 'getpath(["parameters","alert","data","srcip"])' <<<"$L")
+logger "$IP"
+"#,
+    ),
+    (
+        "r6.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.. | .srcip? // empty' <<<"$L")
+logger "$IP"
+"#,
+    ),
+    (
+        "t.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+if "parameters" not in m:
+    sys.exit(1)
+"#,
+    ),
+    (
+        "u.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+V=$(jq -r .version <<<"$L")
+[ "$V" = 1 ] || exit 1
+logger "$IP"
+"#,
+    ),
+    (
+        "w.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+def run(alert, extra_args=None, program=None):
+    print(alert["data"]["srcip"], file=sys.stderr)
+run(**m["parameters"])
+"#,
+    ),
+    (
+        "y.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+logger "$C"
+logger "type: $(jq -r 'if has("parameters") then "4" else "5" end' <<<"$L")"
+"#,
+    ),
+    (
+        "z.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+cmd = m["command"]
+verbs = ["add", "delete"]
+if cmd not in verbs:
+    sys.exit(1)
+"#,
+    ),
+    (
+        "z2.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+ADD = "add"
+DELETE = "delete"
+if m["command"] == ADD:
+    pass
+"#,
+    ),
+    (
+        "z3.sh",
+        r#"#!/bin/bash
+ADD=add
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+if [ "$C" = "$ADD" ]; then logger "$IP"; fi
+"#,
+    ),
+    (
+        "z4.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L")
+if [ "$C" = "${1:-add}" ]; then logger "$IP"; fi
+"#,
+    ),
+    (
+        "z5.sh",
+        r#"#!/bin/bash
+read -r L
+IP=$(jq -r '.parameters.alert.data.srcip // empty' <<<"$L")
+C=$(jq -r .command <<<"$L" | tr a-z A-Z)
+if [ "$C" = ADD ]; then logger "$IP"; fi
+"#,
+    ),
+    (
+        "z6.py",
+        r#"#!/usr/bin/python3
+import json, sys
+m = json.loads(sys.stdin.readline())
+ip = m["parameters"]["alert"]["data"]["srcip"]
+print(m["parameters"]["alert"]["agent"]["ip"], file=sys.stderr)
+if m["command"].upper() == "ADD":
+    open("/tmp/x")
+"#,
+    ),
+];
+
+/// Applies a diff with patch(1); none where that is not installed.
+fn patched(diff: &str, name: &str, text: &str) -> Option<String> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("active-response/bin").join(name);
+    fs::create_dir_all(file.parent().expect("a directory")).expect("it is new");
+    fs::write(&file, text).expect("written");
+    fs::write(directory.path().join("diff"), diff).expect("written");
+    let output = Command::new("patch")
+        .args(["-p1", "--no-backup-if-mismatch", "-i", "diff"])
+        .current_dir(directory.path())
+        .output()
+        .ok()?;
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!said.contains("fuzz") && !said.contains("offset"), "{name}: {said}");
+    Some(fs::read_to_string(&file).expect("it is there"))
+}
+
+#[test]
+fn odd_scripts_get_a_whole_diff_only_where_it_is_sure() {
+    use ar_doctor::lint::{Context, FaultKind, language, lint};
+    use ar_doctor::wazuh::version::Contract;
+    let mut wrong = Vec::new();
+    let mut tool = true;
+    for (rows, whole) in [(WHOLE, true), (PARTLY, false)] {
+        for (name, text) in rows {
+            let plan = planned(&host(&Script(name, text)));
+            let own = format!("active-response/bin/{name}");
+            let script = plan.scripts.iter().find(|script| script.file == own).expect("it is there");
+            if (script.verdict == Verdict::Diff) != whole || script.rewrite.complete != whole {
+                wrong.push(format!("{name}: {:?} {:?}", script.verdict, script.rewrite.steps));
+                continue;
+            }
+            if !whole && script.rewrite.steps.is_empty() {
+                wrong.push(format!("{name}: nothing is said"));
+            }
+            // Part of a diff has to apply, too.
+            let Some(diff) = &script.diff else { continue };
+            let new = script.rewrite.text.as_deref().map(String::from_utf8_lossy).expect("a text");
+            match patched(diff, name, text) {
+                Some(patched) if patched != new => wrong.push(format!("{name}: patched otherwise")),
+                Some(_) => {}
+                None => tool = false,
+            }
+            if whole {
+                let context = Context { contract: Contract::Json5, timeout: 0 };
+                let language = language(name.as_bytes(), new.as_bytes()).expect("a language");
+                let faults = lint(new.as_bytes(), language, &context).faults;
+                if let Some(fault) = faults.iter().find(|fault| fault.kind == FaultKind::OtherContract) {
+                    wrong.push(format!("{name}: lint takes it for 4.x: {}", fault.message));
+                }
+            }
+        }
+    }
+    if !tool {
+        eprintln!("skipped: patch(1) is not installed");
+    }
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What is too large, or may not be read, is not said to be clear.
+#[test]
+fn what_is_not_read_is_not_clear() {
+    let unknown = |host: &CaptureHost, row: &str| {
+        let plan = planned(host);
+        let says = plan.unknown.iter().any(|(other, why)| other.id == row && !why.is_empty());
+        assert!(says, "{row}: {:?} {:?}", plan.unknown, plan.hazards);
+        assert!(!plan.clear.iter().any(|other| other.id == row), "{row} is said to be clear");
+    };
+    let large = vec![b'\n'; 9 << 20];
+    let (agent, manager) = ("agent-5.0-debian", "manager-5.0-debian");
+    let home = |path: &str| format!("/var/ossec/{path}");
+    for (base, path, row) in [
+        (agent, home("logs/ossec.log"), "R05"),
+        (agent, home("logs/active-responses.log"), "R03"),
+        (manager, "/var/wazuh-manager/logs/cluster.log".to_owned(), "R06"),
+    ] {
+        let mut host = support::base(base);
+        host.write(&path, &large).unwrap_or_else(|error| panic!("{error}"));
+        unknown(&host, row);
+    }
+    for (base, path, row) in [
+        (agent, home("logs/ossec.log"), "R05"),
+        (agent, home("var/run/wazuh-agentd.state"), "R02"),
+        (AGENT, home("etc/shared/agent.conf"), "C02"),
+        (AGENT, home("active-response/bin/edge-block.sh"), "S07"),
+        (MANAGER, home("etc/rules/local_rules.xml"), "C28"),
+        (MANAGER, home("etc/client.keys"), "C24"),
+    ] {
+        let mut host = support::base(base);
+        if host.entry(path.as_ref()).get().is_none() {
+            host.write(&path, "x\n").unwrap_or_else(|error| panic!("{error}"));
+        }
+        host.deny_read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        unknown(&host, row);
     }
 }
 

@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::source::{Bare, Source};
-use super::{Failure, Format, Global, exit, terminal};
+use super::{Failure, Format, Global, exit, since, terminal};
 use crate::engine::{self, Diagnosis, Options};
-use crate::facts::{Facts, Response};
+use crate::facts::{Facts, Response, Since};
 use crate::findings::Severity;
 use crate::redact::Redactor;
 use crate::report::{Report, Timings, json, text};
@@ -46,6 +46,10 @@ pub(super) struct Arguments {
     /// Show how long it took
     #[arg(long)]
     timings: bool,
+    /// Read alerts of this age (90m, 12h, 7d), from this date or time on (2026-11-20), or `all`
+    /// [default: 7d, and not more than 64 MiB of them]
+    #[arg(long, value_name = "AGE", value_parser = since::parse, conflicts_with = "config")]
+    since: Option<Since>,
     #[command(flatten)]
     bare: Bare,
 }
@@ -77,7 +81,8 @@ impl FailOn {
 pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
-    let facts = source.facts(global, redactor)?;
+    let mut facts = source.facts(global, redactor)?;
+    facts.look_back(arguments.since.unwrap_or_default());
     let opened = begin.elapsed();
     let options = Options { response: arguments.response.clone() };
     let diagnosis = engine::run(&facts, &options);

@@ -13,7 +13,8 @@ const EXAMPLES: &str = "\
 Examples:
   sudo ar-doctor migrate > plan.md
   ar-doctor migrate --config ossec.conf --role manager
-  sudo ar-doctor migrate --format json | jq -r '.scripts[] | select(.complete) | .diff' | patch -p1
+  sudo ar-doctor migrate --format json | jq -r '.hazards[] | select(.harm == \"fatal\") | .title'
+  ar-doctor migrate --from fixtures/hosts/manager-4.14-debian      a host that comes with the source
 
 Run it on the manager, which knows what triggers a response, and on agents, which have the
 scripts. It changes nothing.

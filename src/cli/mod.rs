@@ -12,6 +12,7 @@ mod replay;
 mod schema;
 mod show;
 mod simulate;
+mod since;
 mod source;
 mod terminal;
 
@@ -39,6 +40,7 @@ Examples:
                                           the last event once more, in a sandbox
   sudo ar-doctor simulate --rule 5712 --srcip 203.0.113.9
                                           what an alert of this rule starts, and what it does not
+  sudo ar-doctor simulate --from-alerts   what seven days of alerts started, and what not
   sudo ar-doctor migrate                  the way from 4.x to 5.x, as a plan
   ar-doctor explain 1311                  a number, an id, or a pasted log line
 
@@ -48,7 +50,7 @@ Exit status:
        simulate: what --expect names does not fire
   2    usage, or a file named on the command line that cannot be read
   3    nothing to diagnose: no home, several, or one that cannot be entered;
-       replay: nothing to run, or not permitted
+       replay: nothing to run, or not permitted; simulate: no manager of 4.x, no alerts
   4    check --strict: not everything could be examined
   5    replay: the script or the event breaks the contract
   70   internal error

@@ -32,9 +32,6 @@ use event::Origin;
 use parts::{Judged, Prepared};
 use target::{Asked, Found};
 
-/// A step that takes longer than this is told on a terminal.
-const QUIET: Duration = Duration::from_secs(1);
-
 /// The longest deadline: an hour.
 const LONGEST: u64 = 3_600_000;
 
@@ -312,7 +309,7 @@ impl Case<'_> {
         if arguments.execute {
             self.agree(&plan)?;
         }
-        let mut progress = Progress::new(self.redactor);
+        let mut progress = terminal::Progress::new(self.redactor);
         let played = {
             let mut tell = |label: &str, since: Duration| progress.tell(label, since);
             if arguments.execute {
@@ -661,38 +658,6 @@ fn refusal(refused: &Refused, target: &str, real: bool) -> Failure {
         ),
     };
     Failure::nothing(anyhow!("{refused}{advice}. --check-only looks at the event alone"))
-}
-
-/// A line on standard error about a step that takes long; only on a terminal.
-struct Progress<'a> {
-    redactor: &'a Redactor,
-    is_terminal: bool,
-    /// The second that is shown.
-    shown: Option<(String, u64)>,
-}
-
-impl<'a> Progress<'a> {
-    fn new(redactor: &'a Redactor) -> Self {
-        Self { redactor, is_terminal: io::stderr().is_terminal(), shown: None }
-    }
-
-    fn tell(&mut self, label: &str, since: Duration) {
-        if !self.is_terminal || since < QUIET {
-            return;
-        }
-        let now = (label.to_owned(), since.as_secs());
-        if self.shown.as_ref() != Some(&now) {
-            let label = escape::visible(&self.redactor.text(label));
-            let _ = write!(io::stderr(), "\r\x1b[K{label}: {} s", now.1);
-            self.shown = Some(now);
-        }
-    }
-
-    fn erase(&mut self) {
-        if self.shown.take().is_some() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }
 
 #[cfg(test)]

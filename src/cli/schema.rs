@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Failure, exit, terminal};
-use crate::report::{json, lint, migrate, replay_json, show, simulate};
+use crate::report::{json, lint, migrate, replay_json, show, simulate, simulate_alerts};
 
 /// Print the JSON Schema of a report.
 #[derive(Clone, Copy, Debug, Args)]
@@ -26,6 +26,8 @@ enum Document {
     Replay,
     /// That of `simulate --format json`
     Simulate,
+    /// That of `simulate --from-alerts --format json`
+    SimulateAlerts,
     /// That of `migrate --format json`
     Migrate,
 }
@@ -37,6 +39,7 @@ pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
         Document::Lint => json::schema::<lint::Document>(),
         Document::Replay => json::schema::<replay_json::Document>(),
         Document::Simulate => json::schema::<simulate::Document>(),
+        Document::SimulateAlerts => json::schema::<simulate_alerts::Document>(),
         Document::Migrate => json::schema::<migrate::Document>(),
     };
     terminal::print(&json::to_text(&schema).map_err(Failure::internal)?)?;

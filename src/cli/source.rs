@@ -99,13 +99,28 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The bytes of a file the user named. Only a regular file is opened: a FIFO
-/// would wait for ever, a device may act.
+/// The bytes of a file the user named.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let shown = path.display();
     if is_stdin(path) {
         return limited(io::stdin().lock()).context("standard input");
     }
+    limited(open(path)?).with_context(|| path.display().to_string())
+}
+
+/// A file the user named, however large: a log. A FIFO, such as a shell makes for `<(command)`,
+/// waits for who writes there, as standard input does.
+pub(super) fn stream(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::stdin()));
+    }
+    let shown = || path.display().to_string();
+    let is_fifo = fs::metadata(path).with_context(shown)?.file_type().is_fifo();
+    Ok(Box::new(if is_fifo { fs::File::open(path).with_context(shown)? } else { open(path)? }))
+}
+
+/// Only a regular file is opened: a FIFO would wait for ever, a device may act.
+fn open(path: &Path) -> anyhow::Result<fs::File> {
+    let shown = path.display();
     let kind = |meta: &fs::Metadata| {
         let kind = meta.file_type();
         if kind.is_file() {
@@ -134,7 +149,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     if let Some(what) = kind(&file.metadata().with_context(|| shown.to_string())?) {
         return Err(refuse(what));
     }
-    limited(file).with_context(|| shown.to_string())
+    Ok(file)
 }
 
 /// The bytes of a FIFO the user named, such as a shell makes for `<(command)`. It waits for who
@@ -196,6 +211,10 @@ impl Host for NoHost {
     }
 
     fn read(&self, path: &Path, _limit: u64) -> Fact<Content> {
+        nothing_at(path)
+    }
+
+    fn open(&self, path: &Path) -> Fact<Box<dyn crate::host::Source>> {
         nothing_at(path)
     }
 

@@ -1,8 +1,11 @@
 //! Standard output and standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use super::{Color, Failure, Global};
+use crate::redact::Redactor;
+use crate::report::escape;
 use crate::report::page::Page;
 
 /// Columns of a report that does not go to a terminal, and the most of one that does.
@@ -10,6 +13,9 @@ const WIDTH: usize = 100;
 
 /// Narrower than this a report is no report.
 const NARROWEST: usize = 40;
+
+/// A step that takes longer than this is told on a terminal.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// An empty page for standard output.
 pub(super) fn page(global: &Global) -> Page {
@@ -51,6 +57,38 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Says what is wrong. Where even that cannot be said, the status speaks.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "ar-doctor: {text}");
+}
+
+/// A line on standard error about a step that takes long; only on a terminal.
+pub(super) struct Progress<'a> {
+    redactor: &'a Redactor,
+    is_terminal: bool,
+    /// The second that is shown.
+    shown: Option<(String, u64)>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(redactor: &'a Redactor) -> Self {
+        Self { redactor, is_terminal: io::stderr().is_terminal(), shown: None }
+    }
+
+    pub(super) fn tell(&mut self, label: &str, since: Duration) {
+        if !self.is_terminal || since < QUIET {
+            return;
+        }
+        let now = (label.to_owned(), since.as_secs());
+        if self.shown.as_ref() != Some(&now) {
+            let label = escape::visible(&self.redactor.text(label));
+            let _ = write!(io::stderr(), "\r\x1b[K{label}: {} s", now.1);
+            self.shown = Some(now);
+        }
+    }
+
+    pub(super) fn erase(&mut self) {
+        if self.shown.take().is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Everything that is known about a host, each thing read once and only when
 //! asked for. Probes see this and nothing below it.
 
+pub mod alert_log;
+pub mod alerts;
 pub mod daemon;
 pub mod delivery;
 pub mod executable;
@@ -17,9 +19,12 @@ use std::path::{Path, PathBuf};
 
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, Value,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
+    Value,
 };
 use crate::redact::{self, Redactor};
+use crate::wazuh::alerts::histogram::Need;
+use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
@@ -27,6 +32,8 @@ use crate::wazuh::stock;
 use crate::wazuh::version::{self, Contract, Version};
 use crate::wazuh::xml::{self, LineIndex, Span};
 
+pub use alert_log::Since;
+pub use alerts::Alerts;
 pub use daemon::Daemon;
 pub use delivery::Delivery;
 pub use executable::Executable;
@@ -213,6 +220,8 @@ pub struct Facts<'h> {
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
     delivery: OnceCell<Delivery>,
+    alerts_since: Since,
+    alerts: OnceCell<Fact<Alerts>>,
 }
 
 impl<'h> Facts<'h> {
@@ -241,6 +250,8 @@ impl<'h> Facts<'h> {
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
             delivery: OnceCell::new(),
+            alerts_since: Since::Default,
+            alerts: OnceCell::new(),
         }
     }
 
@@ -370,6 +381,11 @@ impl<'h> Facts<'h> {
     /// Names in a directory.
     pub fn list(&self, path: &Path) -> Fact<Vec<std::ffi::OsString>> {
         self.host.list(path)
+    }
+
+    /// A regular file, open for reading at any place: a log.
+    pub fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        self.host.open(path)
     }
 
     /// The first bytes of a file.
@@ -596,6 +612,22 @@ impl<'h> Facts<'h> {
         self.rules.get_or_init(|| rules::read(self))
     }
 
+    /// Says how far back alerts are read, before they are.
+    pub fn look_back(&mut self, since: Since) {
+        self.alerts_since = since;
+    }
+
+    /// The alerts of the last days, held against what responses need of them; they are read
+    /// once, so the first who asks says what that is.
+    pub fn alerts(&self, needs: impl FnOnce() -> Vec<Need>) -> &Fact<Alerts> {
+        self.alerts.get_or_init(|| Alerts::read(self, needs()))
+    }
+
+    /// The alerts, if somebody asked for them.
+    pub fn alerts_if_read(&self) -> Option<&Alerts> {
+        self.alerts.get()?.get()
+    }
+
     /// Every response of this host, in the order of its file.
     pub fn responses(&self) -> &[Response] {
         self.responses.get_or_init(|| match (self.role(), self.contract()) {
@@ -818,6 +850,13 @@ impl<'h> Facts<'h> {
             gap = gap.or_else(|| target.unknown());
         }
         gap.map_or_else(|| Fact::absent(path), Gap::into_fact)
+    }
+}
+
+/// A file of the host, as the readers of logs take it.
+impl ReadAt for dyn Source {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        Source::read_at(self, buffer, offset)
     }
 }
 

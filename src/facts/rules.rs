@@ -1,17 +1,20 @@
 //! The rules of a manager as analysisd loads them: its files joined with the model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
 use crate::host::{Fact, FileType, Gap, Host};
+use crate::wazuh::ossec_conf::ResponseBlock;
 use crate::wazuh::rules::files::{self, Files};
 use crate::wazuh::rules::{
-    self, BUILT_IN_DECODERS, Content, Never, Place, Ruleset, SourceFile, Surroundings, Unbindable,
+    self, BUILT_IN_DECODERS, Bound, Content, MAX_MESSAGES, Message, MessageKind, Never, Place, RuleFacts,
+    Ruleset, SourceFile, Surroundings, Unbindable,
 };
 use crate::wazuh::version::Contract;
+use crate::wazuh::xml::{self, Element};
 
 /// The rules of a manager.
 #[derive(Clone, Debug)]
@@ -55,6 +58,238 @@ impl Rules {
     pub fn at(&self, place: Place) -> String {
         format!("{}:{}", self.shown(place.file), place.line)
     }
+
+    /// Rules analysisd left out or changed as it loaded them, in its order; overwrites that
+    /// repeat what the first definition says are none.
+    pub fn changes(&self) -> Vec<Change> {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut group: Vec<&Message> = Vec::new();
+        let mut flush = |group: &mut Vec<&Message>| {
+            let found = self.change(group);
+            group.clear();
+            changes.extend(found);
+        };
+        for message in &self.set.messages {
+            // Several parents of one rule are one matter; a second definition is another one.
+            if group.last().is_some_and(|last| last.place != message.place || last.rule != message.rule) {
+                flush(&mut group);
+            }
+            group.push(message);
+        }
+        flush(&mut group);
+        // Its parents come first, so one pass is enough.
+        let mut roots: BTreeMap<u32, u32> = BTreeMap::new();
+        for change in &mut changes {
+            change.because = change.missing.iter().find_map(|parent| roots.get(parent).copied());
+            if let (Some(id), true) = (change.rule.filter(|&id| self.set.index(id).is_none()), change.dropped)
+            {
+                roots.insert(id, change.because.unwrap_or(id));
+            }
+        }
+        changes
+    }
+
+    fn change(&self, messages: &[&Message]) -> Option<Change> {
+        let last = messages.iter().rfind(|message| !matches!(message.kind, MessageKind::Remark))?;
+        if messages.iter().any(|message| message.fatal) {
+            return None;
+        }
+        let options: Vec<&str> = messages
+            .iter()
+            .filter_map(|message| match message.kind {
+                MessageKind::NotOverwritten { option } => Some(option),
+                _ => None,
+            })
+            .filter(|option| {
+                let first = last.rule.and_then(|id| self.set.rule(id));
+                !first.is_some_and(|first| self.says_the_same(first.place, last.place, option))
+            })
+            .collect();
+        let missing: Vec<u32> = messages
+            .iter()
+            .filter_map(|message| match message.kind {
+                MessageKind::MissingParent { id } | MessageKind::MissingSource { id } => Some(id),
+                _ => None,
+            })
+            .collect();
+        let parents = missing.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let dropped = messages.iter().any(|message| message.drops_rule);
+        let lossy = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        let words = match &last.kind {
+            MessageKind::MissingFile => "cannot be opened: none of its rules is loaded".to_owned(),
+            MessageKind::Duplicate => {
+                let first = last.rule.and_then(|id| self.set.rule(id)).map(|first| self.at(first.place));
+                format!("is left out: its number is taken by {}", first.unwrap_or_default())
+            }
+            MessageKind::NothingToOverwrite => {
+                "is loaded as a new rule: there is none of this number to overwrite".to_owned()
+            }
+            MessageKind::OverwriteRefused => {
+                "is left out: this version takes no overwrite that names if_sid, if_group or if_level"
+                    .to_owned()
+            }
+            MessageKind::NotOverwritten { .. } if options.is_empty() => return None,
+            MessageKind::NotOverwritten { .. } => {
+                format!("overwrites all but <{}>, which stays as it was", options.join("> and <"))
+            }
+            MessageKind::BadIfSid => {
+                "is left out: its <if_sid> holds something else than numbers".to_owned()
+            }
+            MessageKind::IfSidCut if dropped => {
+                "is left out: an odd character stands in its <if_sid>".to_owned()
+            }
+            MessageKind::IfSidCut => {
+                "hangs below the rules before the odd character in its <if_sid> only; it is not ignored as the log says".to_owned()
+            }
+            MessageKind::NoParent => {
+                format!("is left out: no parent in its <if_sid> ({parents}) is loaded before it")
+            }
+            MessageKind::MissingParent { .. } if dropped => {
+                format!("is left out: its parent {parents} is not loaded before it")
+            }
+            MessageKind::MissingParent { .. } => {
+                format!("hangs below fewer rules than it names: {parents} is not loaded before it")
+            }
+            MessageKind::MissingSource { id } => {
+                format!("is left out: rule {id} of its <if_matched_sid> is not loaded before it")
+            }
+            MessageKind::BadIfMatchedSid => "is left out: its <if_matched_sid> is no number".to_owned(),
+            MessageKind::BadIfLevel { value } => {
+                format!("is left out: its <if_level> is {}", lossy(value))
+            }
+            MessageKind::NoSuchLevel { .. } => {
+                "is left out: no rule of the level in its <if_level> is loaded before it".to_owned()
+            }
+            MessageKind::NoSuchGroup { group } => {
+                format!("is left out: no rule of the group {} is loaded before it", lossy(group))
+            }
+            MessageKind::NoSuchCategory => {
+                "is left out: no rule of its category is loaded before it".to_owned()
+            }
+            MessageKind::ListNotLoaded { name } => {
+                format!("is left out: the list {} is not loaded", lossy(name))
+            }
+            MessageKind::TooLong { element } => {
+                format!("loses the text of its <{element}>, which is too long")
+            }
+            MessageKind::BadAttribute { name } => {
+                format!("is loaded without its {}, whose value is not known", lossy(name))
+            }
+            MessageKind::BadValue { element } | MessageKind::BadPattern { element } => {
+                format!("is loaded, but an attribute of its <{element}> is not taken")
+            }
+            _ => return None,
+        };
+        let mut numbers: Vec<u32> = messages.iter().filter_map(|message| message.number).collect();
+        numbers.dedup();
+        Some(Change {
+            rule: last.rule,
+            place: last.place,
+            numbers,
+            dropped: dropped || matches!(last.kind, MessageKind::MissingFile),
+            logged: messages.iter().any(|message| message.logged),
+            overwrite: matches!(last.kind, MessageKind::NotOverwritten { .. }),
+            missing,
+            because: None,
+            words,
+        })
+    }
+
+    /// Whether an overwrite repeats what the first definition says.
+    pub fn says_the_same(&self, first: Place, second: Place, option: &str) -> bool {
+        let said = |place: Place| -> Option<Vec<Vec<u8>>> {
+            let document = xml::parse(self.text(place)?).ok()?;
+            let mut texts = Vec::new();
+            for root in &document.roots {
+                texts.extend(
+                    root.attributes
+                        .iter()
+                        .filter(|one| one.name == option.as_bytes())
+                        .map(|one| one.value.clone()),
+                );
+                texts.extend(
+                    root.children_named(option).map(|child: &Element| child.content.trim_ascii().to_vec()),
+                );
+            }
+            Some(texts)
+        };
+        said(first).is_some_and(|texts| Some(texts) == said(second))
+    }
+
+    /// What a response is bound to.
+    pub fn binding(&self, block: &ResponseBlock) -> Binding {
+        let bound = self.set.bound_rules(block);
+        let id = |index: usize| self.set.rules.get(index).map(|rule| rule.id);
+        let mut without_response = Vec::new();
+        for rule in block.rule_ids.iter().filter_map(|&id| self.set.rule(id)) {
+            if let Some(why) = RuleFacts::of(rule).unbindable()
+                && !without_response.contains(&(rule.id, why))
+            {
+                without_response.push((rule.id, why));
+            }
+        }
+        let mut missing = self.set.missing_ids(block);
+        missing.sort_unstable();
+        missing.dedup();
+        Binding {
+            missing,
+            without_response,
+            never_last: bound
+                .iter()
+                .filter_map(|&(index, _)| Some((id(index)?, self.set.never_final(index)?)))
+                .collect(),
+            rules: bound.iter().filter_map(|&(index, bound)| Some((id(index)?, bound))).collect(),
+        }
+    }
+}
+
+/// A rule that is not loaded as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its number; none for a whole file.
+    pub rule: Option<u32>,
+    /// Where it is written.
+    pub place: Place,
+    /// Numbers of what analysisd logs about it.
+    pub numbers: Vec<u32>,
+    /// It is not loaded at all.
+    pub dropped: bool,
+    /// analysisd says so; it keeps the last [`MAX_MESSAGES`] of a file, and older versions are silent
+    /// about overwrites.
+    pub logged: bool,
+    /// It is an overwrite that keeps an option as it was.
+    pub overwrite: bool,
+    /// Numbers it needs that are not loaded before it.
+    pub missing: Vec<u32>,
+    /// The rule with the fault, when this one is only left out because that one is.
+    pub because: Option<u32>,
+    /// What becomes of it, in words behind its name.
+    pub words: String,
+}
+
+impl Change {
+    /// `7617, 7619`, or why there is none.
+    pub fn numbers_shown(&self) -> String {
+        let numbers: Vec<String> = self.numbers.iter().map(u32::to_string).collect();
+        match (self.logged, numbers.is_empty()) {
+            (false, _) => format!("not logged: only the last {MAX_MESSAGES} of a file are"),
+            (true, true) => "logged without a number".to_owned(),
+            (true, false) => numbers.join(", "),
+        }
+    }
+}
+
+/// The rules a response is bound to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binding {
+    /// Numbers, and what binds, in the order they are loaded.
+    pub rules: Vec<(u32, Bound)>,
+    /// Numbers in `rules_id` that no loaded rule has.
+    pub missing: Vec<u32>,
+    /// Numbers in `rules_id` of rules that never start a response.
+    pub without_response: Vec<(u32, Unbindable)>,
+    /// Bound rules that no event ends with.
+    pub never_last: Vec<(u32, Never)>,
 }
 
 /// Reads the rules of a manager; a 5.x manager has none of these.

@@ -65,6 +65,7 @@ mod materialise;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,8 +80,8 @@ pub use manifest::{
 
 use super::walk::{MAX_LINKS, Miss, TOO_MANY_LINKS, Walker, push_front};
 use super::{
-    Account, Content, Fact, FileType, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind,
-    Value, accounts, elf, mountinfo,
+    Account, Content, Fact, FileType, Held, Host, Machine, Meta, Mount, OpenError, Process, Resolved, Source,
+    SourceKind, Value, accounts, elf, mountinfo,
 };
 
 /// The file that makes a directory a capture.
@@ -525,6 +526,22 @@ impl Host for CaptureHost {
         })
     }
 
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        self.fact(path, || {
+            let (real, node) = self.readable(path)?;
+            let source: Box<dyn Source> = match &node.stored {
+                Stored::Nothing => return Err(not_stored()),
+                Stored::Bytes(bytes) => Box::new(Held::new(Arc::clone(bytes), node.truncated)),
+                Stored::File => {
+                    let walker = self.contents.as_ref().ok_or_else(not_stored)?;
+                    let file = walker.source(&real).map_err(stored_miss)?;
+                    Box::new(HeldFile { file, truncated: node.truncated })
+                }
+            };
+            Ok(source)
+        })
+    }
+
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {
         self.fact(path, || {
             let (real, node) = self.walk(path, true)?;
@@ -620,6 +637,31 @@ impl Host for CaptureHost {
     }
 }
 
+/// A content in a file of the capture, whose identity is not the host's.
+#[derive(Debug)]
+struct HeldFile {
+    file: Box<dyn Source>,
+    truncated: bool,
+}
+
+impl Source for HeldFile {
+    fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+}
+
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
@@ -661,7 +703,7 @@ fn read_manifest(dir: &Path, manifest: &Path) -> Result<Vec<u8>, OpenError> {
 fn list_contents(files: &Path) -> Result<BTreeMap<PathBuf, u64>, OpenError> {
     let mut contents = BTreeMap::new();
     match std::fs::symlink_metadata(files) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(contents),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(contents),
         Err(error) => return Err(OpenError::io(files, error)),
         Ok(meta) if !meta.is_dir() => return Err(odd_content(files)),
         Ok(_) => {}

@@ -16,7 +16,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::walk::Walker;
 use super::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, SourceKind, accounts, elf,
+    Account, Content, Fact, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind, accounts, elf,
     mountinfo,
 };
 
@@ -78,6 +78,10 @@ impl Host for LiveHost {
 
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.walker.fact(path, |walker| walker.read(path, limit))
+    }
+
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        self.walker.fact(path, |walker| walker.source(path))
     }
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {

@@ -17,7 +17,10 @@ mod walk;
 mod testing;
 
 use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use fact::{Fact, Gap, GapKind, Value};
 pub(crate) use walk::TOO_MANY_LINKS;
@@ -94,6 +97,60 @@ pub struct Content {
     pub truncated: bool,
     /// Whether size or time changed while it was read.
     pub changed_while_read: bool,
+}
+
+/// A regular file that is open for reading at any place, by several threads: for logs, of
+/// which [`Host::read`] would give too much or too little.
+pub trait Source: Send + Sync + fmt::Debug {
+    /// Its bytes when it was opened. A log may have grown since, or have been cut.
+    fn size(&self) -> u64;
+
+    /// Device and inode, to tell links to one file from copies; none where they say nothing.
+    fn identity(&self) -> Option<(u64, u64)>;
+
+    /// Whether the file on the host goes on after these bytes: a capture may hold its
+    /// beginning only.
+    fn truncated(&self) -> bool;
+
+    /// Reads up to a buffer from `offset` on; 0 bytes at or behind the end.
+    ///
+    /// # Errors
+    ///
+    /// What reading gives.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+/// A file whose bytes are in memory.
+#[derive(Debug)]
+pub(crate) struct Held {
+    bytes: Arc<[u8]>,
+    truncated: bool,
+}
+
+impl Held {
+    /// These bytes; `truncated` when the file on the host goes on after them.
+    pub(crate) fn new(bytes: impl Into<Arc<[u8]>>, truncated: bool) -> Self {
+        Self { bytes: bytes.into(), truncated }
+    }
+}
+
+impl Source for Held {
+    fn size(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
+        (&self.bytes[start..]).read(buffer)
+    }
 }
 
 /// One line of the mount table.
@@ -185,7 +242,7 @@ pub enum OpenError {
         /// What was read.
         path: PathBuf,
         /// Why it failed.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// `host.json` is missing.
     #[error("{} holds no host.json, so it is no capture; make one with `ar-doctor capture`, or name a directory tree", path.display())]
@@ -237,11 +294,11 @@ pub enum OpenError {
 
 impl OpenError {
     /// The error for what the system says about `path`.
-    fn io(path: &Path, source: std::io::Error) -> Self {
+    fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            std::io::ErrorKind::NotFound => Self::Missing { path },
-            std::io::ErrorKind::PermissionDenied => Self::Denied { path },
+            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::PermissionDenied => Self::Denied { path },
             _ => Self::Io { path, source },
         }
     }
@@ -257,7 +314,7 @@ pub fn open_source(dir: &Path) -> Result<Box<dyn Host>, OpenError> {
     // Not followed: in a hostile tree it could lead anywhere.
     match std::fs::symlink_metadata(dir.join(capture::MANIFEST)) {
         Ok(_) => Ok(Box::new(capture::CaptureHost::open(dir)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(OpenError::io(dir, error)),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(OpenError::io(dir, error)),
         Err(_) => Ok(Box::new(tree::TreeHost::open(dir)?)),
     }
 }
@@ -304,6 +361,10 @@ pub trait Host: Sync {
     /// The first `limit` bytes of a regular file. Anything else but a regular
     /// file is failed with words that name what it is, and is not opened.
     fn read(&self, path: &Path, limit: u64) -> Fact<Content>;
+
+    /// Opens a regular file for reading at any place. What [`Host::read`] refuses is refused
+    /// here, in the same words, and is not opened.
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>>;
 
     /// Names in a directory, sorted.
     fn list(&self, path: &Path) -> Fact<Vec<OsString>>;

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use super::walk::Walker;
 use super::{
-    Account, Content, Fact, Host, Machine, Meta, Mount, OpenError, Process, Resolved, SourceKind, accounts,
-    elf, mountinfo,
+    Account, Content, Fact, Host, Machine, Meta, Mount, OpenError, Process, Resolved, Source, SourceKind,
+    accounts, elf, mountinfo,
 };
 
 /// Programs that a Linux host has, in the order they are asked for its machine.
@@ -96,6 +96,10 @@ impl Host for TreeHost {
 
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         self.walker.fact(path, |walker| walker.read(path, limit))
+    }
+
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        self.walker.fact(path, |walker| walker.source(path))
     }
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {
@@ -342,6 +346,52 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_read_at_any_place() {
+        let (outer, host) = tree();
+        let root = outer.path().join("root");
+        let log = root.join("log");
+        fs::write(&log, "0123456789").unwrap();
+        fs::hard_link(&log, root.join("same")).unwrap();
+        fs::copy(&log, root.join("copy")).unwrap();
+        symlink("/log", root.join("link")).unwrap();
+        let open = |name: &str| host.open(path(name));
+        let source = open("/log");
+        let source = source.get().unwrap();
+        let mut buffer = [0; 4];
+        for (offset, expected) in
+            [(0, "0123"), (7, "789"), (10, ""), (99, ""), (i64::MAX as u64 + 1, ""), (u64::MAX, "")]
+        {
+            let count = source.read_at(&mut buffer, offset).unwrap();
+            assert_eq!(&buffer[..count], expected.as_bytes(), "{offset}");
+        }
+        assert_eq!((source.size(), source.truncated()), (10, false));
+        let identity = |name: &str| open(name).get().unwrap().identity().unwrap();
+        assert_eq!(source.identity(), Some(identity("/same")));
+        assert_eq!(source.identity(), Some(identity("/link")));
+        assert_ne!(source.identity(), Some(identity("/copy")));
+        // It stays the file that was opened, and what is appended to it can be read.
+        fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(b"ab").unwrap();
+        fs::remove_file(&log).unwrap();
+        assert_eq!(
+            (source.read_at(&mut buffer, 8).unwrap(), &buffer[..], source.size()),
+            (4, &b"89ab"[..], 10)
+        );
+
+        // What is not read is not opened either, for the same reason.
+        nix::unistd::mkfifo(&root.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        symlink("../secret", root.join("up")).unwrap();
+        symlink("/proc/self/root", root.join("magic")).unwrap();
+        for name in ["/fifo", "/etc", "/up", "/magic/etc/passwd", "/gone", "log"] {
+            let why = host.read(path(name), 10).map(|_| ());
+            assert_eq!(open(name).map(|_| ()), why, "{name}");
+            assert!(why.get().is_none(), "{name}");
+        }
+        let flags = nix::fcntl::OFlag::O_WRONLY | nix::fcntl::OFlag::O_NONBLOCK;
+        let writer = nix::fcntl::open(&root.join("fifo"), flags, nix::sys::stat::Mode::empty());
+        assert_eq!(writer.unwrap_err(), nix::errno::Errno::ENXIO, "somebody reads the FIFO");
+    }
+
+    #[test]
     fn denied_is_not_absent() {
         testing::unprivileged(
             concat!(module_path!(), "::denied_is_not_absent"),
@@ -369,6 +419,8 @@ mod tests {
                 assert_eq!(host.entry(path("/unlisted/gone")).value, Value::Absent);
                 assert!(host.entry(path("/unreadable")).get().is_some());
                 assert!(matches!(host.read(path("/unreadable"), 1).value, Value::Denied(_)));
+                assert!(matches!(host.open(path("/unreadable")).value, Value::Denied(_)));
+                assert!(matches!(host.open(path("/locked/gone")).value, Value::Denied(_)));
                 assert!(matches!(host.elf(path("/unreadable")).value, Value::Denied(_)));
                 assert_eq!(host.entry(path("/gone")).value, Value::Absent);
                 assert!(matches!(TreeHost::open(&dir.join("locked")).unwrap_err(), OpenError::Denied { .. }));

@@ -8,10 +8,12 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +22,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
-use super::{Content, Fact, FileType, Meta, Resolved, elf};
+use super::{Content, Fact, FileType, Meta, Resolved, Source, elf};
 
 /// As the kernel's MAXSYMLINKS.
 pub(super) const MAX_LINKS: usize = 40;
@@ -209,7 +211,7 @@ impl Walker {
     /// The first `limit` bytes of a regular file.
     pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Content, Miss> {
         let (mut file, before) = self.open_regular(path)?;
-        let io = |error: std::io::Error| io_miss(&error);
+        let io = |error: io::Error| io_miss(&error);
         // One byte more than the file has, so that its end is met in one read.
         let expected = meta(&before).size.min(limit).min(1 << 20) + 1;
         let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
@@ -219,6 +221,12 @@ impl Walker {
         let truncated = full && (meta(&before).size > limit || has_more(&mut file).map_err(io)?);
         let after = fstat(&file).map_err(Miss::open)?;
         Ok(Content { bytes, truncated, changed_while_read: stamp(&before) != stamp(&after) })
+    }
+
+    /// A regular file, to be read at any place.
+    pub(super) fn source(&self, path: &Path) -> Result<Box<dyn Source>, Miss> {
+        let (file, stat) = self.open_regular(path)?;
+        Ok(Box::new(Opened { file, stat }))
     }
 
     /// What an executable is made for; `Absent` when it is no ELF file.
@@ -405,6 +413,41 @@ impl Found<'_> {
     }
 }
 
+/// A file of this machine.
+struct Opened {
+    file: File,
+    stat: FileStat,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl Source for Opened {
+    fn size(&self) -> u64 {
+        meta(&self.stat).size
+    }
+
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between systems")]
+    fn identity(&self) -> Option<(u64, u64)> {
+        Some((self.stat.st_dev as u64, self.stat.st_ino as u64))
+    }
+
+    fn truncated(&self) -> bool {
+        false
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        // Beyond i64::MAX the kernel answers EINVAL; there is nothing there.
+        if offset > i64::MAX as u64 {
+            return Ok(0);
+        }
+        FileExt::read_at(&self.file, buffer, offset)
+    }
+}
+
 /// The components of `path` go in front of what is still to be walked.
 pub(super) fn push_front(pending: &mut VecDeque<OsString>, path: &Path) {
     for component in path.components().rev() {
@@ -416,7 +459,7 @@ pub(super) fn push_front(pending: &mut VecDeque<OsString>, path: &Path) {
     }
 }
 
-fn has_more(file: &mut File) -> std::io::Result<bool> {
+fn has_more(file: &mut File) -> io::Result<bool> {
     let mut byte = [0];
     loop {
         match file.read(&mut byte) {
@@ -427,7 +470,7 @@ fn has_more(file: &mut File) -> std::io::Result<bool> {
     }
 }
 
-fn io_miss(error: &std::io::Error) -> Miss {
+fn io_miss(error: &io::Error) -> Miss {
     match error.kind() {
         ErrorKind::PermissionDenied => Miss::Denied("permission denied".to_owned()),
         // What is regular and yet waits for data, such as a kernel trace.
@@ -529,6 +572,8 @@ mod tests {
         let times = fs::FileTimes::new().set_accessed(old);
         File::options().write(true).open(&file).unwrap().set_times(times).unwrap();
         assert!(Walker::new(dir.path()).read(Path::new("/file"), 9).is_ok());
+        let source = Walker::new(dir.path()).source(Path::new("/file")).unwrap();
+        assert_eq!(source.read_at(&mut [0; 9], 0).unwrap(), 1);
         if cfg!(target_os = "linux") {
             assert_eq!(fs::metadata(&file).unwrap().accessed().unwrap(), old);
         }

@@ -5,6 +5,7 @@
 //! on add one line comes and the pipe stays open until the script has printed a line; then a
 //! second line comes, and both pipes are closed. On delete one line and the end come at once.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Confidence, FaultKind};
@@ -300,6 +301,8 @@ struct Walk {
     background: bool,
     steps: u32,
     seen: Seen,
+    /// Where in the list each fault is.
+    places: HashMap<(FaultKind, usize), usize>,
 }
 
 const STATES: usize = 24;
@@ -337,6 +340,7 @@ pub(super) fn run(nodes: &[Node], deed: Deed, stateful: bool, json: bool, buffer
         background: false,
         steps: 0,
         seen: Seen::default(),
+        places: HashMap::new(),
     };
     let mut outs = Outs::default();
     let mut ends = walk.block(nodes, vec![start], &mut outs);
@@ -367,9 +371,13 @@ impl Walk {
         text: String,
         rewrite: Option<String>,
     ) {
-        match self.seen.faults.iter_mut().find(|fault| fault.0 == kind && fault.1.start == span.start) {
+        let known = self.places.get(&(kind, span.start)).and_then(|at| self.seen.faults.get_mut(*at));
+        match known {
             Some(fault) => fault.2 = fault.2.max(confidence),
-            None => self.seen.faults.push((kind, span, confidence, text, rewrite)),
+            None => {
+                self.places.insert((kind, span.start), self.seen.faults.len());
+                self.seen.faults.push((kind, span, confidence, text, rewrite));
+            }
         }
     }
 
@@ -466,6 +474,9 @@ impl Walk {
                         self.unsure += u32::from(unsure);
                         next.extend(self.block(body, taken, outs));
                         self.unsure -= u32::from(unsure);
+                        if next.len() > STATES * 4 {
+                            thin(&mut next);
+                        }
                     }
                     left = rest;
                 }
@@ -869,7 +880,7 @@ impl Walk {
             (Wrote::Partial, _) => {
                 let at = self.seen.keys.clone().unwrap_or_else(|| span.clone());
                 let text = "the line has no line feed at its end, and execd waits for one".to_owned();
-                (FaultKind::KeysNotFlushed, at, text, None, Confidence::Likely)
+                (FaultKind::KeysNotEnded, at, text, None, Confidence::Likely)
             }
             (Wrote::Nothing | Wrote::Maybe, None) => match all {
                 Some((certain, how, rewrite)) => (

@@ -6,6 +6,7 @@
 //! writes and acts; [`flow`] holds that against what execd does. Nothing here is proven: the
 //! best is likely, and `ar-doctor replay` proves.
 
+mod code;
 mod flow;
 mod jq;
 mod message;
@@ -18,9 +19,11 @@ mod shell_syntax;
 mod shell_tools;
 mod suppress;
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
+pub(crate) use code::{Code, Mark};
 use flow::{Deed, Node, Seen};
 
 use crate::findings::{self, CheckId, Severity, checks};
@@ -55,6 +58,11 @@ impl Language {
             Self::PowerShell => "powershell",
             Self::Cmd => "cmd",
         }
+    }
+
+    /// One of the shells of Unix.
+    pub const fn is_shell(self) -> bool {
+        matches!(self, Self::Sh | Self::Bash)
     }
 
     /// Its scripts are known by name only.
@@ -93,6 +101,8 @@ pub enum FaultKind {
     KeysMissing,
     /// Its keys stay in a buffer.
     KeysNotFlushed,
+    /// Its keys have no line feed at their end.
+    KeysNotEnded,
     /// It waits for the answer before its keys.
     AnswerBeforeKeys,
     /// `read` without `-r`.
@@ -125,7 +135,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ReadToEnd,
         Self::NeverReads,
         Self::Arguments,
@@ -135,6 +145,7 @@ impl FaultKind {
         Self::KeysConstant,
         Self::KeysMissing,
         Self::KeysNotFlushed,
+        Self::KeysNotEnded,
         Self::AnswerBeforeKeys,
         Self::ReadWithoutR,
         Self::NeverEnds,
@@ -162,7 +173,7 @@ impl FaultKind {
             Self::KeysEmpty => checks::KEYS_EMPTY,
             Self::KeysConstant => checks::KEYS_CONSTANT,
             Self::KeysMissing => checks::KEYS_MISSING,
-            Self::KeysNotFlushed => checks::KEYS_NOT_FLUSHED,
+            Self::KeysNotFlushed | Self::KeysNotEnded => checks::KEYS_NOT_FLUSHED,
             Self::AnswerBeforeKeys => checks::ANSWER_BEFORE_KEYS,
             Self::ReadWithoutR => checks::READ_WITHOUT_R,
             Self::NeverEnds => checks::SCRIPT_NEVER_ENDS,
@@ -267,8 +278,13 @@ pub struct FieldRead {
 impl FieldRead {
     /// The generation that alone has such a field.
     pub fn contract(&self) -> Option<Contract> {
-        self.paths.last().and_then(|path| jq::contract_of(path))
+        self.paths.last().and_then(|path| contract_of(path))
     }
+}
+
+/// The generation of messages that alone has a field of this path.
+pub fn contract_of(path: &str) -> Option<Contract> {
+    jq::contract_of(path)
 }
 
 /// Under which circumstances the script is to run.
@@ -293,6 +309,8 @@ pub struct Lint {
     pub modules: Vec<Need>,
     /// Fields it reads, in the order of the text, each path once.
     pub fields: Vec<FieldRead>,
+    /// Where it uses its first positional arguments, as 4.1 gave them.
+    pub arguments: Option<Range<usize>>,
     /// It sends keys, or does something for a delete.
     pub stateful: bool,
     /// A delete (`disable` on 5.x) does something.
@@ -306,6 +324,15 @@ pub struct Lint {
 }
 
 impl Lint {
+    /// The first place with a fault, whether a comment switches it off or not.
+    pub fn first(&self, kind: FaultKind) -> Option<Range<usize>> {
+        let faults = self.faults.iter().chain(&self.suppressed);
+        faults
+            .filter(|fault| fault.kind == kind)
+            .map(|fault| fault.span.clone())
+            .min_by_key(|span| span.start)
+    }
+
     /// Whether a comment of the script switches a check off in a line.
     pub fn hides(&self, check: CheckId, line: u64) -> bool {
         self.notes.hides(check, line)
@@ -392,6 +419,13 @@ struct Lowered {
     buffered: bool,
 }
 
+/// What a text shows wherever it runs; of a text in no language that is read, nothing. Its faults are
+/// those of a response of 4.x with a timeout.
+pub fn shown(text: &[u8]) -> Lint {
+    let context = Context { contract: Contract::Json4, timeout: 600 };
+    language(b"", text).map_or_else(Lint::default, |language| lint(text, language, &context))
+}
+
 /// Reads a script.
 pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
     let lowered = match language {
@@ -406,11 +440,9 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
     let (add, delete) = (walk(Deed::Add), walk(Deed::Delete));
     let written_for = written_for(&lowered, add.reads || add.maybe_reads || lowered.opaque);
     let mut found: Vec<Found> = add.faults.clone();
-    for fault in &delete.faults {
-        if !found.iter().any(|other| other.0 == fault.0 && other.1 == fault.1) {
-            found.push(fault.clone());
-        }
-    }
+    let known: HashSet<(FaultKind, Range<usize>)> =
+        found.iter().map(|(kind, span, ..)| (*kind, span.clone())).collect();
+    found.extend(delete.faults.iter().filter(|fault| !known.contains(&(fault.0, fault.1.clone()))).cloned());
     // A sleep in an endless loop is no fault of its own.
     let endless: Vec<Range<usize>> =
         found.iter().filter(|fault| fault.0 == FaultKind::NeverEnds).map(|fault| fault.1.clone()).collect();
@@ -463,6 +495,7 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
         tools: unique(lowered.tools),
         modules: unique(lowered.modules),
         fields: merged(lowered.fields),
+        arguments: lowered.arguments,
         stateful: sends_keys(&lowered.nodes, 0)
             || word_delete.is_some()
             || word_disable.is_some()
@@ -573,10 +606,14 @@ fn written_for(lowered: &Lowered, reads: bool) -> Option<(Contract, Range<usize>
 /// One need for each name: the first place, and optional only when every place is.
 fn unique(needs: Vec<Need>) -> Vec<Need> {
     let mut all: Vec<Need> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for need in needs {
-        match all.iter_mut().find(|other| other.name == need.name) {
+        match places.get(&need.name).and_then(|at| all.get_mut(*at)) {
             Some(other) => other.optional &= need.optional,
-            None => all.push(need),
+            None => {
+                places.insert(need.name.clone(), all.len());
+                all.push(need);
+            }
         }
     }
     all
@@ -586,23 +623,26 @@ fn unique(needs: Vec<Need>) -> Vec<Need> {
 fn merged(mut all: Vec<FieldRead>) -> Vec<FieldRead> {
     all.sort_by_key(|read| read.span.start);
     let mut merged: Vec<FieldRead> = Vec::new();
+    let mut places: HashMap<Vec<String>, usize> = HashMap::new();
     for read in all {
-        match merged.iter_mut().find(|other| other.paths == read.paths) {
+        match places.get(&read.paths).and_then(|at| merged.get_mut(*at)) {
             Some(other) => {
                 other.optional |= read.optional;
                 other.fatal |= read.fatal;
             }
-            None => merged.push(read),
+            None => {
+                places.insert(read.paths.clone(), merged.len());
+                merged.push(read);
+            }
         }
     }
     // A whole object is no field of its own beside those that are read from it.
-    let inner: Vec<(String, bool)> =
-        merged.iter().flat_map(|read| read.paths.iter().map(|path| (path.clone(), read.optional))).collect();
+    let inner: BTreeSet<(bool, String)> =
+        merged.iter().flat_map(|read| read.paths.iter().map(|path| (read.optional, path.clone()))).collect();
     merged.retain(|read| {
-        let own = read.paths.last().map_or("", String::as_str);
-        !inner.iter().any(|(path, optional)| {
-            path.strip_prefix(own).is_some_and(|rest| rest.starts_with('.')) && *optional == read.optional
-        })
+        let below = (read.optional, format!("{}.", read.paths.last().map_or("", String::as_str)));
+        let next = inner.range(&below..).next();
+        !next.is_some_and(|(optional, path)| *optional == below.0 && path.starts_with(&below.1))
     });
     merged
 }

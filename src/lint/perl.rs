@@ -155,7 +155,7 @@ struct Lower<'a> {
 }
 
 pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
-    let (trees, comments) = parse(text);
+    let (trees, spans) = parse(text);
     let mut functions = HashMap::new();
     collect(&trees, &mut functions, 0);
     let mut lower = Lower {
@@ -170,7 +170,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
         list: false,
         slurps: false,
         out: Vec::new(),
-        found: Lowered { buffered: true, comments, ..Lowered::default() },
+        found: Lowered { buffered: true, comments: spans.comments, ..Lowered::default() },
         steps: 0,
         depth: 0,
     };
@@ -260,6 +260,10 @@ fn span_of(trees: &[Tree]) -> Span {
 }
 
 const STEPS: u32 = 30_000;
+/// The longest text of a value; beyond it nothing is known of it.
+const LONGEST: usize = 20_000;
+/// An expression of more tokens is read piece by piece: its operators are not looked for over and over.
+const LONG: usize = 4_000;
 
 impl<'a> Lower<'a> {
     fn event(&mut self, event: Event, span: &Span) {
@@ -290,8 +294,11 @@ impl<'a> Lower<'a> {
             return Value::unknown();
         }
         self.depth += 1;
-        let value = inside(self);
+        let mut value = inside(self);
         self.depth -= 1;
+        if value.text.len() > LONGEST {
+            value.text = UNKNOWN.to_string();
+        }
         value
     }
 
@@ -589,6 +596,9 @@ impl<'a> Lower<'a> {
         if trees.is_empty() {
             return Value::default();
         }
+        if trees.len() > LONG {
+            return self.pieces(trees);
+        }
         let cut =
             |operators: &[&str]| trees.iter().position(|tree| operators.contains(&operator(Some(tree))));
         // Functions that take all that follows, without brackets.
@@ -621,7 +631,9 @@ impl<'a> Lower<'a> {
             trees.iter().position(|tree| matches!(word(Some(tree)), "or" | "and" | "not" | "xor"))
         {
             if at == 0 {
-                let cond = self.condition(trees.get(1..).unwrap_or_default()).not();
+                let signs = trees.iter().take_while(|tree| word(Some(tree)) == "not").count().max(1);
+                let cond = self.condition(trees.get(signs..).unwrap_or_default());
+                let cond = if signs % 2 == 1 { cond.not() } else { cond };
                 return Value { cond: Some(cond), ..Value::of(CONSTANT) };
             }
             let and = word(trees.get(at)) == "and";
@@ -724,8 +736,10 @@ impl<'a> Lower<'a> {
             let text = if keep { left.text } else { format!("{}{}", left.text, right.text) };
             return Value { text, path, cond: Some(cond), parts: 0 };
         }
-        if operator(trees.first()) == "!" {
-            let cond = self.condition(trees.get(1..).unwrap_or_default()).not();
+        let signs = trees.iter().take_while(|tree| operator(Some(tree)) == "!").count();
+        if signs > 0 {
+            let cond = self.condition(trees.get(signs..).unwrap_or_default());
+            let cond = if signs % 2 == 1 { cond.not() } else { cond };
             return Value { cond: Some(cond), ..Value::of(CONSTANT) };
         }
         if let Some(at) = trees.iter().position(|tree| {
@@ -735,7 +749,11 @@ impl<'a> Lower<'a> {
         {
             return self.comparison(trees, at);
         }
-        // Pieces side by side, or with operators between them.
+        self.pieces(trees)
+    }
+
+    /// Pieces side by side, or with operators between them.
+    fn pieces(&mut self, trees: &'a [Tree]) -> Value {
         let mut whole = Value::default();
         let mut at = 0;
         let mut count = 0;
@@ -765,7 +783,9 @@ impl<'a> Lower<'a> {
                 let cond = whole.cond.take().or_else(|| value.cond.clone());
                 whole = Value { cond, ..value };
             } else {
-                whole.text.push_str(&value.text);
+                if whole.text.len() <= LONGEST {
+                    whole.text.push_str(&value.text);
+                }
                 whole.path = None;
                 whole.cond = None;
             }
@@ -1270,7 +1290,9 @@ impl<'a> Lower<'a> {
             "rename" | "mkdir" | "rmdir" | "chmod" | "chown" | "kill" | "link" | "symlink" | "utime"
             | "truncate" => {
                 let value = if brackets { unary(self, at, true) } else { self.rest(trees, at) };
-                let own = self.source(&span_of(trees)).contains("$$");
+                let near = span_of(trees);
+                let near = near.start..near.end.min(near.start + 4096);
+                let own = self.source(&near).contains("$$");
                 self.event(if name == "kill" && own { Event::Killed } else { Event::Effect }, &span);
                 Value { path: None, cond: None, ..value }
             }

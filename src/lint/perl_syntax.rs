@@ -1,6 +1,9 @@
 //! A tolerant reader of Perl 5: tokens and brackets, quotes of all kinds, here-documents.
 
+use std::collections::HashMap;
 use std::ops::Range;
+
+use super::code::Spans;
 
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
@@ -40,8 +43,9 @@ impl PartialEq for Tree {
     }
 }
 
-pub(super) fn parse(text: &[u8]) -> (Vec<Tree>, Vec<Range<usize>>) {
-    let mut reader = Reader { text, at: 0, comments: Vec::new(), waiting: Vec::new(), depth: 0 };
+pub(super) fn parse(text: &[u8]) -> (Vec<Tree>, Spans) {
+    let mut reader =
+        Reader { text, at: 0, spans: Spans::default(), waiting: Vec::new(), begun: 0, depth: 0, wasted: 0 };
     let mut all = Vec::new();
     while reader.at < text.len() {
         let before = reader.at;
@@ -50,17 +54,26 @@ pub(super) fn parse(text: &[u8]) -> (Vec<Tree>, Vec<Range<usize>>) {
             reader.at = reader.at.max(before + 1);
         }
     }
-    let mut texts = reader.waiting_texts();
-    fill(&mut all, &mut texts);
-    (all, reader.comments)
+    let texts = reader.waiting_texts();
+    fill(&mut all, &texts);
+    (all, reader.spans)
 }
+
+/// The longest name of a handle.
+const NAME: usize = 256;
+/// Behind so many bytes of texts without an end there is no text any more.
+const WASTE: usize = 4 * 1024 * 1024;
 
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
-    comments: Vec<Range<usize>>,
+    spans: Spans,
     waiting: Vec<Waiting>,
+    /// So many of them have been read.
+    begun: usize,
     depth: u32,
+    /// Bytes that were looked through for the end of a text that has none.
+    wasted: usize,
 }
 
 struct Waiting {
@@ -75,11 +88,11 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// Here-documents get their texts once these have been read.
-fn fill(trees: &mut Vec<Tree>, texts: &mut Vec<(usize, String)>) {
+fn fill(trees: &mut [Tree], texts: &HashMap<usize, String>) {
     for tree in trees {
         match &mut tree.kind {
             Kind::Text { text, .. } if text == "\u{0}" => {
-                if let Some((_, body)) = texts.iter().find(|(place, _)| *place == tree.span.start) {
+                if let Some(body) = texts.get(&tree.span.start) {
                     text.clone_from(body);
                 }
             }
@@ -90,7 +103,7 @@ fn fill(trees: &mut Vec<Tree>, texts: &mut Vec<(usize, String)>) {
 }
 
 impl Reader<'_> {
-    fn waiting_texts(&mut self) -> Vec<(usize, String)> {
+    fn waiting_texts(&mut self) -> HashMap<usize, String> {
         std::mem::take(&mut self.waiting)
             .into_iter()
             .map(|waiting| (waiting.place, waiting.done.unwrap_or_default()))
@@ -111,10 +124,10 @@ impl Reader<'_> {
 
     fn newline(&mut self) {
         self.at += 1;
-        for number in 0..self.waiting.len() {
-            let Some(waiting) = self.waiting.get(number).filter(|waiting| waiting.done.is_none()) else {
-                continue;
-            };
+        while let Some(waiting) = self.waiting.get(self.begun) {
+            let number = self.begun;
+            self.begun += 1;
+            let start = self.at;
             let mut body = Vec::new();
             let (name, indented) = (waiting.name.clone(), waiting.indented);
             while self.at < self.text.len() {
@@ -130,6 +143,7 @@ impl Reader<'_> {
                 body.extend_from_slice(&line);
                 body.push(b'\n');
             }
+            self.spans.documents.push(start..self.at);
             if let Some(waiting) = self.waiting.get_mut(number) {
                 waiting.done = Some(lossy(&body));
             }
@@ -154,14 +168,14 @@ impl Reader<'_> {
                 b'=' if self.starts_line() && self.get(start + 1).is_ascii_alphabetic() => {
                     let rest = self.slice(start..self.text.len());
                     let length = memchr::memmem::find(rest, b"\n=cut").map_or(rest.len(), |end| end + 5);
-                    self.comments.push(start..start + length);
+                    self.spans.comments.push(start..start + length);
                     self.at += length;
                     continue;
                 }
                 b'#' => {
                     let rest = self.slice(start..self.text.len());
                     let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-                    self.comments.push(start..start + length);
+                    self.spans.comments.push(start..start + length);
                     self.at += length;
                     continue;
                 }
@@ -170,6 +184,7 @@ impl Reader<'_> {
                         || self.slice(start..start + 8) == b"__DATA__") =>
                 {
                     self.at = self.text.len();
+                    self.spans.documents.push(start..self.at);
                     continue;
                 }
                 b'(' | b'[' | b'{' => {
@@ -197,6 +212,11 @@ impl Reader<'_> {
             }
             let kind = self.token(byte, &trees);
             self.at = self.at.max(start + 1);
+            let is_text = matches!(&kind, Kind::Text { text, .. } if text != "\u{0}")
+                || matches!(kind, Kind::Command { .. } | Kind::Words(_));
+            if is_text && self.at > start + 1 {
+                self.spans.strings.push(start..self.at);
+            }
             trees.push(Tree { span: start..self.at.min(self.text.len()), kind });
         }
         self.depth -= 1;
@@ -342,7 +362,8 @@ impl Reader<'_> {
                     }
                     return self.operator();
                 }
-                let length = memchr::memchr2(b'>', b'\n', rest.get(1..).unwrap_or_default());
+                let near = rest.get(1..rest.len().min(NAME)).unwrap_or_default();
+                let length = memchr::memchr2(b'>', b'\n', near);
                 if let Some(length) = length
                     && rest.get(length + 1) == Some(&b'>')
                     && rest.get(1..=length).is_some_and(|name| {
@@ -458,6 +479,9 @@ impl Reader<'_> {
         let start = self.at;
         let mut depth = 1;
         let mut lines = 0;
+        if self.wasted > WASTE {
+            return String::new();
+        }
         while self.at < self.text.len() {
             let byte = self.get(self.at);
             if byte == b'\\' {
@@ -468,6 +492,7 @@ impl Reader<'_> {
                 lines += 1;
                 // A stray quote must not swallow the file.
                 if lines > 60 {
+                    self.wasted += self.at - start;
                     self.at = start;
                     return String::new();
                 }

@@ -4,6 +4,7 @@
 //! counts for nothing but the fields it would read.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use super::flow::{Cond, Event, Node, Output, Span, Words};
 use super::message::{self, CONSTANT, EVENT, LINE, NUMBER, SELF, UNKNOWN};
@@ -32,6 +33,9 @@ const STANDARD: &str = "abc aifc antigravity argparse array ast asynchat asyncio
     webbrowser winreg winsound wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo \
     asynchat asyncore distutils imp smtpd cgi cgitb crypt nntplib pipes sndhdr spwd telnetlib uu xdrlib audioop \
     __future__ __main__ ";
+
+/// [`STANDARD`], to look names up in.
+static STANDARD_NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| STANDARD.split_whitespace().collect());
 
 /// What an expression is.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +86,7 @@ struct Lower<'a> {
 }
 
 pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
-    let (block, comments) = parse(text);
+    let (block, spans) = parse(text);
     let mut functions = HashMap::new();
     collect(&block, &mut functions);
     let mut lower = Lower {
@@ -99,7 +103,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
             .iter()
             .any(|word| memchr::memmem::find(text, word).is_some()),
         out: Vec::new(),
-        found: Lowered { buffered: true, comments, ..Lowered::default() },
+        found: Lowered { buffered: true, comments: spans.comments, ..Lowered::default() },
         steps: 0,
         depth: 0,
         returned: Vec::new(),
@@ -169,6 +173,12 @@ fn collect<'a>(block: &'a Block, into: &mut HashMap<String, (&'a [String], &'a B
 }
 
 const STEPS: u32 = 30_000;
+/// Links of a chain, arms of an `if`: beyond these it is not told any more which of them run.
+const MANY: usize = 60;
+/// The longest text of a value; beyond it nothing is known of it.
+const LONGEST: usize = 20_000;
+/// The longest text of a list whose items are kept.
+const LONGEST_LIST: usize = 4_000;
 
 impl<'a> Lower<'a> {
     fn event(&mut self, event: Event, span: &Span) {
@@ -223,7 +233,13 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn arms(&mut self, arms: &'a [(Expr, Block)], otherwise: &'a Block) {
+    fn arms(&mut self, arms: &'a [(Expr, Block)], otherwise: &'a Block, depth: usize) {
+        if depth > MANY {
+            for (_, body) in arms {
+                self.block(body);
+            }
+            return;
+        }
         let Some(((test, body), rest)) = arms.split_first() else {
             self.block(otherwise);
             return;
@@ -231,7 +247,7 @@ impl<'a> Lower<'a> {
         let cond = self.condition(test);
         let then = self.perhaps(body);
         let live = std::mem::replace(&mut self.live, false);
-        let other = self.apart(|lower| lower.arms(rest, otherwise));
+        let other = self.apart(|lower| lower.arms(rest, otherwise, depth + 1));
         self.live = live;
         self.out.push(Node::If(vec![(cond, then), (Cond::Yes, other)]));
     }
@@ -246,7 +262,7 @@ impl<'a> Lower<'a> {
                     self.block(body);
                     return;
                 }
-                self.arms(arms, otherwise);
+                self.arms(arms, otherwise, 0);
             }
             Kind::While(test, body, otherwise) => {
                 let mut cond = Cond::Unknown;
@@ -334,10 +350,7 @@ impl<'a> Lower<'a> {
                     self.variables
                         .insert(alias.clone(), Value { name: Some(whole.clone()), ..Value::unknown() });
                     let top = whole.split('.').next().unwrap_or_default();
-                    if whole.starts_with('.')
-                        || top.is_empty()
-                        || STANDARD.split_whitespace().any(|name| name == top)
-                    {
+                    if whole.starts_with('.') || top.is_empty() || STANDARD_NAMES.contains(top) {
                         continue;
                     }
                     let optional = self.imports_may_fail || !self.live && !self.in_try();
@@ -516,6 +529,9 @@ impl<'a> Lower<'a> {
             if items.iter().any(|item| operator(item, word)) {
                 let mut parts: Vec<Cond> = Vec::new();
                 for part in items.split(|item| operator(item, word)) {
+                    if parts.len() > MANY {
+                        parts = vec![Cond::Unknown];
+                    }
                     if parts.is_empty() {
                         parts.push(self.sequence_condition(part));
                         continue;
@@ -726,8 +742,14 @@ impl<'a> Lower<'a> {
             return Value::unknown();
         }
         self.depth += 1;
-        let value = self.link_inner(expr);
+        let mut value = self.link_inner(expr);
         self.depth -= 1;
+        if value.text.len() > LONGEST_LIST {
+            value.items = None;
+        }
+        if value.text.len() > LONGEST {
+            value = Value { text: UNKNOWN.to_string(), ..value };
+        }
         value
     }
 

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::code::Spans;
+
 pub(super) type Block = Vec<Statement>;
 
 #[derive(Clone, Debug)]
@@ -82,10 +84,10 @@ struct Line {
     span: Range<usize>,
 }
 
-/// The statements of a script, and where its comments are.
-pub(super) fn parse(text: &[u8]) -> (Block, Vec<Range<usize>>) {
-    let mut comments = Vec::new();
-    let lines = lines(text, &mut comments);
+/// The statements of a script, and where its comments and texts are.
+pub(super) fn parse(text: &[u8]) -> (Block, Spans) {
+    let mut spans = Spans::default();
+    let lines = lines(text, &mut spans);
     let mut at = 0;
     let mut block = Vec::new();
     while at < lines.len() {
@@ -95,7 +97,7 @@ pub(super) fn parse(text: &[u8]) -> (Block, Vec<Range<usize>>) {
             at += 1;
         }
     }
-    (block, comments)
+    (block, spans)
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -165,7 +167,7 @@ fn token(text: &[u8], at: usize, end: usize) -> Option<Spanned> {
     Some((Token::Operator(lossy(&[first])), at..at + 1))
 }
 
-fn lines(text: &[u8], comments: &mut Vec<Range<usize>>) -> Vec<Line> {
+fn lines(text: &[u8], spans: &mut Spans) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut at = 0;
     if text.starts_with(b"\xef\xbb\xbf") {
@@ -200,11 +202,14 @@ fn lines(text: &[u8], comments: &mut Vec<Range<usize>>) -> Vec<Line> {
                 b'#' => {
                     let rest = slice(text, at..text.len());
                     let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-                    comments.push(at..at + length);
+                    spans.comments.push(at..at + length);
                     at += length;
                 }
                 _ => {
                     let Some((token, span)) = token(text, at, text.len()) else { break };
+                    if let Token::Text { .. } = &token {
+                        spans.strings.push(span.clone());
+                    }
                     if let Token::Operator(operator) = &token {
                         match operator.as_str() {
                             "(" | "[" | "{" => depth += 1,

@@ -65,6 +65,7 @@ struct Lower<'a> {
     /// Standard output was sent elsewhere, and a copy of it was kept.
     moved: bool,
     steps: u32,
+    copied: usize,
 }
 
 pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Lowered {
@@ -124,6 +125,7 @@ pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Low
         copies: HashSet::new(),
         moved: false,
         steps: 0,
+        copied: 0,
     };
     lower.list(&script.list);
     lower.found.nodes = std::mem::take(&mut lower.out);
@@ -147,7 +149,7 @@ pub(super) fn lower(text: &[u8], _language: Language, contract: Contract) -> Low
     lower.found.tools.truncate(kept.1);
     lower.found.opaque = kept.2;
     let mut found = lower.found;
-    found.comments = script.comments.clone();
+    found.comments.clone_from(&script.spans.comments);
     found
 }
 
@@ -217,6 +219,12 @@ struct Streams {
 }
 
 const STEPS: u32 = 12_000;
+/// Links of a chain, arms of an `if`: beyond these it is not told any more which of them run.
+const MANY: usize = 60;
+/// Letters that values may be copied to, all told.
+const COPIED: usize = 16 * 1024 * 1024;
+/// The longest value.
+const LONGEST: usize = 20_000;
 
 impl<'a> Lower<'a> {
     fn spend(&mut self) -> bool {
@@ -286,7 +294,14 @@ impl<'a> Lower<'a> {
 
     fn and_or_here(&mut self, and_or: &'a AndOr) -> Cond {
         let mut cond = self.pipeline(&and_or.first);
-        for (and, next) in &and_or.rest {
+        for (number, (and, next)) in and_or.rest.iter().enumerate() {
+            // Nobody writes so long a chain; what it comes to is left open.
+            if number > MANY {
+                cond = Cond::Unknown;
+            }
+            if self.spend() {
+                break;
+            }
             let mut after = Cond::Unknown;
             let body = self.perhaps(|lower| after = lower.pipeline(next));
             let when = if *and { cond.clone() } else { cond.clone().not() };
@@ -429,6 +444,10 @@ impl<'a> Lower<'a> {
             },
         };
         value.open = true;
+        self.copied += value.text.len();
+        if value.text.len() > LONGEST || self.copied > COPIED {
+            return Value::unknown();
+        }
         if operation.is_empty() || operation.starts_with('[') {
             return value;
         }
@@ -464,11 +483,13 @@ impl<'a> Lower<'a> {
             if single {
                 whole = value;
             } else {
-                whole.text.push_str(&value.text);
+                if whole.text.len() <= LONGEST {
+                    whole.text.push_str(&value.text);
+                }
                 whole.span = whole.span.or(value.span);
             }
         }
-        if whole.text.len() > 20_000 {
+        if whole.text.len() > LONGEST {
             whole.text = UNKNOWN.to_string();
         }
         whole.span = whole.span.or_else(|| Some(word.span.clone()));
@@ -719,6 +740,13 @@ impl<'a> Lower<'a> {
     }
 
     fn arms(&mut self, arms: &'a [(List, List)], otherwise: Option<&'a List>, depth: u32) {
+        if depth > MANY as u32 {
+            for (test, body) in arms {
+                self.list(test);
+                self.list(body);
+            }
+            return;
+        }
         let Some(((test, body), rest)) = arms.split_first() else {
             if let Some(list) = otherwise {
                 self.list(list);
@@ -1070,7 +1098,7 @@ impl<'a> Lower<'a> {
         }
         if let Some(capture) = self.captures.last_mut() {
             let first = capture.text.is_empty();
-            if capture.text.len() < 20_000 {
+            if capture.text.len() < LONGEST {
                 capture.text.push_str(&value.text);
             }
             capture.path = if first { value.path.clone() } else { None };
@@ -1589,6 +1617,9 @@ impl<'a> Lower<'a> {
         let mut text = filter.clone();
         named.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         for (name, value) in &named {
+            if text.len() > LONGEST {
+                break;
+            }
             let quoted = format!("\"{value}\"");
             text = text.replace(&format!("${name}"), &quoted);
         }

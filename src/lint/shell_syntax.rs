@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::code::Spans;
+
 pub(super) type List = Vec<AndOr>;
 
 /// `a && b || c`, perhaps with `&` behind it.
@@ -160,7 +162,7 @@ impl Word {
 #[derive(Debug, Default)]
 pub(super) struct Script {
     pub(super) list: List,
-    pub(super) comments: Vec<Range<usize>>,
+    pub(super) spans: Spans,
     pub(super) documents: Vec<Word>,
 }
 
@@ -170,7 +172,7 @@ pub(super) fn parse(text: &[u8]) -> Script {
         at: 0,
         end: text.len(),
         depth: 0,
-        comments: Vec::new(),
+        spans: Spans::default(),
         documents: Vec::new(),
         waiting: Vec::new(),
     };
@@ -182,7 +184,9 @@ pub(super) fn parse(text: &[u8]) -> Script {
             parser.at += 1;
         }
     }
-    Script { list, comments: parser.comments, documents: parser.documents }
+    let mut spans = parser.spans;
+    spans.documents.extend(parser.documents.iter().map(|document| document.span.clone()));
+    Script { list, spans, documents: parser.documents }
 }
 
 struct Parser<'a> {
@@ -190,7 +194,7 @@ struct Parser<'a> {
     at: usize,
     end: usize,
     depth: u32,
-    comments: Vec<Range<usize>>,
+    spans: Spans,
     documents: Vec<Word>,
     waiting: Vec<Waiting>,
 }
@@ -236,7 +240,7 @@ impl Parser<'_> {
                     while self.at < self.end && self.here() != b'\n' {
                         self.at += 1;
                     }
-                    self.comments.push(start..self.at);
+                    self.spans.comments.push(start..self.at);
                 }
                 _ => return,
             }
@@ -902,7 +906,9 @@ impl Parser<'_> {
                 }
                 b'\'' => {
                     flush!();
+                    let from = self.at;
                     let text = self.single();
+                    self.spans.strings.push(from..self.at);
                     parts.push(Part::Text { text, quoted: true });
                 }
                 b'"' => {
@@ -945,6 +951,7 @@ impl Parser<'_> {
     fn double(&mut self, parts: &mut Vec<Part>, document: bool) {
         let mut plain: Vec<u8> = Vec::new();
         let empty = self.here() == b'"' && !document;
+        let mut text = self.at.saturating_sub(usize::from(!document));
         while self.at < self.end {
             match self.here() {
                 b'"' if !document => {
@@ -968,9 +975,13 @@ impl Parser<'_> {
                         parts.push(Part::Text { text: lossy(&plain), quoted: true });
                         plain.clear();
                     }
+                    let from = self.at;
                     if !self.dollar(parts, true) {
                         plain.push(b'$');
                         self.at += 1;
+                    } else if matches!(parts.last(), Some(Part::Substitution { .. })) {
+                        self.spans.strings.push(text..from);
+                        text = self.at;
                     }
                 }
                 byte => {
@@ -980,6 +991,7 @@ impl Parser<'_> {
             }
         }
         self.at = self.at.min(self.end);
+        self.spans.strings.push(text..self.at.max(text));
         if !plain.is_empty() || empty {
             parts.push(Part::Text { text: lossy(&plain), quoted: true });
         }
@@ -1095,6 +1107,7 @@ impl Parser<'_> {
                     self.at += 1;
                 }
                 self.at = (self.at + 1).min(self.end);
+                self.spans.strings.push(start..self.at);
                 parts.push(Part::Text { text: lossy(&text), quoted: true });
                 true
             }

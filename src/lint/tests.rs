@@ -492,6 +492,16 @@ fn fields_in_shell() {
                 "function main {\n IP=$(echo \"$INPUT\" | jq -r .parameters.alert.data.srcip)\n}\nmain \"$@\"",
                 &[(SRCIP, true)],
             ),
+            ("IP=$(echo \"$INPUT\" | jq -r '.parameters.alert.data.srcip')", &[(SRCIP, true)]),
+            (
+                "IP=$(jq -r '.parameters.alert.data.srcip // .parameters.alert.data.src_ip // empty' <<<\"$INPUT\")",
+                &[("parameters.alert.data.srcip | parameters.alert.data.src_ip", false)],
+            ),
+            (
+                "field() { jq -r \"$1 | strings\" <<<\"$INPUT\"; }\nIP=$(field .parameters.alert.data.srcip)",
+                &[(SRCIP, true)],
+            ),
+            ("field() { echo \"$1\"; }\nIP=$(field .parameters.alert.data.srcip)", &[]),
             (
                 "get() { jq -r \"$1 // empty\" <<<\"$INPUT\"; }\nIP=$(get .parameters.alert.data.srcip)",
                 &[(SRCIP, false)],
@@ -525,6 +535,11 @@ fn fields_in_python() {
         "msg = json.loads(sys.stdin.readline())\n",
         &[
             ("ip = msg[\"parameters\"][\"alert\"][\"data\"][\"srcip\"]", &[(SRCIP, true)]),
+            ("ip = msg['parameters']['alert']['data']['srcip']", &[(SRCIP, true)]),
+            (
+                "u = msg[\"wazuh\"][\"active_response\"][\"extra_arguments\"]",
+                &[("wazuh.active_response.extra_arguments", true)],
+            ),
             ("alert = msg[\"parameters\"][\"alert\"]\nip = alert[\"data\"][\"srcip\"]", &[(SRCIP, true)]),
             (
                 "p = msg[\"parameters\"]\nalert = p[\"alert\"]\ndata = alert[\"data\"]\nprint(data[\"srcip\"])",
@@ -631,10 +646,126 @@ fn generations() {
         ("#!/usr/bin/python3\nimport sys\nip = sys.argv[3]\n", Some((Contract::Args, true))),
         ("#!/usr/bin/python3\nimport sys\nprint(sys.argv[0])\n", None),
         ("#!/usr/bin/perl\nmy $ip = $ARGV[2];\n", Some((Contract::Args, true))),
+        (
+            "#!/bin/sh\nIP=$3\nif echo \"$IP\" | grep -q ':'; then ip6tables -I INPUT -s $IP -j DROP; fi\n",
+            Some((Contract::Args, true)),
+        ),
+        (
+            "#!/usr/bin/python3\nimport sys, json\nm = json.loads(sys.stdin.readline())\nif m['command'] == 'add':\n  pass\nelif m['command'] == 'delete':\n  pass\n",
+            Some((Contract::Json4, false)),
+        ),
     ] {
         let language = language(b"x", script.as_bytes()).unwrap();
         let lint = lint(script.as_bytes(), language, &Context { contract: Contract::Json4, timeout: 0 });
         assert_eq!(lint.written_for.map(|(contract, _, sure)| (contract, sure)), wanted, "{script}");
+    }
+}
+
+/// Where a run shows what a script did, its text shows the place; whether the script does anything
+/// else does not matter.
+#[test]
+fn places_for_replay() {
+    let at = |script: &str, kind| {
+        let text = script.as_bytes();
+        shown(text).first(kind).map(|span| Places::of(text).of_byte(span.start))
+    };
+    for (body, wanted) in [
+        ("read INPUT", Some((2, 1))),
+        ("IFS= read INPUT", Some((2, 6))),
+        ("read -t 5 INPUT", Some((2, 1))),
+        ("if read L; then :; fi", Some((2, 4))),
+        ("while read L; do break; done", Some((2, 7))),
+        ("read -r INPUT", None),
+        ("IFS= read -r INPUT", None),
+        ("read -t 5 -r INPUT", None),
+        ("read -rt5 INPUT", None),
+        ("# read INPUT", None),
+        ("echo 'read INPUT'", None),
+        ("echo \"please read this\"", None),
+        ("echo read this", None),
+        ("read X < /proc/uptime", None),
+        ("read X <<< \"$Y\"", None),
+        ("read -u 3 X", None),
+        ("echo x | read Y", None),
+        ("cat /etc/passwd | while read L; do :; done", None),
+        ("while read L; do\n :\ndone < /etc/passwd", None),
+        ("while read L; do\n :\ndone <<EOF\nx\nEOF", None),
+        ("read INPUT < /dev/stdin", Some((2, 1))),
+        ("read INPUT # ar-doctor: ignore[read-without-r]", Some((2, 1))),
+    ] {
+        assert_eq!(at(&format!("#!/bin/bash\n{body}\n"), FaultKind::ReadWithoutR), wanted, "{body}");
+    }
+    assert_eq!(at("#!/usr/bin/python3\nread x\n", FaultKind::ReadWithoutR), None);
+    for (script, wanted) in [
+        ("#!/bin/sh\nINPUT=$(cat)\n", true),
+        ("#!/bin/bash\nINPUT=$(</dev/stdin)\n", true),
+        ("#!/bin/sh\njq -r .parameters.alert\n", true),
+        ("#!/bin/sh\ncat > /tmp/x\n", true),
+        ("#!/bin/sh\nread -r L\necho \"$L\" | jq .\n", false),
+        ("#!/bin/sh\nread -r L\nX=$(cat /etc/hostname)\n", false),
+        ("#!/bin/sh\nread -r L\n# $(cat)\n", false),
+        ("#!/bin/sh\nread -r L\ncat <<EOF\nx\nEOF\n", false),
+        ("#!/usr/bin/python3\nx = sys.stdin.read()\n", true),
+        ("#!/usr/bin/python3\nx = json.load(sys.stdin)\n", true),
+        ("#!/usr/bin/python3\nfor line in sys.stdin:\n  pass\n", true),
+        ("#!/usr/bin/python3\nx = sys.stdin.readline()\n# sys.stdin.read()\n", false),
+        ("#!/usr/bin/python3\nfor line in sys.stdin:\n  x = line\n  break\n", false),
+        ("#!/usr/bin/perl\nmy @l = <STDIN>;\n", true),
+        ("#!/usr/bin/perl\nlocal $/;\nmy $l = <STDIN>;\n", true),
+        ("#!/usr/bin/perl\nmy $l = <STDIN>;\n", false),
+    ] {
+        // A second read to the end, with a timeout, would wait for an answer instead.
+        let context = Context { contract: Contract::Json4, timeout: 0 };
+        let once = lint(script.as_bytes(), language(b"", script.as_bytes()).unwrap(), &context);
+        assert_eq!(once.first(FaultKind::ReadToEnd).is_some(), wanted, "{script}");
+        assert_eq!(at(script, FaultKind::ReadToEnd).is_some(), wanted, "{script}");
+    }
+}
+
+#[test]
+fn stateful() {
+    for (script, wanted) in [
+        ("#!/bin/sh\nprintf '%s\\n' '{\"command\":\"check_keys\"}'\n", true),
+        ("#!/bin/sh\ncase $c in delete) x;; esac\n", true),
+        ("#!/usr/bin/python3\nif c == \"disable\": pass\n", true),
+        ("#!/bin/sh\n# check_keys\n# delete\necho x\n", false),
+        ("#!/bin/sh\niptables --delete INPUT 1\n", false),
+    ] {
+        assert_eq!(shown(script.as_bytes()).stateful, wanted, "{script}");
+    }
+    assert_eq!(shown(b"#!/usr/bin/lua\nmsg.parameters.alert"), Lint::default());
+    assert_eq!(shown(b"\x7fELF\x02\0\0jq .parameters.alert"), Lint::default());
+}
+
+/// Code is told from texts and comments: c code, s text, # comment, here-document or documentation.
+#[test]
+fn marks() {
+    let of = |head: &str, body: &str| -> String {
+        let text = format!("{head}{body}");
+        let code = Code::of(text.as_bytes()).unwrap();
+        (head.len()..text.len())
+            .map(|at| match code.mark(at) {
+                Mark::Code => 'c',
+                Mark::String => 's',
+                Mark::Comment => '#',
+            })
+            .collect()
+    };
+    for (head, body, wanted) in [
+        (SH, "a 'b' \"c\" # d", "ccsssc sssc###"),
+        (SH, "a \"b$(c \"d\")e\"", "ccssccccsssc ss"),
+        (SH, "a \"$b\"", "ccssss"),
+        (SH, "a <<E\nbb\nE\nc", "cccccc###cccc".get(..12).unwrap_or_default()),
+        (SH, "a $'b' c", "ccsssscc"),
+        (SH, "a#b", "ccc"),
+        ("#!/usr/bin/python3\n", "a('b', f\"c\") # d", "ccssscc sssscc###"),
+        ("#!/usr/bin/python3\n", "\"\"\"b\"\"\"\na = '''c'''", "#######cccccsssssss"),
+        ("#!/usr/bin/perl\n", "a 'b', q{c}; # d", "ccssscc ssss cc###"),
+        ("#!/usr/bin/perl\n", "a <<E;\nbb\nE\nc", "ccccccc#####c"),
+        ("#!/usr/bin/perl\n", "m/'/; a", "ccccccc"),
+        ("#!/usr/bin/perl\n", "a;\n__END__\nb", "ccc#########"),
+    ] {
+        assert_eq!(of(head, body), wanted.replace(' ', ""), "{body}");
     }
 }
 
@@ -747,6 +878,7 @@ proptest! {
             }
         }
         let _ = language(b"x", &bytes);
+        let _ = (shown(&bytes), Code::of(&bytes).is_some());
     }
 
     #[test]
@@ -759,6 +891,15 @@ proptest! {
     ]), 0..60), which in 0..4usize) {
         let text = pieces.concat();
         let _ = set(text.as_bytes(), LANGUAGES[which]);
+        let heads = ["", "#!/bin/sh\n", "#!/usr/bin/python3\n", "#!/usr/bin/perl\n"];
+        let text = format!("{}{text}", heads[which]);
+        let lint = shown(text.as_bytes());
+        for field in &lint.fields {
+            prop_assert!(field.span.start <= field.span.end && field.span.end <= text.len());
+        }
+        if let Some(code) = Code::of(text.as_bytes()) {
+            let _ = (code.words(b"done"), code.label("x"), code.literal("x"));
+        }
     }
 
     #[test]

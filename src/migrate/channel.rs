@@ -76,7 +76,8 @@ pub fn executable(name: &[u8]) -> Executable {
         b"disable-account" | b"block-ip" => Executable::Same(old),
         b"restart-wazuh" | b"restart-ossec" | b"restart" => Executable::Gone {
             old,
-            instead: "the tasks agent_restart and agent_reload of the API (PUT /agents/restart)",
+            // `api/api/spec/spec.yaml`, `framework/wazuh/core/agent_tasks.py`, 5.0.
+            instead: "PUT /agents/restart or PUT /agents/reload of the manager's API, which make a task for each agent",
         },
         b"wazuh-slack" | b"ossec-slack" | b"ossec-tweeter" => {
             Executable::Gone { old, instead: "a notification channel of the indexer" }

@@ -48,6 +48,10 @@ pub(super) fn look(inventory: &Inventory<'_>, hits: &mut Hits) {
         return;
     }
     hits.look(&["C02", "C23"]);
+    for (row, why) in inventory.unread.iter().flat_map(|(rows, why)| rows.iter().map(move |row| (*row, why)))
+    {
+        hits.unknown.entry(row).or_insert_with(|| why.clone());
+    }
     for file in inventory.agent_confs {
         let Some(Ok(document)) = file.read.as_ref().map(|read| read.xml.as_ref()) else { continue };
         for root in document.roots.iter().filter(|root| root.name == b"agent_config") {
@@ -201,7 +205,7 @@ fn blocks(inventory: &Inventory<'_>, hits: &mut Hits) {
             hits.add("C16", at(value));
         }
         if let Some(value) = &command.executable {
-            executable(&value.text, || at(value), hits);
+            executable(&value.text, false, || at(value), hits);
             if block.location_in_force.all
                 && !block.location_in_force.server
                 && let Some(system) = stock::system_of(&value.text).filter(|system| {
@@ -245,7 +249,7 @@ fn blocks(inventory: &Inventory<'_>, hits: &mut Hits) {
     }
 }
 
-fn executable(name: &[u8], place: impl Fn() -> Place, hits: &mut Hits) {
+fn executable(name: &[u8], windows: bool, place: impl Fn() -> Place, hits: &mut Hits) {
     if name.trim_ascii() != name {
         hits.add("C20", place());
     }
@@ -258,7 +262,8 @@ fn executable(name: &[u8], place: impl Fn() -> Place, hits: &mut Hits) {
         }
         Executable::Same(_) => {
             let lower = name.trim_ascii().to_ascii_lowercase();
-            if [&b".ps1"[..], b".vbs", b".cmd", b".bat"].iter().any(|suffix| lower.ends_with(suffix)) {
+            let script = [&b".ps1"[..], b".vbs", b".cmd", b".bat"].iter().any(|end| lower.ends_with(end));
+            if script || windows && lower.ends_with(b".py") {
                 hits.add("C18", place());
             }
         }
@@ -281,7 +286,13 @@ fn ar_conf(inventory: &Inventory<'_>, hits: &mut Hits) {
             (system == System::Windows) != (inventory.system.as_deref() == Some("Windows"))
         });
         if !other {
-            executable(&line.executable, || Place::of(&inventory.ar_conf.file, line.span, None), hits);
+            let windows = inventory.system.as_deref() == Some("Windows");
+            executable(
+                &line.executable,
+                windows,
+                || Place::of(&inventory.ar_conf.file, line.span, None),
+                hits,
+            );
         }
     }
 }
@@ -316,8 +327,17 @@ fn versions(inventory: &Inventory<'_>, hits: &mut Hits) {
 fn other_programs(inventory: &Inventory<'_>, hits: &mut Hits) {
     hits.look(&["C26", "C27"]);
     for script in &inventory.scripts {
-        let Some(bytes) = script.file.bytes.get() else { continue };
-        let code = crate::replay::needs::text::Code::of(bytes);
+        let Some(bytes) = script.file.bytes.get() else {
+            // What Wazuh ships does neither.
+            let own = stock::program_named(&script.name).is_none();
+            if let Some(gap) = script.file.bytes.unknown().filter(|_| own) {
+                for row in ["C26", "C27"] {
+                    hits.unknown.insert(row, format!("{}: {}", script.file.shown, gap.why));
+                }
+            }
+            continue;
+        };
+        let code = crate::lint::Code::of(bytes);
         let Some(code) = code else { continue };
         let mut find = |row, needle: &[u8], whole: bool| {
             for span in code.all(needle) {
@@ -330,8 +350,20 @@ fn other_programs(inventory: &Inventory<'_>, hits: &mut Hits) {
             }
         };
         find("C26", b"agent_control", true);
-        find("C26", b"\"!", false);
         find("C27", b"ar.conf", true);
+        // `"command": "!script"`, in whatever quotes.
+        for span in code.all(b"!") {
+            let head = bytes.get(code.line(span.start).start..span.start).unwrap_or_default();
+            let quoted = head.ends_with(b"\"") || head.ends_with(b"'");
+            let head = head.trim_ascii_end().strip_suffix(b"\"").or(head.strip_suffix(b"'")).unwrap_or(head);
+            let head = head.strip_suffix(b"\\").unwrap_or(head).trim_ascii_end();
+            let key = head.strip_suffix(b":").unwrap_or_default().trim_ascii_end();
+            let key = key.strip_suffix(b"\"").or(key.strip_suffix(b"'")).unwrap_or_default();
+            let key = key.strip_suffix(b"\\").unwrap_or(key);
+            if quoted && key.ends_with(b"command") {
+                hits.add("C26", Place::of(&script.file, Span { start: span.start, end: span.end }, None));
+            }
+        }
         for span in code.all(b"/active-response") {
             // The directory of that name is another matter.
             let behind = bytes.get(span.end).copied().unwrap_or(b' ');

@@ -78,6 +78,8 @@ pub struct Inventory<'a> {
     pub execd_runs: Option<bool>,
     /// What could not be read.
     pub gaps: Vec<String>,
+    /// Rows that cannot be ruled out because of it, and why.
+    pub unread: Vec<(&'static [&'static str], String)>,
 }
 
 fn text(facts: &Facts<'_>, relative: &str, limit: u64, cut: bool) -> TextFile {
@@ -103,6 +105,10 @@ impl<'a> Inventory<'a> {
     /// Reads what the plan is made from.
     pub fn collect(facts: &'a Facts<'_>) -> Self {
         let mut gaps = Vec::new();
+        let mut unread: Vec<(&'static [&'static str], String)> = Vec::new();
+        let mut blind = |rows: &'static [&'static str], gap: Option<crate::host::Gap>| {
+            unread.extend(gap.map(|gap| (rows, format!("{}: {}", gap.source, gap.why))));
+        };
         let mut note = |gap: Option<crate::host::Gap>| {
             if let Some(gap) = gap {
                 let said = format!("{}: {}", gap.source, gap.why);
@@ -116,10 +122,12 @@ impl<'a> Inventory<'a> {
             &[]
         } else {
             note(facts.agent_confs().unknown());
+            blind(&["C02", "C23"], facts.agent_confs().unknown());
             facts.agent_confs().get().map_or(&[], Vec::as_slice)
         };
         for file in agent_confs {
             note(file.file.bytes.unknown());
+            blind(&["C02", "C23"], file.file.bytes.unknown());
         }
         let mut scripts = Vec::new();
         let mut locks = Vec::new();
@@ -128,6 +136,7 @@ impl<'a> Inventory<'a> {
             for directory in ["active-response/bin", "integrations", "wodles"] {
                 let path = facts.under_home(directory);
                 let names = facts.list(&path);
+                blind(&["C26", "C27"], names.unknown());
                 if directory == "active-response/bin" {
                     note(names.unknown());
                 }
@@ -179,9 +188,16 @@ impl<'a> Inventory<'a> {
             }
             if facts.role() == Role::Manager {
                 for directory in ["etc/rules", "etc/decoders"] {
+                    blind(&["C28"], facts.list(&facts.under_home(directory)).unknown());
                     site_rules.extend(xml_files(facts, directory));
                 }
             }
+        }
+        for file in &site_rules {
+            blind(&["C28"], file.bytes.unknown());
+        }
+        if facts.role() == Role::Manager && !facts.is_bare() {
+            blind(&["C24"], facts.head(&facts.under_home("etc/client.keys"), LOG).unknown());
         }
         let config = facts.config();
         let bound: Vec<u32> = config
@@ -241,6 +257,7 @@ impl<'a> Inventory<'a> {
             sockets,
             execd_runs: runs(facts),
             gaps,
+            unread,
         }
     }
 

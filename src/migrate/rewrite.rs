@@ -8,8 +8,7 @@
 use std::ops::Range;
 
 use super::fields::{self, To};
-use crate::replay::needs::text::{Code, Language, Mark};
-use crate::replay::needs::{self, Needs};
+use crate::lint::{self, Code, Language, Mark};
 use crate::wazuh::version::Contract;
 
 /// One token that is replaced.
@@ -95,6 +94,7 @@ pub fn rewrite(script: &[u8]) -> Rewrite {
     }
     fields_of(&code, &mut done);
     words_of(&code, &mut done);
+    command_uses(&code, &mut done);
     done.replacements.sort_by_key(|replacement| replacement.span.start);
     done.replacements.dedup_by(|b, a| b.span.start < a.span.end);
     if !done.replacements.is_empty() {
@@ -104,14 +104,14 @@ pub fn rewrite(script: &[u8]) -> Rewrite {
     done.steps.sort_by_key(|step| (step.span.start, step.row));
     done.steps.dedup_by(|b, a| a.row == b.row && a.span.start == b.span.start);
     let is_old =
-        |text: &[u8]| needs::written_for(text).is_some_and(|written| written.contract != Contract::Json5);
+        |text: &[u8]| lint::shown(text).written_for.is_some_and(|(contract, ..)| contract != Contract::Json5);
     done.complete = done.steps.is_empty() && done.text.as_deref().is_some_and(|text| !is_old(text));
     done
 }
 
 /// The text is for 5.x, alone or beside 4.x.
 fn serves_5x(script: &[u8]) -> bool {
-    if needs::written_for(script).is_some_and(|written| written.contract == Contract::Json5) {
+    if lint::shown(script).written_for.is_some_and(|(contract, ..)| contract == Contract::Json5) {
         return true;
     }
     let fields: [&[u8]; 9] = [
@@ -130,7 +130,7 @@ fn serves_5x(script: &[u8]) -> bool {
 }
 
 fn is_word_of(code: &Code<'_>, word: &str) -> bool {
-    code.literal(&[word]).is_some() || code.label(word).is_some()
+    code.literal(word).is_some() || code.label(word).is_some()
 }
 
 fn apply(script: &[u8], replacements: &[Replacement]) -> Vec<u8> {
@@ -220,7 +220,7 @@ fn segment(language: Language, text: &[u8], at: usize) -> Option<(Segment, usize
         return (get(text, behind) == b'}')
             .then_some((Segment { name, kind: Kind::Perl { arrow }, default: 0..0 }, behind + 1));
     }
-    if language == Language::Shell && rest.starts_with(b".") {
+    if language.is_shell() && rest.starts_with(b".") {
         let (name, mut behind) = word(text, at + 1)?;
         let quiet = get(text, behind) == b'?';
         if quiet {
@@ -405,7 +405,7 @@ pub(super) fn row_of(path: &str) -> &'static str {
 /// A part of the alert that is put into a variable, when each use of the variable reads one
 /// field that has a counterpart: the variable becomes the whole message.
 fn aliased(code: &Code<'_>, part: &Chain, path: &str, depth: u32) -> Option<Vec<Replacement>> {
-    if depth > 3 || code.language == Language::Shell {
+    if depth > 3 || code.language.is_shell() {
         return None;
     }
     let text = code.text;
@@ -488,6 +488,48 @@ fn names_command(text: &str, variables: &[String]) -> bool {
         .any(|word| word.eq_ignore_ascii_case("command") || variables.iter().any(|name| name == word))
 }
 
+/// A variable of that name that is given something else: whatever it is compared with is no
+/// word of the message.
+fn is_another_command(code: &Code<'_>) -> bool {
+    let mut at = 0;
+    while at < code.text.len() {
+        let line = code.line(at);
+        at = line.end + 1;
+        let Ok(text) = std::str::from_utf8(code.text.get(line.clone()).unwrap_or_default()) else { continue };
+        if code.mark(line.start) == Mark::Code
+            && let Some((name, value)) = assignment(text)
+            && name.eq_ignore_ascii_case("command")
+            && is_own_word(value)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+/// The script's own name, or a constant.
+fn is_own_word(value: &str) -> bool {
+    let value = value.trim().trim_end_matches(';');
+    let bare = value.trim_matches(['"', '\'']);
+    ["basename", "$0", "argv[0]", "__file__"].iter().any(|own| value.contains(own))
+        || !bare.is_empty() && bare != "None" && bare.bytes().all(|byte| is_name(byte) || byte == b'-')
+}
+
+/// The command and nothing else: `.command` beside other fields is a line that is cut up later.
+fn is_composite(value: &str) -> bool {
+    value
+        .split_once(".command")
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with([',', '+', ')']) || rest.contains("join("))
+}
+
+/// The variable a line sets, and what to.
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once('=')?;
+    let name = name.trim().rsplit(['$', ' ']).next()?;
+    (!name.is_empty() && name.bytes().all(is_name) && !value.starts_with(['=', '>', '~']))
+        .then_some((name, value))
+}
+
 /// Variables that are given the command.
 fn command_variables(code: &Code<'_>) -> Vec<String> {
     let mut names = Vec::new();
@@ -496,12 +538,10 @@ fn command_variables(code: &Code<'_>) -> Vec<String> {
         let line = code.line(at);
         at = line.end + 1;
         let Ok(text) = std::str::from_utf8(code.text.get(line.clone()).unwrap_or_default()) else { continue };
-        let Some((name, value)) = text.split_once('=') else { continue };
-        let name = name.trim().rsplit(['$', ' ']).next().unwrap_or_default();
-        let is_assignment = !name.is_empty() && name.bytes().all(is_name) && !value.starts_with('=');
-        if is_assignment
-            && code.mark(line.start) == Mark::Code
+        let Some((name, value)) = assignment(text) else { continue };
+        if code.mark(line.start) == Mark::Code
             && names_command(value, &[])
+            && !(code.language.is_shell() && is_composite(value))
             && !value.contains("check_keys")
             && !value.contains(" == ")
         {
@@ -565,9 +605,9 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
     let operators: &[&str] = match code.language {
         Language::Perl => &[" eq", " ne"],
         Language::Python => &["==", "!=", " is"],
-        Language::Shell => &["==", "!=", " ="],
+        _ => &["==", "!=", " ="],
     };
-    if in_quotes || code.language == Language::Shell {
+    if in_quotes || code.language.is_shell() {
         for operator in operators {
             if let Some(operand) = head.strip_suffix(operator) {
                 // Only the operand itself: what stands before `and`, `if`, `[` is another matter.
@@ -582,7 +622,16 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
             }
         }
     }
-    if in_quotes && code.language != Language::Shell {
+    // A search for the word in the text of the message, or a pattern.
+    if in_quotes && head.ends_with(':') || left == b'^' || right == b'$' && !code.language.is_shell() {
+        return Stands::Doubtful;
+    }
+    // The name of a function, or a key.
+    let opens = |text: &str| text.starts_with('(') || text.starts_with("=>") || text.starts_with("]=");
+    if !in_quotes && (opens(&tail) || head.ends_with("def") || head.ends_with("sub")) {
+        return Stands::Doubtful;
+    }
+    if in_quotes && !code.language.is_shell() {
         for operator in ["==", "!=", "eq ", "ne "] {
             if let Some(operand) = tail.strip_prefix(operator) {
                 return verdict(names_command(operand, variables));
@@ -607,7 +656,7 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
         // A member of a list of words is no decision by itself.
         return if head.ends_with(',') || head.ends_with('[') { Stands::Other } else { Stands::Doubtful };
     }
-    if code.language == Language::Shell {
+    if code.language.is_shell() {
         let begins = head.trim().is_empty()
             || head.ends_with('|')
             || head.ends_with(" in")
@@ -625,23 +674,141 @@ fn stands(code: &Code<'_>, span: &Range<usize>, variables: &[String]) -> Stands 
     Stands::Other
 }
 
+/// Words of a line, a hyphen inside of them.
+fn has_word(line: &str, word: &str) -> bool {
+    line.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')).any(|one| one == word)
+}
+
+/// Every use of the command has to be one that is understood: a comparison that was rewritten, a
+/// line of a log, the answer of execd. A dispatch by name or a word put together is not.
+fn command_uses(code: &Code<'_>, done: &mut Rewrite) {
+    let text = code.text;
+    let reads: [&[u8]; 8] = [
+        b".command",
+        b"[\"command\"]",
+        b"['command']",
+        b".get(\"command\"",
+        b".get('command'",
+        b"{command}",
+        b"{'command'}",
+        b"{\"command\"}",
+    ];
+    let variables = command_variables(code);
+    let objects = code.contains(b"SimpleNamespace") || code.contains(b"object_hook");
+    let mut uses: Vec<Range<usize>> = reads
+        .iter()
+        .flat_map(|read| code.all(read))
+        .filter(|span| {
+            let member = get(text, span.start) == b'.';
+            let before = get(text, span.start.wrapping_sub(1));
+            let ends = !is_name(get(text, span.end));
+            let python = member && code.language == Language::Python;
+            ends && !(python && !objects && get(text, span.start + 1) == b'c')
+                && !(member && code.language.is_shell() && (is_name(before) || before == b']'))
+        })
+        .collect();
+    for name in &variables {
+        uses.extend(code.all(name.as_bytes()).into_iter().filter(|span| {
+            let before = get(text, span.start.wrapping_sub(1));
+            let read = match code.language {
+                Language::Python => code.mark(span.start) == Mark::Code || before == b'{',
+                Language::Perl => before == b'$',
+                _ => before == b'$' || text.get(..span.start).unwrap_or_default().ends_with(b"${"),
+            };
+            read && before != b'.' && !is_name(before) && !is_name(get(text, span.end))
+        }));
+    }
+    let rewritten = done.replacements.iter().any(|one| matches!(one.from.as_str(), "add" | "delete"));
+    uses.sort_by_key(|span| span.start);
+    let mut told = 0..0;
+    for span in uses {
+        let line = code.line(span.start);
+        let said = String::from_utf8_lossy(text.get(line.clone()).unwrap_or_default()).into_owned();
+        let inside = |other: &Range<usize>| line.start <= other.start && other.start < line.end;
+        let known = done
+            .replacements
+            .iter()
+            .any(|one| matches!(one.from.as_str(), "add" | "delete") && inside(&one.span))
+            || done.steps.iter().any(|step| inside(&step.span))
+            || is_understood(code.language, &said, &variables)
+            // A line put together of several fields is compared later, by the variable's name.
+            || rewritten && code.language.is_shell() && is_composite(&said);
+        if !known && told != line {
+            told = line;
+            done.steps.push(Step {
+                row: "S04",
+                span,
+                text: "the command is used in a way that is not followed here: it is `enable` or `disable` in 5.x".to_owned(),
+            });
+        }
+    }
+}
+
+/// A line with the command in it that needs no other word in 5.x.
+fn is_understood(language: Language, line: &str, variables: &[String]) -> bool {
+    let line = line.trim();
+    if ["continue", "abort", "check_keys", "enable", "disable"].iter().any(|word| has_word(line, word)) {
+        return true;
+    }
+    // The variable is set here.
+    if assignment(line).is_some_and(|(name, value)| {
+        let set = variables.iter().any(|variable| variable == name);
+        set && (names_command(value, &[]) || value.trim().trim_matches(['"', '\'', ';']).is_empty())
+    }) {
+        return true;
+    }
+    let first = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    let logs = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        ["log", "debug", "print", "warn", "error"].iter().any(|part| word.contains(part))
+    };
+    match language {
+        Language::Sh | Language::Bash | Language::PowerShell | Language::Cmd => {
+            first == "case" && has_word(line, "in")
+                || ["-n", "-z"].iter().any(|test| has_word(line, test))
+                || (logs(first) || matches!(first, "echo" | "printf" | "die" | "fail" | "error" | "warn"))
+                    && !line.contains(['|', '`'])
+                || first == "local" && !line.contains('=')
+        }
+        Language::Python => {
+            first == "match"
+                || logs(line.split('(').next().unwrap_or_default())
+                || first == "print"
+                || line.starts_with("if not ")
+                || first == "raise"
+                || line.starts_with("sys.exit(")
+                || line.starts_with("sys.stderr.write(")
+        }
+        Language::Perl => {
+            logs(first)
+                || matches!(first, "print" | "printf" | "die" | "warn" | "say")
+                || line.contains("unless defined")
+        }
+    }
+}
+
 fn words_of(code: &Code<'_>, done: &mut Rewrite) {
     let variables = command_variables(code);
+    let another = is_another_command(code);
     for (old, new) in [("add", "enable"), ("delete", "disable")] {
         for span in code.all(old.as_bytes()) {
             let outside = |byte: u8| !(is_name(byte) || matches!(byte, b'-' | b'.' | b'/'));
             if !outside(get(code.text, span.start.wrapping_sub(1))) || !outside(get(code.text, span.end)) {
                 continue;
             }
+            let line = code.line(span.start);
+            let line = String::from_utf8_lossy(code.text.get(line).unwrap_or_default()).into_owned();
             match stands(code, &span, &variables) {
-                Stands::Compared => done.replacements.push(Replacement {
+                // The word of 5.x is asked for beside it: both are served.
+                Stands::Compared if has_word(&line, new) => {}
+                Stands::Compared if !another => done.replacements.push(Replacement {
                     span,
                     with: new.to_owned(),
                     from: old.to_owned(),
                     to: new.to_owned(),
                     verify: None,
                 }),
-                Stands::Doubtful => done.steps.push(Step {
+                Stands::Doubtful | Stands::Compared => done.steps.push(Step {
                     row: "S04",
                     span,
                     text: format!("`{old}` is `{new}` in 5.x, if this is the command of the message"),
@@ -656,15 +823,14 @@ fn words_of(code: &Code<'_>, done: &mut Rewrite) {
 fn left_over(script: &[u8], done: &mut Rewrite) {
     let text = done.text.as_deref().unwrap_or(script);
     let mut steps = Vec::new();
-    for need in &Needs::of_text(text).all {
-        let Some(place) = &need.place else { continue };
-        for path in &need.paths {
+    for read in &lint::shown(text).fields {
+        for path in &read.paths {
             let old_name = path.strip_prefix("*.").is_some_and(fields::is_old_name);
-            if needs::contract_of(path) != Some(Contract::Json4) && !old_name && path != "version" {
+            if lint::contract_of(path) != Some(Contract::Json4) && !old_name && path != "version" {
                 continue;
             }
-            let start = was_at(&done.replacements, place.span.start);
-            let span = start..start + place.span.len().min(script.len().saturating_sub(start));
+            let start = was_at(&done.replacements, read.span.start);
+            let span = start..start + read.span.len().min(script.len().saturating_sub(start));
             let text = match fields::target(path) {
                 Some(To::Field(to, _)) => format!("`{path}` is `{}` in 5.x", to.join(".")),
                 Some(To::ByHand(why)) => format!("`{path}`: {why}"),
@@ -697,12 +863,30 @@ fn left_over(script: &[u8], done: &mut Rewrite) {
             }
         }
     }
+    // Whether the message has that object.
+    if let Some(code) = Code::of(text) {
+        let chains = envelopes(&code);
+        for span in code.all(b"parameters") {
+            let quotes = (get(text, span.start.wrapping_sub(1)), get(text, span.end));
+            let quoted = matches!(quotes.0, b'"' | b'\'') && quotes.0 == quotes.1;
+            let behind = get(text, skip_blanks(text, span.end + 1));
+            let read =
+                chains.iter().any(|chain| chain.span.start <= span.start && span.end <= chain.span.end);
+            if quoted && !read && !matches!(behind, b':' | b'=') {
+                let old = was_at(&done.replacements, span.start);
+                let text = "messages of 5.x have no object `parameters`".to_owned();
+                steps.push(Step { row: "S03", span: old..old + span.len(), text });
+            }
+        }
+    }
     // A search for a name in the text of the message, in whatever language of patterns.
     if let Some(code) = Code::of(text) {
         for name in fields::OLD_NAMES {
             for span in code.all(name.as_bytes()) {
-                let quoted = matches!(get(text, span.start.wrapping_sub(1)), b'"' | b'\'');
-                if !quoted || !matches!(get(text, span.end), b'"' | b'\'') {
+                let left = get(text, span.start.wrapping_sub(1));
+                let quoted = matches!(left, b'"' | b'\'') && matches!(get(text, span.end), b'"' | b'\'');
+                let member = matches!(left, b'.' | b'{') && !is_name(get(text, span.end));
+                if !quoted && !member {
                     continue;
                 }
                 let old = was_at(&done.replacements, span.start);

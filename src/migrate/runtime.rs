@@ -1,8 +1,16 @@
 //! Rows R: what the files of a running installation show, before or after the move.
 
 use super::{Hits, Inventory, Place};
+use crate::host::Fact;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::xml::Span;
+
+/// A file or a socket that is not known is no sign that all is well.
+fn unread<T>(row: &'static str, fact: &Fact<T>, hits: &mut Hits) {
+    if let Some(gap) = fact.unknown() {
+        hits.unknown.insert(row, format!("{}: {}", gap.source, gap.why));
+    }
+}
 
 /// Looks at logs, state files, locks and sockets.
 pub(super) fn look(inventory: &Inventory<'_>, hits: &mut Hits) {
@@ -13,9 +21,16 @@ pub(super) fn look(inventory: &Inventory<'_>, hits: &mut Hits) {
     if !inventory.is_5x() || agent {
         hits.look(&["R03", "R04"]);
         last_run(inventory, hits);
+        unread("R03", &inventory.ar_log.bytes, hits);
         for (file, pid, alive) in &inventory.locks {
+            unread("R04", &file.bytes, hits);
             let said = match (pid, alive) {
                 (Some(pid), Some(false)) => format!("process {pid} does not run"),
+                (Some(pid), None) => {
+                    hits.unknown.insert("R04", format!("whether process {pid} runs is not known"));
+                    continue;
+                }
+                (None, _) if file.bytes.get().is_none() => continue,
                 (None, _) => "it names no process: the wait is up to 1225 seconds".to_owned(),
                 _ => continue,
             };
@@ -28,6 +43,16 @@ pub(super) fn look(inventory: &Inventory<'_>, hits: &mut Hits) {
     let socket = |path: &str| inventory.sockets.iter().find(|(name, _)| *name == path).map(|(_, fact)| fact);
     if agent {
         hits.look(&["R01", "R02", "R05"]);
+        if inventory.execd_runs.is_none() {
+            for row in ["R01", "R05"] {
+                hits.unknown.insert(row, "whether execd runs is not known".to_owned());
+            }
+        }
+        if let Some(fact) = socket("queue/sockets/execq") {
+            unread("R01", fact, hits);
+        }
+        unread("R02", &inventory.agentd_state.bytes, hits);
+        unread("R05", &inventory.ossec_log.bytes, hits);
         if inventory.execd_runs == Some(true)
             && let Some(fact) = socket("queue/sockets/execq")
             && (fact.get() == Some(&false) || fact.is_absent())
@@ -37,7 +62,13 @@ pub(super) fn look(inventory: &Inventory<'_>, hits: &mut Hits) {
         tasks(inventory, hits);
         gate(inventory, hits);
     } else {
-        hits.look(&["R06", "R07"]);
+        hits.look(&["R06", "R07", "R08"]);
+        for row in ["R06", "R07", "R08"] {
+            unread(row, &inventory.cluster_log.bytes, hits);
+        }
+        if let Some(fact) = socket("queue/tasks/task") {
+            unread("R07", fact, hits);
+        }
         if let Some(fact) = socket("queue/tasks/task")
             && (fact.get() == Some(&false) || fact.is_absent())
             && inventory.cluster_log.bytes.get().is_some()
@@ -45,7 +76,44 @@ pub(super) fn look(inventory: &Inventory<'_>, hits: &mut Hits) {
             hits.add("R07", Place::whole("queue/tasks/task", None));
         }
         cursor(inventory, hits);
+        quiet(inventory, hits);
     }
+}
+
+/// Seconds without a cycle of the poller, which runs every 30: ten of them.
+const QUIET: i64 = 300;
+
+/// The log goes on, and the poller's cycles do not.
+fn quiet(inventory: &Inventory<'_>, hits: &mut Hits) {
+    let file = &inventory.cluster_log;
+    let Some(bytes) = file.bytes.get() else { return };
+    let mut at = 0;
+    let mut last = None;
+    let mut newest = None;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let span = Span { start: at, end: at + line.trim_ascii_end().len() };
+        at += line.len();
+        let Some(time) = seconds(line) else { continue };
+        newest = Some(time);
+        if memchr::memmem::find(line, b"[Active Response] ").is_some()
+            && memchr::memmem::find(line, b"Finished in ").is_some()
+        {
+            last = Some((time, span));
+        }
+    }
+    if let (Some((time, span)), Some(newest)) = (last, newest)
+        && newest - time > QUIET
+    {
+        let note = format!("the last cycle; the log goes on for {} minutes", (newest - time) / 60);
+        hits.add("R08", Place::of(file, span, Some(note)));
+    }
+}
+
+/// The time a line of cluster.log begins with, in seconds on the same clock.
+fn seconds(line: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(line.get(..19)?).ok()?;
+    let time = jiff::civil::DateTime::strptime("%Y/%m/%d %H:%M:%S", text).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 /// The last run of active-responses.log, when nothing in the log ends it.

@@ -5,9 +5,7 @@ use std::ops::Range;
 use super::channel::{self, Executable};
 use super::rewrite::{self, Rewrite};
 use super::{Hits, Inventory, Place, ScriptFile};
-use crate::lint::{self, Context, FaultKind};
-use crate::replay::needs::text::{Code, Language, Mark};
-use crate::replay::needs::{self, Needs};
+use crate::lint::{self, Code, Context, FaultKind, Language, Lint, Mark};
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
@@ -84,6 +82,13 @@ const REMOVED: [&str; 14] = [
     "ipfw",
 ];
 
+/// Rows of the text of a script.
+const IN_TEXT: [&str; 38] = [
+    "S01", "S02", "S03", "S04", "S06", "S07", "S08", "S09", "S10", "S11", "S12", "S13", "S14", "S15", "S16",
+    "S17", "S18", "S19", "S20", "S21", "S22", "S23", "S24", "S25", "S26", "S27", "S28", "S29", "S30", "S31",
+    "S33", "S34", "S36", "S37", "S38", "S39", "S40", "S41",
+];
+
 /// Looks at one file.
 pub(super) fn plan(inventory: &Inventory<'_>, script: &ScriptFile, hits: &mut Hits) -> ScriptPlan {
     let mut plan = ScriptPlan {
@@ -127,6 +132,11 @@ pub(super) fn plan(inventory: &Inventory<'_>, script: &ScriptFile, hits: &mut Hi
     }
     let Some(text) = script.file.bytes.get() else {
         plan.verdict = Verdict::Opaque("it could not be read");
+        if let Some(gap) = script.file.bytes.unknown().filter(|_| script.is_response) {
+            for row in IN_TEXT {
+                hits.unknown.insert(row, format!("{}: {}", script.file.shown, gap.why));
+            }
+        }
         return plan;
     };
     if !script.is_response {
@@ -142,14 +152,10 @@ pub(super) fn plan(inventory: &Inventory<'_>, script: &ScriptFile, hits: &mut Hi
         };
         return plan;
     };
-    hits.look(&[
-        "S01", "S02", "S03", "S04", "S06", "S07", "S08", "S09", "S10", "S11", "S12", "S13", "S14", "S15",
-        "S16", "S17", "S18", "S19", "S20", "S21", "S22", "S23", "S24", "S25", "S26", "S27", "S28", "S29",
-        "S30", "S31", "S33", "S34", "S36", "S37", "S38", "S39", "S40", "S41",
-    ]);
+    hits.look(&IN_TEXT);
     plan.language = Some(code.language);
     plan.rewrite = rewrite::rewrite(text);
-    let mut found = Found { code: &code, rows: Vec::new() };
+    let mut found = Found { code: &code, lint: lint::shown(text), rows: Vec::new() };
     contract(&mut found, &plan.rewrite);
     protocol(&mut found, script);
     words(&mut found, inventory);
@@ -219,6 +225,8 @@ type Row = (&'static str, Range<usize>, Option<String>);
 
 struct Found<'a> {
     code: &'a Code<'a>,
+    /// What its text shows wherever it runs.
+    lint: Lint,
     rows: Vec<Row>,
 }
 
@@ -259,7 +267,6 @@ impl Found<'_> {
 
 /// Fields and words of 4.x.
 fn contract(found: &mut Found<'_>, rewrite: &Rewrite) {
-    let script = found.code.text;
     for replacement in &rewrite.replacements {
         let row = match replacement.from.as_str() {
             "add" | "delete" => "S04",
@@ -270,17 +277,15 @@ fn contract(found: &mut Found<'_>, rewrite: &Rewrite) {
     for step in &rewrite.steps {
         found.add(step.row, step.span.clone(), Some(step.text.clone()));
     }
-    for need in &Needs::of_text(script).all {
-        let Some(place) = &need.place else { continue };
-        for path in &need.paths {
+    for read in found.lint.fields.clone() {
+        let span = read.span;
+        for path in &read.paths {
             match path.as_str() {
-                "wazuh.rule.level" => level(found, place.span.start),
-                "wazuh.rule.id" => rule_id(found, place.span.start),
-                "wazuh.active_response.extra_arguments" => list(found, place.span.clone()),
-                "event.doc_id" | "event.index" => found.add("S41", place.span.clone(), None),
-                path if path == "rule" || path.starts_with("rule.") => {
-                    found.add("S41", place.span.clone(), None)
-                }
+                "wazuh.rule.level" => level(found, span.start),
+                "wazuh.rule.id" => rule_id(found, span.start),
+                "wazuh.active_response.extra_arguments" => list(found, span.clone()),
+                "event.doc_id" | "event.index" => found.add("S41", span.clone(), None),
+                path if path == "rule" || path.starts_with("rule.") => found.add("S41", span.clone(), None),
                 _ => {}
             }
         }
@@ -295,10 +300,9 @@ fn contract(found: &mut Found<'_>, rewrite: &Rewrite) {
             _ => found.add(row, span, note),
         }
     }
-    if let Some(place) = needs::uses_arguments(script)
-        && needs::written_for(script).is_some_and(|written| written.contract == Contract::Args)
+    if let (Some(span), Some((Contract::Args, ..))) = (found.lint.arguments.clone(), &found.lint.written_for)
     {
-        found.add("S06", place.span, None);
+        found.add("S06", span, None);
     }
 }
 
@@ -374,8 +378,8 @@ fn is_list(found: &Found<'_>, span: &Range<usize>) -> bool {
 /// What `lint` sees of the dialogue with execd.
 fn protocol(found: &mut Found<'_>, script: &ScriptFile) {
     let text = found.code.text;
-    let five = needs::written_for(text).is_some_and(|written| written.contract == Contract::Json5);
-    let stateful = if needs::is_stateful_by_text(text) { 600 } else { 0 };
+    let five = found.lint.written_for.as_ref().is_some_and(|(contract, ..)| *contract == Contract::Json5);
+    let stateful = if found.lint.stateful { 600 } else { 0 };
     let context = Context {
         contract: if five { Contract::Json5 } else { Contract::Json4 },
         timeout: script.timeout.unwrap_or(stateful),
@@ -387,12 +391,12 @@ fn protocol(found: &mut Found<'_>, script: &ScriptFile) {
             FaultKind::ReadToEnd => {
                 let end = found.code.line(fault.span.start).end;
                 let behind = text.get(fault.span.end.min(end)..end).unwrap_or_default();
-                let piped = language != lint::Language::Python
+                let piped = language != Language::Python
                     && memchr::memchr(b'|', behind).is_some_and(|at| behind.get(at + 1) != Some(&b'|'));
                 if piped { "S08" } else { "S07" }
             }
             FaultKind::KeysMissing => "S09",
-            FaultKind::KeysNotFlushed if fault.message.contains("line feed") => "S11",
+            FaultKind::KeysNotEnded => "S11",
             FaultKind::KeysNotFlushed => "S10",
             FaultKind::AnswerBeforeKeys => "S07",
             FaultKind::NoiseBeforeKeys => "S12",
@@ -422,6 +426,48 @@ fn protocol(found: &mut Found<'_>, script: &ScriptFile) {
         }
         if asks_on_delete(found) {
             found.add("S13", keys, None);
+        }
+    }
+    keys_of_no_target(found);
+}
+
+/// Keys that are the rule's or the alert's number, a time or a UUID: directly in the line that
+/// sends them, or in a variable of it.
+fn keys_of_no_target(found: &mut Found<'_>) {
+    let named = |line: &str| {
+        ["uuid", "$(date", "time.time(", "time()", "$RANDOM", "$EPOCHSECONDS"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let numbers: Vec<Range<usize>> = crate::replay::needs::Needs::of_text(found.code.text)
+        .all
+        .iter()
+        .filter(|need| {
+            let of_event = |path: &String| {
+                matches!(path.as_str(), "parameters.alert.id" | "parameters.alert.rule.id" | "wazuh.rule.id")
+            };
+            need.paths.iter().any(of_event)
+        })
+        .filter_map(|need| Some(need.place.as_ref()?.span.clone()))
+        .collect();
+    for keys in found.word("keys") {
+        let line = found.line(keys.start);
+        if !line.contains("check_keys") {
+            continue;
+        }
+        let Some((_, list)) = line.rsplit_once("keys") else { continue };
+        let inside = |span: &Range<usize>| found.code.line(span.start) == found.code.line(keys.start);
+        let by_name = |span: &Range<usize>| {
+            let own = found.line(span.start);
+            !inside(span)
+                && variable(&own).is_some_and(|name| {
+                    list.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
+                })
+        };
+        if named(list) || numbers.iter().any(|span| inside(span) || by_name(span)) {
+            let note =
+                "the key does not name the target: it is another one for each event, or the same for all";
+            found.add("S14", keys, Some(note.to_owned()));
         }
     }
 }
@@ -472,7 +518,7 @@ fn asks_on_delete(found: &Found<'_>) -> bool {
 
 /// What single words show.
 fn words(found: &mut Found<'_>, inventory: &Inventory<'_>) {
-    let shell = found.code.language == Language::Shell;
+    let shell = found.code.language.is_shell();
     jq_null(found);
     for name in REMOVED {
         for span in found.code.all(format!("active-response/bin/{name}").as_bytes()) {
@@ -480,6 +526,13 @@ fn words(found: &mut Found<'_>, inventory: &Inventory<'_>) {
             if !(next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.')) {
                 found.add("S24", span, None);
             }
+        }
+    }
+    for span in found.code.all(b"sockets/com") {
+        let next = found.code.text.get(span.end).copied().unwrap_or(b' ');
+        let ends = !(next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-' | b'.'));
+        if ends && !found.word("restart").is_empty() {
+            found.add("S24", span, None);
         }
     }
     if inventory.role == Role::Manager || inventory.home != "/var/ossec" {
@@ -633,11 +686,10 @@ fn address(found: &mut Found<'_>) {
     if found.has(&tests) {
         return;
     }
-    let needs = Needs::of_text(found.code.text);
-    let read = needs.all.iter().find(|need| {
-        need.paths.iter().any(|path| path == "parameters.alert.data.srcip" || path == "source.ip")
+    let read = found.lint.fields.iter().find(|read| {
+        read.paths.iter().any(|path| path == "parameters.alert.data.srcip" || path == "source.ip")
     });
-    if let Some(place) = read.and_then(|need| need.place.as_ref()) {
-        found.add("S36", place.span.clone(), None);
+    if let Some(span) = read.map(|read| read.span.clone()) {
+        found.add("S36", span, None);
     }
 }

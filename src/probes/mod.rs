@@ -3,6 +3,7 @@
 //! A probe never reads a file, prints, or asks the clock. It names every check
 //! it reports; a stage passes only when all of them ran on known facts.
 
+mod alerts;
 mod config;
 mod delivery;
 mod executable;
@@ -48,6 +49,7 @@ pub const PROBES: &[Probe] = &[
     selectors::PROBE,
     selectors::TIMES,
     rules::PROBE,
+    alerts::PROBE,
     white_list::PROBE,
     resolve::NAMES,
     resolve::AR_CONF,

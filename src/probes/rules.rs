@@ -1,14 +1,15 @@
 //! Whether the rules a response is bound to exist, and whether an event can end with one of them.
 
+use std::collections::BTreeMap;
+
 use super::{Probe, RESTART_MANAGER, Sink, block_subject, blocks, lossy, under_home};
-use crate::facts::rules::{never_words, unbindable_words};
+use crate::facts::rules::{Change, never_words, unbindable_words};
 use crate::facts::{Facts, Response, Rules};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::{Outcome, ResponseBlock, Role, Value};
 use crate::wazuh::rules::os_regex::OsRegex;
-use crate::wazuh::rules::{Bound, MessageKind, Place, RuleFacts};
+use crate::wazuh::rules::{Bound, MessageKind, RuleFacts};
 use crate::wazuh::version::Contract;
-use crate::wazuh::xml::{self, Element};
 
 /// Rules of a manager, against its response blocks.
 pub(super) const PROBE: Probe = Probe {
@@ -21,6 +22,7 @@ pub(super) const PROBE: Probe = Probe {
         checks::RULES_GROUP_EMPTY,
         checks::TRIGGER_MATCHES_NO_RULE,
         checks::RULES_FATAL,
+        checks::RULE_DROPPED,
         checks::OVERWRITE_WITHOUT_EFFECT,
     ],
     run,
@@ -56,6 +58,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         }
     }
     overwrites(facts, rules, sink);
+    changes(facts, rules, sink);
 }
 
 /// One response and the rules.
@@ -363,7 +366,7 @@ impl Look<'_, '_> {
     }
 }
 
-fn numbers(ids: &[u32]) -> String {
+pub(super) fn numbers(ids: &[u32]) -> String {
     let mut ids: Vec<u32> = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
@@ -411,7 +414,7 @@ fn overwrites(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
     for message in &rules.set.messages {
         let MessageKind::NotOverwritten { option } = message.kind else { continue };
         let Some(rule) = message.rule.and_then(|id| rules.set.rule(id)) else { continue };
-        if says_the_same(rules, rule.place, message.place, option) {
+        if rules.says_the_same(rule.place, message.place, option) {
             continue;
         }
         let named: Vec<ResponseIndex> = blocks(facts, read)
@@ -429,7 +432,7 @@ fn overwrites(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
                 format!("Rule {} fires where it did before: its overwrite does not change <{option}>.", rule.id),
             )
             .confidence(Confidence::Proven)
-            .cause(format!("What decides where a rule hangs in the tree stays as the first definition has it. analysisd logs: {}", lossy(&message.text)))
+            .cause(format!("What decides where a rule hangs in the tree stays as the first definition has it. {}", if message.logged { format!("analysisd logs: {}", lossy(&message.text)) } else { "Nothing is logged.".to_owned() }))
             .evidence(rules.excerpt(message.place, format!("<{option}> in it has no effect")))
             .evidence(rules.excerpt(rule.place, "this one stays in force"))
             .remedy(format!("write a rule with a number of its own in {shown}, with the <{option}> you want, and name it in <rules_id>"))
@@ -441,23 +444,84 @@ fn overwrites(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
     }
 }
 
-/// Whether the overwrite repeats what the first definition says.
-fn says_the_same(rules: &Rules, first: Place, second: Place, option: &str) -> bool {
-    let said = |place: Place| -> Option<Vec<Vec<u8>>> {
-        let document = xml::parse(rules.text(place)?).ok()?;
-        let mut texts = Vec::new();
-        for root in &document.roots {
-            texts.extend(
-                root.attributes
-                    .iter()
-                    .filter(|one| one.name == option.as_bytes())
-                    .map(|one| one.value.clone()),
-            );
-            texts.extend(
-                root.children_named(option).map(|child: &Element| child.content.trim_ascii().to_vec()),
-            );
-        }
-        Some(texts)
+/// Rules that are not loaded as they are written. Those another check has said of a response are
+/// left to it.
+fn changes(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
+    let Some(read) = facts.config().read.as_ref() else { return };
+    let in_force =
+        |block: &ResponseBlock| matches!(block.outcome, Outcome::Active | Outcome::CrashesWhenFired);
+    let named = |id: u32| -> Vec<ResponseIndex> {
+        blocks(facts, read)
+            .filter(|(_, _, block)| in_force(block) && block.rule_ids.contains(&id))
+            .map(|(index, _, _)| index)
+            .collect()
     };
-    said(first).is_some_and(|texts| Some(texts) == said(second))
+    let mut changes: Vec<(Change, Vec<ResponseIndex>)> = rules
+        .changes()
+        .into_iter()
+        .map(|change| {
+            let named = change.rule.map(&named).unwrap_or_default();
+            (change, named)
+        })
+        .filter(|(change, named)| {
+            let missing = change.rule.is_some_and(|id| rules.set.index(id).is_none());
+            named.is_empty() || !(missing || change.overwrite)
+        })
+        .collect();
+    let dropped = changes.iter().filter(|(change, _)| change.dropped).count();
+    let altered = changes.len() - dropped;
+    let mut below: BTreeMap<u32, usize> = BTreeMap::new();
+    for root in changes.iter().filter_map(|(change, _)| change.because) {
+        *below.entry(root).or_default() += 1;
+    }
+    // What only follows from another fault is counted there; what a response names comes first.
+    changes.retain(|(change, named)| change.because.is_none() || !named.is_empty());
+    changes.sort_by_key(|(_, named)| named.is_empty());
+    let Some((first, named)) = changes.first() else { return };
+    let shown = |change: &Change| match change.rule {
+        Some(id) => format!("rule {id}"),
+        None => rules.shown(change.place.file),
+    };
+    let line = |change: &Change| {
+        let more = match change.rule.and_then(|id| below.get(&id)) {
+            Some(1) => "; with it a rule that needs it".to_owned(),
+            Some(count) => format!("; with it {count} rules that need it"),
+            None => String::new(),
+        };
+        format!("{} {} ({}){more}", shown(change), change.words, change.numbers_shown())
+    };
+    let what = match (dropped, altered) {
+        (_, 0) => format!("leaves out {dropped}"),
+        (0, _) => format!("changes {altered}"),
+        _ => format!("leaves out {dropped} and changes {altered}"),
+    };
+    let ids: Vec<String> = changes.iter().take(SHOWN).map(|(change, _)| shown(change)).collect();
+    let more = if changes.len() > SHOWN { " and more" } else { "" };
+    let config = facts.config();
+    let severity = if named.is_empty() { Severity::Advice } else { Severity::Warning };
+    let title = if let ([(only, _)], true) = (changes.as_slice(), below.is_empty()) {
+        format!("analysisd does not load {} as it is written: it {}.", shown(only), only.words)
+    } else {
+        format!("analysisd {what} of the rules as it loads them; the faults are in {}{more}.", ids.join(", "))
+    };
+    let stopped: Vec<ResponseIndex> = changes.iter().flat_map(|(_, named)| named.iter().copied()).collect();
+    let mut finding =
+        Finding::new(checks::RULE_DROPPED, Subject::Config(config.file.shown.clone(), "ruleset".to_owned()), title)
+            .severity(severity)
+            .cause("Since 4.3.0 a fault in one rule costs that rule and a warning at start. What a rule that is left out would have caught ends with another rule or with none.")
+            .evidence(rules.excerpt(first.place, line(first)));
+    for (change, _) in changes.iter().skip(1).take(SHOWN) {
+        finding = finding.observed(rules.at(change.place), line(change));
+    }
+    if changes.len() > SHOWN + 1 {
+        finding = finding.observed("ar-doctor show", format!("names {} more", changes.len() - SHOWN - 1));
+    }
+    let log = under_home(facts, "logs/ossec.log");
+    sink.find(
+        finding
+            .remedy("mend each rule where it stands: a number of its own, parents that are loaded before it, lists that are named in <ruleset>")
+            .remedy(RESTART_MANAGER)
+            .verify(format!("grep -E '\\((1103|76[0-2][0-9])\\)' {log} | tail"))
+            .stops(stopped),
+    );
 }

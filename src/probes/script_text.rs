@@ -13,11 +13,15 @@ use crate::wazuh::xml::Span;
 /// What the text of a script shows.
 pub(super) const PROBE: Probe = Probe { name: "script-text", checks: &CHECKS, run };
 
-const CHECKS: [CheckId; FaultKind::ALL.len() + 1] = {
-    let mut all = [checks::TOOL_MISSING; FaultKind::ALL.len() + 1];
-    let mut at = 0;
+/// Two kinds are one check, and one check has no kind.
+const CHECKS: [CheckId; FaultKind::ALL.len()] = {
+    let mut all = [checks::TOOL_MISSING; FaultKind::ALL.len()];
+    let (mut at, mut used) = (0, 0);
     while at < FaultKind::ALL.len() {
-        all[at] = FaultKind::ALL[at].check();
+        if !matches!(FaultKind::ALL[at], FaultKind::KeysNotEnded) {
+            all[used] = FaultKind::ALL[at].check();
+            used += 1;
+        }
         at += 1;
     }
     all
@@ -238,6 +242,9 @@ const fn phrase(kind: FaultKind) -> &'static str {
         FaultKind::KeysMissing => "is not reverted: its script sends no keys",
         FaultKind::KeysNotFlushed => {
             "waits for ever and blocks every other response: its keys stay in a buffer"
+        }
+        FaultKind::KeysNotEnded => {
+            "waits for ever and blocks every other response: its keys have no line feed at their end"
         }
         FaultKind::AnswerBeforeKeys => {
             "waits for ever and blocks every other response: it wants the answer before it sends its keys"

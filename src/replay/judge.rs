@@ -10,19 +10,21 @@ mod stderr;
 mod tests;
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{bend, notes};
 use self::stderr::Missing;
 use super::battery::{self, Purpose};
-use super::needs::{self, Language, Place};
+use super::needs::Place;
 use super::trial::Proof;
 use super::{
     Answer, Attempt, AttemptKind, Deed, Effect, EffectKind, Ended, ExecdWaits, RESPONSES_LOG, Release, Run,
     StepRun, Stuck, Target, Waiting,
 };
 use crate::findings::{CheckId, Confidence, Evidence, Finding, Severity, Subject, checks};
+use crate::lint::{self, Context, FaultKind, Language, Lint};
 use crate::wazuh::execd::{MAX_KEY, MAX_LINE};
 use crate::wazuh::version::Contract;
 
@@ -80,7 +82,10 @@ pub fn judge(case: &Case<'_>, run: &Run) -> Vec<Finding> {
 /// The findings of a run and of the trials after it, unranked. What these say of the event is told
 /// with the event.
 pub fn judge_with(case: &Case<'_>, run: &Run, proof: &Proof) -> Vec<Finding> {
-    let mut judge = Judge { case, run, proof, out: Vec::new() };
+    let language = case.text.and_then(|text| lint::language(b"", text));
+    let context = Context { contract: case.contract, timeout: case.target.timeout };
+    let shown = case.text.zip(language).map(|(text, language)| lint::lint(text, language, &context));
+    let mut judge = Judge { case, run, proof, language, lint: shown.unwrap_or_default(), out: Vec::new() };
     judge.refused();
     judge.launch();
     judge.tools();
@@ -432,6 +437,9 @@ struct Judge<'a> {
     case: &'a Case<'a>,
     run: &'a Run,
     proof: &'a Proof,
+    language: Option<Language>,
+    /// What the text of the script shows.
+    lint: Lint,
     out: Vec<Finding>,
 }
 
@@ -449,8 +457,18 @@ impl<'a> Judge<'a> {
         self.case.target.home.join(&self.case.target.path).display().to_string()
     }
 
-    fn language(&self) -> Option<Language> {
-        self.case.text.and_then(Language::of)
+    fn is_shell(&self) -> bool {
+        self.language.is_some_and(Language::is_shell)
+    }
+
+    /// Bytes of the script as a place in it.
+    fn place(&self, span: &Range<usize>) -> Place {
+        Place::of(self.case.text.unwrap_or_default(), span.clone())
+    }
+
+    /// The first place where the text shows this.
+    fn shown(&self, kind: FaultKind) -> Option<Place> {
+        self.lint.first(kind).map(|span| self.place(&span))
     }
 
     fn stateful(&self) -> bool {
@@ -670,7 +688,7 @@ impl<'a> Judge<'a> {
             return true;
         }
         let keys = stuck.output.split(|byte| *byte == b'\n').any(|line| meant_as_keys(line).is_some());
-        keys && self.language() != Some(Language::Shell) && !self.case.text.is_some_and(limits::flushes)
+        keys && !self.is_shell() && !self.case.text.is_some_and(limits::flushes)
     }
 
     fn stuck_finding(&self, check: CheckId, step: &StepRun) -> Finding {
@@ -678,7 +696,7 @@ impl<'a> Judge<'a> {
         let stuck = step.stuck.as_ref().unwrap_or(&none);
         let name = self.name();
         let when = self.when(step);
-        let language = self.language();
+        let language = self.language;
         let waits = match stuck.execd {
             ExecdWaits::Write => "execd still writes the line: nobody takes it",
             ExecdWaits::Line => "execd waits for a line on the script's standard output, or its end",
@@ -687,7 +705,7 @@ impl<'a> Judge<'a> {
         let held: Vec<&Waiting> =
             stuck.processes.iter().filter(|process| !process.is_script && process.holds_stdout).collect();
         let mut finding = if check == checks::STDIN_READ_TO_END {
-            let place = self.case.text.and_then(needs::reads_to_end_hint);
+            let place = self.shown(FaultKind::ReadToEnd);
             let finding = self
                 .find(check, format!("{name} stops every response of this host{when}: it reads its standard input to the end, and execd keeps that open."))
                 .cause("execd writes one line and waits for an answer without a time limit, with the pipe still open; the script waits for the end of that pipe. Nothing is logged, and every later response and every revert waits behind it.")
@@ -793,13 +811,13 @@ impl<'a> Judge<'a> {
         });
         let Some(step) = unread.first() else { return };
         let name = self.name();
-        let place = self.case.text.and_then(needs::uses_arguments);
+        let place = self.lint.arguments.as_ref().map(|span| self.place(span));
         if place.is_some() {
             let finding = self
                 .find(checks::POSITIONAL_ARGUMENTS, format!("{name} does not know whom to act on: it takes its input from arguments ($1, $2 ...), and since Wazuh 4.2 there are none."))
                 .cause("execd starts a script without arguments and writes one line of JSON to its standard input; the script never read that. Nothing is logged.")
                 .observed("replay", format!("it took 0 of {} bytes of its line, and ended {}", step.sent.len() + 1, how(step.ended)))
-                .remedy(match self.language() {
+                .remedy(match self.language {
                     Some(Language::Python) => "alert = json.loads(sys.stdin.readline())".to_owned(),
                     Some(Language::Perl) => "my $alert = decode_json(scalar <STDIN>);".to_owned(),
                     _ if self.case.contract == Contract::Json5 => "read -r INPUT; SRCIP=$(printf '%s' \"$INPUT\" | jq -r '.source.ip // empty')".to_owned(),
@@ -832,7 +850,7 @@ impl<'a> Judge<'a> {
                     how(step.ended)
                 ),
             )
-            .remedy(read_rewrite(self.language()));
+            .remedy(read_rewrite(self.language));
         if self.stateful() && step.first_line.is_none() {
             finding = finding.severity(Severity::Error);
         }
@@ -994,10 +1012,10 @@ impl<'a> Judge<'a> {
             _ => finding,
         };
         finding = match &meant {
-            Some(_) => finding.remedy(keys_rewrite(self.language(), name)),
+            Some(_) => finding.remedy(keys_rewrite(self.language, name)),
             None => finding
                 .remedy("send every other output to a log: exec 3>&1 1>>logs/active-responses.log at the top, and the keys to >&3")
-                .remedy(keys_rewrite(self.language(), name)),
+                .remedy(keys_rewrite(self.language, name)),
         };
         let finding = if noisy.iter().all(|step| self.beyond_the_gate(step)) {
             self.gated(finding.severity(Severity::Advice))
@@ -1057,7 +1075,7 @@ impl<'a> Judge<'a> {
             .severity(severity)
             .cause("execd remembers a pending delete under the name of the file and the keys. With no usable key that is the same for every target, so while it is pending each other target gets abort. Nothing is logged.")
             .observed("first line of its standard output", piece(line))
-            .remedy(keys_rewrite(self.language(), name));
+            .remedy(keys_rewrite(self.language, name));
         if let Some(key) = &step.session_key {
             finding = finding.observed("execd's session table", format!("key {}", piece(key.as_bytes())));
         }
@@ -1091,7 +1109,7 @@ impl<'a> Judge<'a> {
             .find(checks::KEYS_CONSTANT, format!("{name} is aborted for every other target: it sends the same key, \"{}\", for different ones.", piece(keys.as_bytes())))
             .cause("execd remembers a pending delete under the name of the file and the keys; a key that is there already gets abort, so only the first target is acted on until its timeout is over. Nothing is logged.")
             .observed("steps add and second target", format!("both keys: {}", piece(keys.as_bytes())))
-            .remedy(keys_rewrite(self.language(), name));
+            .remedy(keys_rewrite(self.language, name));
         if aborted {
             finding = finding.observed("step second target", "execd answered abort");
         }
@@ -1140,7 +1158,7 @@ impl<'a> Judge<'a> {
             .cause("execd remembers a delete only when the script writes a line with its keys; a script that ends without one is forgotten. Only execd.debug=1 says so: \"Active response won't be added to timeout list\".")
             .observed("replay", format!("it ended {} and wrote nothing to standard output", how(step.ended)))
             .observed(target.timeout_from.clone(), format!("timeout {} s", target.timeout))
-            .remedy(keys_rewrite(self.language(), name))
+            .remedy(keys_rewrite(self.language, name))
             .remedy("or take <timeout> out of the <active-response> block, when it is not to be undone");
         let finding = self.first_error(finding, step);
         self.out.push(self.with_steps(finding, &silent));
@@ -1182,7 +1200,7 @@ impl<'a> Judge<'a> {
             .find(checks::OUTPUT_AFTER_ANSWER, title)
             .cause("execd takes one line, answers, closes both pipes and waits for the end. Who writes then gets SIGPIPE, or a broken pipe error. Nothing is logged on 4.x; whether the action comes before or after is a race.")
             .observed("replay", format!("it ended {}", how(step.ended)))
-            .remedy(match self.language() {
+            .remedy(match self.language {
                 Some(Language::Python) => "print(..., file=open('logs/active-responses.log', 'a'))   # never to standard output".to_owned(),
                 _ => "exec >/dev/null   # right after it has read the answer; or >>logs/active-responses.log".to_owned(),
             });
@@ -1203,7 +1221,7 @@ impl<'a> Judge<'a> {
 
     /// `read` without `-r`.
     fn plain_read(&mut self) {
-        let Some(place) = self.case.text.and_then(needs::shell_reads_without_r) else { return };
+        let Some(place) = self.shown(FaultKind::ReadWithoutR) else { return };
         let add = of_purpose(self.run, Purpose::Add).next();
         let works =
             |step: &StepRun| step.ended == Ended::Exit(0) && stderr::bad_json(&step.stderr.bytes).is_none();
@@ -1270,13 +1288,15 @@ impl<'a> Judge<'a> {
 
     fn other_contract(&mut self) {
         let contract = self.case.contract;
-        let written = self.case.text.and_then(needs::written_for);
+        let written = self.lint.written_for.as_ref();
         let proven = self.proof.contract.as_ref();
         let (of, place, sure) = match (proven, written) {
-            (Some((of, _)), written) => {
-                (*of, written.filter(|written| written.contract == *of).map(|written| written.place), true)
-            }
-            (None, Some(written)) => (written.contract, Some(written.place), written.sure),
+            (Some((of, _)), written) => (
+                *of,
+                written.filter(|(written, ..)| written == of).map(|(_, span, _)| self.place(span)),
+                true,
+            ),
+            (None, Some((of, span, sure))) => (*of, Some(self.place(span)), *sure),
             (None, None) => return,
         };
         if of == contract || of == Contract::Args {
@@ -1481,7 +1501,7 @@ impl<'a> Judge<'a> {
 
     /// Lines of a shell's text that end with a carriage return.
     fn carriage_returns(&self) -> usize {
-        let text = self.case.text.filter(|_| self.language() == Some(Language::Shell));
+        let text = self.case.text.filter(|_| self.is_shell());
         text.map_or(0, limits::carriage_returns)
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Report, TOOL, VERSION, Verdict};
 use crate::engine::{self, State};
 use crate::facts::Runs;
+use crate::facts::alerts::iso;
 use crate::findings::{self, CheckId, Finding, ResponseIndex};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::{Redacted, Redactor};
@@ -61,6 +62,26 @@ pub struct Check {
     /// How long it took; only with `--timings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timings: Option<Timings>,
+    /// Which alerts were read; only on a 4.x manager that has a log of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertsRead>,
+}
+
+/// Which alerts were read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AlertsRead {
+    /// From when on; null: from the first.
+    pub since: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// When the first of them was made; null where there are none.
+    pub first: Option<String>,
+    /// When the last was made.
+    pub last: Option<String>,
+    /// Whether older ones were left out, since there are too many.
+    pub left_out: bool,
+    /// What has to be known of the reading; else null.
+    pub note: Option<Redacted>,
 }
 
 /// The answer in one word.
@@ -462,6 +483,7 @@ pub fn check(report: &Report<'_, '_>) -> Check {
             probes_ms: timings.probes,
             total_ms: timings.total,
         }),
+        alerts: view.alerts(),
     }
 }
 
@@ -500,6 +522,19 @@ impl View<'_, '_> {
             .filter_map(|&index| self.report.facts.response(index))
             .map(|response| self.text(&response.id))
             .collect()
+    }
+
+    fn alerts(&self) -> Option<AlertsRead> {
+        let alerts = self.report.facts.alerts_if_read()?;
+        let seen = alerts.reading.seen;
+        Some(AlertsRead {
+            since: alerts.since().map(iso),
+            count: alerts.reading.alerts,
+            first: seen.map(|seen| iso(seen.0)),
+            last: seen.map(|seen| iso(seen.1)),
+            left_out: alerts.reading.left_out,
+            note: alerts.note().map(|note| self.text(note)),
+        })
     }
 
     fn host(&self) -> Host {

@@ -13,6 +13,9 @@ use crate::migrate::{self, Harm, Plan, ROWS, Row, Verdict};
 use crate::redact::{Redacted, Redactor};
 use crate::wazuh::ossec_conf::Role;
 
+/// Applies all diffs that claim to be whole.
+const APPLY: &str = "ar-doctor migrate --format json |\n  jq -r '.scripts[] | select(.complete and (.diff_hides_secrets | not)) | .diff' |\n  patch -p1 --dry-run   # without --dry-run once it says what you expect";
+
 /// Version of the format.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -30,6 +33,8 @@ pub struct Document {
     pub role: RoleName,
     /// Version on disk; null when it is unknown.
     pub wazuh_version: Option<Redacted>,
+    /// What it comes to, in a sentence or two.
+    pub headline: Redacted,
     /// What was found, worst first.
     pub hazards: Vec<Hazard>,
     /// Every response, in the order of its file.
@@ -252,6 +257,9 @@ fn rule(row: &'static Row) -> Rule {
     }
 }
 
+/// Where the binding stands, when it is not on this host.
+const ELSEWHERE: &str = "etc/ossec.conf";
+
 fn terms(query: &Query, redactor: &Redactor) -> Vec<Term> {
     let mut terms = Vec::new();
     for (id, description) in &query.rules {
@@ -282,8 +290,8 @@ fn terms(query: &Query, redactor: &Redactor) -> Vec<Term> {
     if query.elsewhere {
         terms.push(Term {
             field: "the whole query",
-            was: redactor.text("the manager's etc/ossec.conf"),
-            choose: "run ar-doctor migrate on the manager",
+            was: redactor.text(ELSEWHERE),
+            choose: "what ar-doctor migrate says on the manager",
         });
     } else if terms.is_empty() {
         terms.push(Term {
@@ -333,6 +341,7 @@ pub fn document(plan: &Plan, source: &str, redactor: &Redactor) -> Document {
             Role::Agent => RoleName::Agent,
         },
         wazuh_version: plan.version.map(|version| words(&version.to_string())),
+        headline: redactor.text(headline(plan)),
         hazards,
         responses,
         channels: plan.channels,
@@ -344,6 +353,60 @@ pub fn document(plan: &Plan, source: &str, redactor: &Redactor) -> Document {
         clear: plan.clear.iter().map(|row| rule(row)).collect(),
         gaps: plan.gaps.iter().map(|gap| words(gap)).collect(),
     }
+}
+
+/// `1 thing`, `2 things`.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn headline(plan: &Plan) -> String {
+    let of = |harms: &[Harm]| plan.hazards.iter().filter(|hazard| harms.contains(&hazard.row.harm)).count();
+    let fatal = of(&[Harm::Fatal]);
+    let stops = of(&[Harm::Hangs, Harm::NeverRuns]);
+    let silent = of(&[Harm::Reverts, Harm::Changes]);
+    let first = if fatal > 0 {
+        let what = counted(fatal, "thing in it keeps", "things in it keep");
+        format!("Left as it is, this setup does not start on 5.x: {what} a daemon from starting.")
+    } else if stops > 0 {
+        let what = counted(stops, "thing", "things");
+        format!("Left as it is, this setup starts on 5.x and its responses do not run: {what} to mend.")
+    } else if silent > 0 {
+        "Left as it is, this setup starts on 5.x, and some of it changes without a word.".to_owned()
+    } else {
+        "Nothing was found that 5.x breaks.".to_owned()
+    };
+    let mut more = Vec::new();
+    if fatal > 0 && stops > 0 {
+        more.push(format!("{} or hang", counted(stops, "never runs", "never run")));
+    }
+    if silent > 0 && (fatal > 0 || stops > 0) {
+        more.push(format!("{silent} more change without a word"));
+    }
+    let in_force: Vec<_> = plan.responses.iter().filter(|response| response.in_force).collect();
+    if !in_force.is_empty() {
+        let without = in_force.iter().filter(|response| response.channel.is_none()).count();
+        let responses = counted(in_force.len(), "response", "responses");
+        more.push(match (without, plan.role) {
+            (0, Role::Manager) => format!("{responses}: {}", counted(plan.channels, "channel", "channels")),
+            (0, Role::Agent) => responses,
+            (without, _) => format!("{responses}, {without} of them without a counterpart"),
+        });
+    }
+    let scripts =
+        |verdict: fn(&Verdict) -> bool| plan.scripts.iter().filter(|script| verdict(&script.verdict)).count();
+    let whole = scripts(|verdict| matches!(verdict, Verdict::Diff));
+    let by_hand = scripts(|verdict| matches!(verdict, Verdict::ByHand));
+    if whole + by_hand > 0 {
+        let changed = counted(whole + by_hand, "script has", "scripts have");
+        more.push(format!("{changed} to change, {whole} by a diff that is all, {by_hand} by hand"));
+    }
+    if more.is_empty() { first } else { format!("{first} {}.", sentence(&more.join("; "))) }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn response_of(response: &migrate::ResponsePlan, redactor: &Redactor) -> Response {
@@ -453,7 +516,7 @@ fn checklist(plan: &Plan, redactor: &Redactor) -> Vec<Task> {
             format!("Remove what no daemon of 5.x starts with ({}).", fatal.join(", ")),
             Some(match plan.role {
                 Role::Manager => "/var/wazuh-manager/bin/wazuh-manager-control restart".to_owned(),
-                Role::Agent => "/var/ossec/bin/wazuh-control restart".to_owned(),
+                Role::Agent => "/var/ossec/bin/wazuh-agentd -t && /var/ossec/bin/wazuh-execd -t".to_owned(),
             }),
         );
     }
@@ -572,7 +635,6 @@ fn hazards(out: &mut String, title: &str, document: &Document, harms: &[Harm]) {
         let rule = &hazard.rule;
         let _ = writeln!(out, "### {} {}\n", rule.id, own(rule.title));
         let _ = writeln!(out, "On 5.x: {}.\n", own(rule.effect));
-        let _ = writeln!(out, "Found by: {} ({}).\n", own(rule.detection), own(rule.reference));
         for entry in hazard.places.iter().take(20) {
             place(out, entry);
         }
@@ -598,6 +660,10 @@ pub fn markdown(document: &Document) -> String {
         md(&document.source),
         document.tool.version
     );
+    let _ = writeln!(out, "**{}**\n", md(&document.headline));
+    if document.role == RoleName::Agent {
+        out.push_str("What triggers a response is on the manager: run `ar-doctor migrate` there, too.\n\n");
+    }
     hazards(&mut out, "What breaks first", document, &[Harm::Fatal]);
     hazards(&mut out, "What never runs, or hangs", document, &[Harm::Hangs, Harm::NeverRuns]);
     hazards(
@@ -616,6 +682,13 @@ pub fn markdown(document: &Document) -> String {
             document.channels
         );
     }
+    if let Some(monitor) = document.responses.iter().find_map(|response| response.monitor.as_ref()) {
+        let _ = writeln!(
+            out,
+            "Each channel needs a monitor ({}): indices whose names begin with `{}`, an interval of at most {} s, no cron, and `{}` as the message of its action.\n",
+            monitor.kind, monitor.indices, monitor.interval_at_most, monitor.message
+        );
+    }
     for response in &document.responses {
         response_md(&mut out, response);
     }
@@ -631,8 +704,28 @@ pub fn markdown(document: &Document) -> String {
     if document.scripts.is_empty() {
         out.push_str("There are none here.\n\n");
     }
-    for script in &document.scripts {
+    if document.scripts.iter().any(|script| script.complete && !script.diff_hides_secrets) {
+        let _ = writeln!(
+            out,
+            "Diffs that are all there is to do can be applied at once, in the home directory of an agent:\n\n```sh\n{APPLY}\n```\n"
+        );
+    }
+    let shipped = |script: &&Script| matches!(script.verdict, "replaced" | "removed");
+    for script in document.scripts.iter().filter(|script| !shipped(script)) {
         script_md(&mut out, script);
+    }
+    let mut theirs = document.scripts.iter().filter(shipped).peekable();
+    if theirs.peek().is_some() {
+        let _ = writeln!(
+            out,
+            "### Shipped with Wazuh\n\nThe upgrade takes care of the files; channels need the new names.\n"
+        );
+        for script in theirs {
+            let note = script.note.as_ref().map(md).unwrap_or_default();
+            let what = if script.verdict == "replaced" { "in 5.x" } else { "not in 5.x; instead:" };
+            let _ = writeln!(out, "- {}: {what} {note}", md(&script.file));
+        }
+        out.push('\n');
     }
     let _ = writeln!(out, "## Checklist\n");
     for task in &document.checklist {
@@ -657,6 +750,14 @@ pub fn markdown(document: &Document) -> String {
         let _ = writeln!(out, "## Not read\n");
         for gap in &document.gaps {
             let _ = writeln!(out, "- {}", md(gap));
+        }
+        out.push('\n');
+    }
+    if !document.hazards.is_empty() {
+        let _ = writeln!(out, "## How each was found\n");
+        for hazard in &document.hazards {
+            let rule = &hazard.rule;
+            let _ = writeln!(out, "- {}: {} ({})", rule.id, own(rule.detection), own(rule.reference));
         }
         out.push('\n');
     }
@@ -700,12 +801,16 @@ fn response_md(out: &mut String, response: &Response) {
         }
     }
     if let Some(monitor) = &response.monitor {
-        let _ = writeln!(
-            out,
-            "Monitor ({}): indices whose names begin with `{}`, an interval of at most {} s, no cron; the message of its action renders to `{}`. The query has to match:\n",
-            monitor.kind, monitor.indices, monitor.interval_at_most, monitor.message
-        );
+        let _ = writeln!(out, "The query of its monitor has to match:\n");
         for term in &monitor.query {
+            if term.was.as_str() == ELSEWHERE {
+                let _ = writeln!(
+                    out,
+                    "- what the manager's {} says: run `ar-doctor migrate` there",
+                    code(&term.was)
+                );
+                continue;
+            }
             let _ = writeln!(
                 out,
                 "- {} in place of {}: choose {}",
@@ -734,8 +839,6 @@ fn script_md(out: &mut String, script: &Script) {
     let _ = match script.verdict {
         "diff" => writeln!(out, "The diff is all its text needs.\n"),
         "keep" => writeln!(out, "It can stay as it is, as far as its text shows.\n"),
-        "replaced" => writeln!(out, "Shipped with 4.x; in 5.x {note} does its work.\n"),
-        "removed" => writeln!(out, "Shipped with 4.x, not with 5.x. Instead: {note}.\n"),
         "opaque" => writeln!(out, "Nothing is said of its inside: {note}.\n"),
         _ if script.diff.is_some() => writeln!(out, "The diff is a part; the rest is by hand.\n"),
         _ => writeln!(out, "By hand.\n"),

@@ -13,6 +13,7 @@ pub mod replay;
 pub mod replay_json;
 pub mod show;
 pub mod simulate;
+pub mod simulate_alerts;
 pub mod text;
 
 use std::collections::BTreeSet;

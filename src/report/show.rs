@@ -8,13 +8,15 @@ use serde::Serialize;
 
 use super::json::{self, ContractName, RoleName, SCHEMA_VERSION, Source, Tool};
 use super::page::{Page, Text, Tone};
-use crate::facts::{Facts, Runs};
+use crate::facts::rules::{never_words, unbindable_words};
+use crate::facts::{self, Facts, Runs};
 use crate::findings::Evidence;
 use crate::redact::{Redacted, Redactor};
 use crate::wazuh::ar_conf::LineProblem;
 use crate::wazuh::ossec_conf::{
     Configuration, DaemonOutcome, Dispatch, End, LogLevel, Outcome, ResponseBlock, Role, Value, WhiteListKind,
 };
+use crate::wazuh::rules::Bound;
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
 
@@ -24,6 +26,18 @@ const DIFF_LINES: usize = 20_000;
 
 /// Lines around a difference.
 const DIFF_CONTEXT: usize = 3;
+
+/// Rules of a response named in JSON.
+const BOUND_LISTED: usize = 1000;
+
+/// The same as text.
+const BOUND_SHOWN: usize = 8;
+
+/// Rules of a response that never fire, named as text.
+const BOUND_REASONS: usize = 4;
+
+/// Rules not loaded as they are written, named as text.
+const CHANGES_SHOWN: usize = 20;
 
 /// What `show --format json` writes.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -61,6 +75,86 @@ pub struct Show {
     pub white_list: Vec<WhiteList>,
     /// Every `<localfile>`.
     pub localfile: Vec<LocalFile>,
+    /// The rules as analysisd loads them; null where none are read: on an agent, on a 5.x manager, of a
+    /// bare file, and when a file could not be read.
+    pub rules: Option<Rules>,
+    /// The first thing that kept the rules from being read.
+    pub rules_unread: Option<Redacted>,
+}
+
+/// The rules as analysisd loads them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Rules {
+    /// analysisd accepts them; with false it does not start.
+    pub accepted: bool,
+    /// Rules that are loaded.
+    pub loaded: usize,
+    /// Rules files that are read.
+    pub files: usize,
+    /// Files an exclusion keeps out.
+    pub excluded: Vec<Redacted>,
+    /// Rules that are not loaded as they are written.
+    pub changes: Vec<RuleChange>,
+}
+
+/// A rule that is not loaded as it is written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RuleChange {
+    /// Its number; null for a whole file.
+    pub rule: Option<u32>,
+    /// Its file.
+    pub file: Redacted,
+    /// Its line.
+    pub line: u64,
+    /// It is not loaded at all.
+    pub left_out: bool,
+    /// What happens, in words behind the rule.
+    pub what: Redacted,
+    /// The rule with the fault, when this one is only left out because that one is.
+    pub because: Option<u32>,
+    /// Numbers of what analysisd logs about it.
+    pub numbers: Vec<u32>,
+    /// False when analysisd does it without a word.
+    pub logged: bool,
+}
+
+/// The rules a response is bound to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BoundRules {
+    /// How many.
+    pub count: usize,
+    /// How many of them by their number, by the group, by the level.
+    pub by: BoundBy,
+    /// Their numbers in the order they are loaded; the first 1,000.
+    pub rules: Vec<u32>,
+    /// Numbers in rules_id that no loaded rule has.
+    pub not_loaded: Vec<u32>,
+    /// Rules in rules_id that start no response, and why.
+    pub never_fire: Vec<RuleReason>,
+    /// Bound rules that no event ends with, and why; the first 1,000.
+    pub never_last: Vec<RuleReason>,
+    /// How many these are.
+    pub never_last_count: usize,
+}
+
+/// What binds rules to a response; a rule may be in more than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BoundBy {
+    /// rules_id
+    pub id: usize,
+    /// rules_group, with a level when that is given.
+    pub group: usize,
+    /// level alone.
+    pub level: usize,
+}
+
+/// A rule, and why.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RuleReason {
+    /// Its number.
+    pub rule: u32,
+    /// In words behind the number.
+    pub why: Redacted,
 }
 
 /// What Wazuh's XML reader says.
@@ -187,6 +281,8 @@ pub struct Response {
     pub selectors: Option<Selectors>,
     /// The queues of analysisd it needs and gets; null on an agent.
     pub queues: Option<Queues>,
+    /// The rules it is bound to; null when it is not in force or the rules are not known.
+    pub bound: Option<BoundRules>,
 }
 
 /// What becomes of a response.
@@ -389,6 +485,8 @@ impl<'a, 'h> View<'a, 'h> {
                     accepted: file.accepted,
                 })
                 .collect(),
+            rules: self.rules(),
+            rules_unread: self.rules_unread(),
         }
     }
 
@@ -490,6 +588,7 @@ impl<'a, 'h> View<'a, 'h> {
             agent_id: None,
             selectors: None,
             queues: None,
+            bound: None,
         });
         blocks.chain(lines).collect()
     }
@@ -543,7 +642,77 @@ impl<'a, 'h> View<'a, 'h> {
                 needs_remote: block.needs.remote,
                 open: block.queues == block.needs && !block.needs.is_empty(),
             }),
+            bound: self.bound(block),
         }
+    }
+
+    /// The rules when all of them are known.
+    fn known_rules(&self) -> Option<&'a facts::Rules> {
+        self.facts.rules().get().filter(|rules| rules.gap.is_none() && rules.set.is_complete())
+    }
+
+    fn rules(&self) -> Option<Rules> {
+        let rules = self.known_rules()?;
+        Some(Rules {
+            accepted: !rules.set.is_fatal(),
+            loaded: rules.set.rules.len(),
+            files: rules.set.files.len(),
+            excluded: rules.files.excluded.iter().map(|(file, _)| self.text(file)).collect(),
+            changes: rules
+                .changes()
+                .into_iter()
+                .map(|change| RuleChange {
+                    rule: change.rule,
+                    file: self.text(rules.shown(change.place.file)),
+                    line: change.place.line,
+                    left_out: change.dropped,
+                    what: self.text(&change.words),
+                    because: change.because,
+                    numbers: change.numbers,
+                    logged: change.logged,
+                })
+                .collect(),
+        })
+    }
+
+    fn rules_unread(&self) -> Option<Redacted> {
+        let fact = self.facts.rules();
+        if self.facts.is_bare() || self.facts.role() == Role::Agent || self.expected().is_none() {
+            return None;
+        }
+        let gap = fact.unknown().or_else(|| fact.get().and_then(|rules| rules.gap.clone()))?;
+        Some(self.text(format!("{}: {}", gap.source, gap.why)))
+    }
+
+    fn bound(&self, block: &ResponseBlock) -> Option<BoundRules> {
+        let rules = self.known_rules().filter(|rules| !rules.set.is_fatal())?;
+        if !matches!(block.outcome, Outcome::Active | Outcome::CrashesWhenFired) {
+            return None;
+        }
+        let binding = rules.binding(block);
+        let by = |of: fn(&Bound) -> bool| binding.rules.iter().filter(|(_, bound)| of(bound)).count();
+        Some(BoundRules {
+            count: binding.rules.len(),
+            by: BoundBy {
+                id: by(|bound| bound.id),
+                group: by(|bound| bound.group),
+                level: by(|bound| bound.level && !bound.group),
+            },
+            rules: binding.rules.iter().take(BOUND_LISTED).map(|(id, _)| *id).collect(),
+            not_loaded: binding.missing,
+            never_fire: binding
+                .without_response
+                .iter()
+                .map(|(rule, why)| RuleReason { rule: *rule, why: self.text(unbindable_words(*why)) })
+                .collect(),
+            never_last_count: binding.never_last.len(),
+            never_last: binding
+                .never_last
+                .iter()
+                .take(BOUND_LISTED)
+                .map(|(rule, why)| RuleReason { rule: *rule, why: self.text(never_words(*why)) })
+                .collect(),
+        })
     }
 
     /// analysisd writes `ar.conf` on managers up to 4.x.
@@ -606,6 +775,7 @@ impl<'a, 'h> View<'a, 'h> {
         self.write_problems(page, &show);
         self.write_commands(page, &show);
         self.write_responses(page, &show);
+        Self::write_rules(page, &show);
         self.write_execd(page, &show);
         self.write_ar_conf(page, &show);
     }
@@ -752,6 +922,107 @@ impl<'a, 'h> View<'a, 'h> {
                 },
             );
             page.paragraph(4, &Self::details(response));
+            if let Some(bound) = &response.bound {
+                Self::write_bound(page, bound);
+            }
+        }
+    }
+
+    fn write_bound(page: &mut Page, bound: &BoundRules) {
+        let numbers = |ids: &[u32], count: usize| {
+            let shown = ids.iter().take(BOUND_SHOWN).map(|id| Text::new().number(*id));
+            let text = Text::new().list(shown, " ");
+            if count > BOUND_SHOWN { text.own(" and ").count(count - BOUND_SHOWN).own(" more") } else { text }
+        };
+        let mut by = Vec::new();
+        for (count, what) in [(bound.by.id, "number"), (bound.by.group, "group"), (bound.by.level, "level")] {
+            if count == bound.count {
+                by = vec![Text::new().own("by ").own(what)];
+                break;
+            }
+            if count > 0 {
+                by.push(Text::new().count(count).own(" by ").own(what));
+            }
+        }
+        let text = match bound.count {
+            0 => Text::new().toned(Tone::Warn, "bound to no loaded rule"),
+            count => Text::new()
+                .own("bound to ")
+                .counted(count, "rule")
+                .own(", ")
+                .list(by, ", ")
+                .own(": ")
+                .and(numbers(&bound.rules, count)),
+        };
+        page.paragraph(4, &text);
+        if !bound.not_loaded.is_empty() {
+            let ids = numbers(&bound.not_loaded, bound.not_loaded.len());
+            page.paragraph(4, &Text::new().toned(Tone::Warn, "not loaded: ").and(ids));
+        }
+        for (label, reasons, count) in [
+            ("never fires: ", &bound.never_fire, bound.never_fire.len()),
+            ("never the last: ", &bound.never_last, bound.never_last_count),
+        ] {
+            for reason in reasons.iter().take(BOUND_REASONS) {
+                let text = Text::new().toned(Tone::Warn, label).own("rule ").number(reason.rule).own(" ");
+                page.paragraph(4, &text.host(&reason.why));
+            }
+            if count > BOUND_REASONS {
+                let more = Text::new().toned(Tone::Warn, label).count(count - BOUND_REASONS).own(" more");
+                page.paragraph(4, &more);
+            }
+        }
+    }
+
+    fn write_rules(page: &mut Page, show: &Show) {
+        if show.rules.is_none() && show.rules_unread.is_none() {
+            return;
+        }
+        Self::heading(page, Text::new().own("Rules"));
+        if let Some(why) = &show.rules_unread {
+            page.paragraph(2, &Text::new().own("not known: ").host(why));
+        }
+        let Some(rules) = &show.rules else { return };
+        let text = Text::new().counted(rules.loaded, "rule").own(" in ").counted(rules.files, "file");
+        page.paragraph(
+            2,
+            &if rules.accepted {
+                text.own(", as analysisd loads them")
+            } else {
+                text.own(", until ").toned(Tone::Fail, "analysisd refuses one and exits")
+            },
+        );
+        if !rules.excluded.is_empty() {
+            let files = rules.excluded.iter().map(|file| Text::new().host(file));
+            page.paragraph(2, &Text::new().own("kept out by an exclusion: ").list(files, ", "));
+        }
+        let faults = || rules.changes.iter().filter(|change| change.because.is_none());
+        for change in faults().take(CHANGES_SHOWN) {
+            let text = Text::new().host(&change.file).own(":").number(change.line).own("  ");
+            let text = match change.rule {
+                Some(id) => text.own("rule ").number(id).own(" "),
+                None => text,
+            };
+            let text = text.host(&change.what);
+            let numbers = change.numbers.iter().map(|number| Text::new().number(*number));
+            let text = match (change.logged, change.numbers.is_empty()) {
+                (true, false) => text.own(" (").list(numbers, ", ").own(")"),
+                (true, true) => text,
+                (false, _) => text.own(" (not logged)"),
+            };
+            let needs = |other: &&RuleChange| {
+                other.because.is_some() && other.because == change.rule && change.left_out
+            };
+            let text = match rules.changes.iter().filter(needs).count() {
+                0 => text,
+                1 => text.own("; with it a rule that needs it"),
+                count => text.own("; with it ").count(count).own(" rules that need it"),
+            };
+            page.paragraph(2, &text);
+        }
+        if let Some(more) = faults().count().checked_sub(CHANGES_SHOWN).filter(|more| *more > 0) {
+            let more = Text::new().own("and ").count(more);
+            page.paragraph(2, &more.own(" more, see --format json"));
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Event {
     pub level: u32,
     /// The agent it comes from, `000` for the manager.
     pub agent: Redacted,
+    /// The version that was given for the agents that get it.
+    pub agent_version: Option<String>,
 }
 
 /// One response.
@@ -61,6 +63,11 @@ pub struct Entry {
     pub hosts: Vec<Redacted>,
     /// What execd starts, relative to the home; null when it does not fire.
     pub program: Option<Redacted>,
+    /// The form of the message: `json`, `escaped-json` (agents of 4.2.0 to 4.2.4) or `words` (before
+    /// 4.2); null when it does not fire.
+    pub form: Option<&'static str>,
+    /// Whether the form follows from known versions; else it is that of an agent of 4.2.5 or later.
+    pub form_is_known: Option<bool>,
     /// What analysisd sends; null when it does not fire.
     pub message: Option<Redacted>,
     /// The line on the script's standard input, up to 4.1 its arguments; null when there is none.
@@ -100,6 +107,8 @@ impl View<'_, '_> {
                     .map(|firing| firing.hosts.iter().map(|host| text(host)).collect())
                     .unwrap_or_default(),
                 program: firing.map(|firing| text(&firing.program)),
+                form: firing.map(|firing| firing.form),
+                form_is_known: firing.map(|firing| firing.form_is_known),
                 message: firing.map(|firing| text(&firing.message)),
                 line: line.and_then(|line| line.as_ref().ok()).map(|line| text(line)),
                 execd: line.and_then(|line| line.as_ref().err()).map(|said| text(said)),
@@ -112,6 +121,7 @@ impl View<'_, '_> {
                 rule: self.simulation.rule,
                 level: self.simulation.level,
                 agent: text(&self.simulation.agent),
+                agent_version: self.simulation.agent_version.map(|version| version.to_string()),
             },
             responses: self.simulation.responses.iter().map(entry).collect(),
             notes: self.simulation.notes.iter().map(|note| text(note)).collect(),
@@ -160,7 +170,7 @@ impl View<'_, '_> {
                 page.paragraph(2, &Text::new().own("These do not:"));
             }
             page.blank();
-            page.paragraph(2, &self.name(response, Tone::Dim));
+            page.indented(2, &self.name(response, Tone::Dim));
             page.labelled(4, "because", 9, &Text::new().host(&text(&stop.why)));
             match stop.logged {
                 Some(number) => page.labelled(4, "logged", 9, &Text::new().own("(").number(number).own(")")),
@@ -187,7 +197,7 @@ impl View<'_, '_> {
     fn firing(&self, page: &mut Page, response: &Response, firing: &Firing, verbose: bool) {
         let text = |text: &dyn AsRef<[u8]>| self.redactor.text(text);
         page.blank();
-        page.paragraph(2, &self.name(response, Tone::Good));
+        page.indented(2, &self.name(response, Tone::Good));
         let hosts = firing.hosts.iter().map(|host| Text::new().host(&text(host)));
         page.labelled(4, "on", 9, &Text::new().list(hosts, ", "));
         let bound = firing.bound_by.iter().map(|name| Text::new().own(name));
@@ -196,7 +206,8 @@ impl View<'_, '_> {
         match &firing.line {
             // One line, however long: it is there to be copied.
             Ok(line) => {
-                page.indented(4, &Text::new().toned(Tone::Dim, "line").pad(9).host(&text(line)));
+                let label = if firing.form == "words" { "args" } else { "line" };
+                page.indented(4, &Text::new().toned(Tone::Dim, label).pad(9).host(&text(line)));
             }
             Err(said) => page.labelled(4, "execd", 9, &Text::new().host_toned(Tone::Fail, &text(said))),
         }

@@ -8,6 +8,7 @@ use super::escape;
 use super::page::{Page, Text, Tone};
 use super::{Report, TOOL, VERSION};
 use crate::engine::{Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict};
+use crate::facts::Alerts;
 use crate::findings::{Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::Redactor;
@@ -397,10 +398,17 @@ impl Writer<'_, '_> {
         if starred {
             page.indented(1, &Text::new().own("* static: read from files, not seen to happen"));
         }
-        if let Some(note) = self.report.facts.version_note() {
+        for note in self.notes() {
             page.paragraph(1, &Text::new().own("note: ").and(self.host(note)));
         }
         page.indented(1, &self.totals());
+    }
+
+    /// What has to be known of the reading itself.
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let facts = self.report.facts;
+        let alerts = facts.alerts_if_read().and_then(Alerts::note);
+        facts.version_note().into_iter().chain(alerts)
     }
 
     fn gaps_of(&self, page: &mut Page, kind: GapKind, label: &'static str) {
@@ -524,7 +532,7 @@ impl Writer<'_, '_> {
                 .list(sources.iter().take(SHORT_LIST).map(|source| self.host(source)), ", ");
             parts.push(if more > 0 { text.own(" and ").count(more).own(" more.") } else { text.own(".") });
         }
-        if let Some(note) = self.report.facts.version_note() {
+        for note in self.notes() {
             parts.push(Text::new().own("note: ").and(self.host(note)).own("."));
         }
         if let Some(timings) = self.report.timings {

@@ -99,6 +99,22 @@ impl Scanner {
         Ok(())
     }
 
+    /// The same for a stream that begins in the middle of a file, at `offset`: a line that
+    /// begins before that is passed over.
+    pub fn read_behind(
+        &mut self,
+        reader: impl Read,
+        offset: u64,
+        mut each: impl FnMut(&Fields<'_>),
+    ) -> io::Result<()> {
+        let lines = Lines::new(reader, self.cap);
+        let mut lines = if offset == 0 { lines } else { lines.behind(offset) };
+        while let Some(line) = lines.next_line()? {
+            self.line(&line, &mut each);
+        }
+        Ok(())
+    }
+
     /// The same for the lines that begin in a part of a file of `length` bytes.
     pub fn read_part<S: ReadAt + ?Sized>(
         &mut self,

@@ -66,6 +66,9 @@ const fn v(major: u16, minor: u16, patch: u16) -> Option<Version> {
 const LAST_4: Option<Version> = v(4, u16::MAX, u16::MAX);
 
 rows! {
+    MESSAGE_ESCAPED = "message-escaped", v(4, 2, 5), None,
+        "Agents of 4.2.0 to 4.2.4 get the message with `!`, `$`, `'` and the backquote escaped.",
+        "src/analysisd/alerts/exec.c OS_Exec, 4.2.5; CHANGELOG v4.2.5 #10809";
     JSON_CONTRACT = "json-contract", v(4, 2, 0), None,
         "execd writes one JSON line to the script's stdin instead of passing arguments.",
         "src/os_execd/execd.c ExecdRun, 4.2.0; CHANGELOG v4.2.0 #7317";
@@ -153,6 +156,24 @@ rows! {
     DB_READS_CONFIG = "db-reads-config", v(4, 4, 0), None,
         "wazuh-db reads ossec.conf and refuses to start when it is wrong.",
         "src/wazuh_db/main.c, 4.3.11 and 4.4.0";
+    RULE_FAULTS_ARE_WARNINGS = "rule-faults-are-warnings", v(4, 3, 0), LAST_4,
+        "A rule whose number is taken, whose parents are not loaded, or whose list is not loaded is left out with a warning (7605 to 7620); before, analysisd exited.",
+        "src/analysisd/rules.c Rules_OP_ReadRules, src/analysisd/rules_list.c OS_AddChild, 4.2.7 and 4.3.0";
+    PARTIAL_IF_SID = "partial-if-sid", v(4, 3, 8), LAST_4,
+        "A rule of which only some parents in <if_sid> are loaded hangs below those (7617); before, it was left out (7606).",
+        "src/analysisd/rules_list.c OS_AddChild, 4.3.7 and 4.3.8";
+    IF_SID_CHECKED = "if-sid-checked", v(4, 3, 8), LAST_4,
+        "An <if_sid> that holds something else than digits, commas and blanks costs the rule at once (7618); before, only when the reading got there (7607).",
+        "src/analysisd/rules.c Rules_OP_ReadRules, 4.3.7 and 4.3.8";
+    OVERWRITE_WITH_PARENTS_REFUSED = "overwrite-with-parents-refused", v(4, 3, 0), v(4, 3, 0),
+        "An overwrite that has <if_sid>, <if_group> or <if_level> is left out as a whole (7605).",
+        "src/analysisd/rules.c Rules_OP_ReadRules, 4.3.0";
+    OVERWRITE_SAYS_KEPT = "overwrite-says-kept", v(4, 3, 1), LAST_4,
+        "An overwrite that names other parents leaves them as they were and says so (7605); before 4.3.0 it did so without a word.",
+        "src/analysisd/rules_list.c OS_AddRuleInfo, 4.2.7 and 4.3.1";
+    RULE_GROUP_LINE_ENDS = "rule-group-line-ends", v(4, 14, 0), LAST_4,
+        "Line ends are taken out of a rule's <group>; before, they were part of the text <rules_group> is searched in.",
+        "src/analysisd/rules.c Rules_OP_ReadRules, 4.13.1 and 4.14.0";
     COMMAND_SECTION_REMOVED = "command-section-removed", v(5, 0, 0), None,
         "A top-level <command> stops every daemon (1230); <active-response> is only read by the agent's execd.",
         "src/config/src/config.c read_main_elements, 5.0.0-beta4";

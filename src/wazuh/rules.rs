@@ -37,7 +37,10 @@ mod cases;
 mod tests;
 
 pub use bind::{Bound, Miss, RuleFacts, Unbindable, bind};
-pub use fires::{AgentVersion, Event, Fires, Message as AgentMessage, Reason, Target, Verdict, fires};
+pub use fires::{
+    AgentVersion, Event, Fires, Message as AgentMessage, Reason, Sent, Target, Verdict, bound, fires, sent,
+    stopped_for_all,
+};
 pub use tree::{Never, Silence};
 
 /// Messages of one rules file that are kept; the oldest go first
@@ -292,6 +295,8 @@ pub enum MessageKind {
         /// The option.
         option: &'static str,
     },
+    /// 7605 of 4.3.0 alone: an overwrite that names parents is left out.
+    OverwriteRefused,
     /// A rule without elements, or an element nobody knows.
     BadElement {
         /// Its name; empty for none.
@@ -330,14 +335,14 @@ pub enum MessageKind {
     BadIfSid,
     /// 7607: an odd character behind the numbers; what stood before it counts.
     IfSidCut,
-    /// 7617: one of the parents is not there.
+    /// 7617, up to 4.3.7 7606: one of the parents is not there.
     MissingParent {
         /// Its number.
         id: u32,
     },
     /// 7619: no parent is there; the rule is skipped.
     NoParent,
-    /// 7620: the rule is skipped.
+    /// 7620, up to 4.3.7 7606: the rule is skipped.
     MissingSource {
         /// Its number.
         id: u32,
@@ -384,7 +389,8 @@ pub struct Message {
     pub fatal: bool,
     /// The rule is not loaded.
     pub drops_rule: bool,
-    /// False for messages beyond [`MAX_MESSAGES`], which are lost.
+    /// False for messages beyond [`MAX_MESSAGES`], which are lost, and for what older versions do
+    /// without a word.
     pub logged: bool,
 }
 

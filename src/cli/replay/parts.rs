@@ -106,7 +106,11 @@ impl Case<'_> {
             target,
             message: message(&payload),
             other: (other != payload.message).then_some(other),
-            required: needs.required().map(|need| need.path().to_owned()).collect(),
+            required: needs
+                .required()
+                .filter(|need| !need.is_given())
+                .map(|need| need.path().to_owned())
+                .collect(),
             payload,
             needs,
         })

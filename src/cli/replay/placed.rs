@@ -12,7 +12,7 @@ use crate::facts::{Facts, Install};
 use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Stage, Subject, checks};
 use crate::host::elf::Elf;
 use crate::host::{
-    Account, Content, Fact, FileType, Host, Machine, Meta, Mount, Process, Resolved, SourceKind,
+    Account, Content, Fact, FileType, Held, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
 };
 use crate::redact::Redactor;
 use crate::wazuh::ar_conf::BIN_DIR;
@@ -156,6 +156,14 @@ impl Host for Placed<'_> {
             return Fact::known(path.display().to_string(), content);
         }
         self.host.read(self.file_at(path).unwrap_or(path), limit)
+    }
+
+    fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
+        if self.is_ar_conf(path) {
+            let line = Held::new(self.ar_conf.1.as_slice(), false);
+            return Fact::known(path.display().to_string(), Box::new(line));
+        }
+        self.host.open(self.file_at(path).unwrap_or(path))
     }
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {

@@ -12,8 +12,9 @@ use crate::engine::is_named;
 use crate::facts::Facts;
 use crate::findings::ResponseIndex;
 use crate::host::{FileType, Host, SourceKind, Value};
+use crate::lint;
 use crate::redact::Redactor;
-use crate::replay::{Target, needs};
+use crate::replay::Target;
 use crate::report::replay::Note;
 use crate::wazuh::ar_conf::{self, BIN_DIR};
 use crate::wazuh::execd::Setup;
@@ -362,7 +363,7 @@ fn text(host: &dyn Host, file: &Path) -> Option<Vec<u8>> {
 
 fn assumed_timeout(file: &[u8], text: Option<&[u8]>, contract: Contract) -> (i32, String) {
     let is_stateful = match text {
-        Some(text) => needs::is_stateful_by_text(text),
+        Some(text) => lint::shown(text).stateful,
         // Wazuh's programs that act on an address or an account can be undone.
         None => stock::program_named(file).is_some_and(|program| {
             program.contracts.contains(&contract)

@@ -249,6 +249,34 @@ fn what_is_no_capture() {
 }
 
 #[test]
+fn a_log_is_read_at_any_place() {
+    let (dir, host) = example();
+    let at = |host: &CaptureHost, name: &str, offset: u64| {
+        let source = host.open(path(name));
+        let source = source.get().unwrap();
+        let mut buffer = [0; 4];
+        let count = source.read_at(&mut buffer, offset).unwrap();
+        (buffer[..count].to_vec(), source.size(), source.truncated(), source.identity())
+    };
+    // Of a file below `files/`, and of bytes that stand in host.json.
+    let conf = "/var/ossec/etc/ossec.conf";
+    assert_eq!(at(&host, conf, 1), (b"osse".to_vec(), 15, false, None));
+    assert_eq!(at(&host, conf, 13), (b"/>".to_vec(), 15, false, None));
+    assert_eq!(at(&host, "/var/ossec/logs/raw", 1), (vec![255], 2, false, None));
+    assert_eq!(at(&host, "/var/ossec/logs/raw", u64::MAX), (vec![], 2, false, None));
+    let half = br#"{"format": 1, "files": {"/log": {"text": "abc", "size": 900, "truncated": true}}}"#;
+    let half = CaptureHost::from_json(half).unwrap();
+    assert_eq!(at(&half, "/log", 1), (b"bc".to_vec(), 3, true, None));
+    // The rest is as for `read`.
+    fs::remove_file(dir.path().join("files/var/ossec/etc/ossec.conf")).unwrap();
+    for name in [conf, "/secret", "/var/ossec/bin/blob", "/var/ossec/gone", "/etc/passwd", "/bin"] {
+        let why = host.read(path(name), 9).map(|_| ());
+        assert_eq!(host.open(path(name)).map(|_| ()), why, "{name}");
+        assert!(why.get().is_none(), "{name}");
+    }
+}
+
+#[test]
 fn edits() {
     let mut host = CaptureHost::new();
     host.symlink("/bin", "usr/bin")

@@ -59,9 +59,7 @@ impl Payload {
         let mut found: Vec<Problem> = self.envelope(&root, &message).into_iter().collect();
         for need in against.needs.required() {
             // The script is for the other generation: another check's business.
-            if need.contract().is_some_and(|contract| contract != self.contract)
-                || matches!(need.path(), "command" | "parameters.program" | "*.command" | "*.program")
-            {
+            if need.contract().is_some_and(|contract| contract != self.contract) || need.is_given() {
                 continue;
             }
             if let Some(problem) = self.field(&root, &message, need, against) {

@@ -71,6 +71,8 @@ pub enum Kind {
     User,
     /// Any text that is not empty.
     Text,
+    /// Whatever is there, but `null`. What is looked for elsewhere is told by the name.
+    Any,
 }
 
 /// A value that the alerts of some rules have to carry.
@@ -315,6 +317,11 @@ impl Histogram {
     /// What finds the members that [`Self::add`] looks at.
     pub fn extractor(&self) -> Extractor {
         Extractor::new(self.paths.clone())
+    }
+
+    /// The paths of that, so that a caller can add others to them.
+    pub fn paths(&self) -> Paths {
+        self.paths.clone()
     }
 
     /// What is added from now on is of this file, a number of the caller's; samples tell it.
@@ -592,13 +599,16 @@ fn meet(
 /// Whether a value is good, and then whether it is a mapped address.
 fn judge(raw: Option<Raw<'_>>, kind: Kind) -> Result<bool, Lack> {
     let raw = raw.ok_or(Lack::Missing)?;
+    if kind == Kind::Any {
+        return if raw.bytes() == b"null" { Err(Lack::NoString) } else { Ok(false) };
+    }
     let text = raw.text().ok_or(Lack::NoString)?;
     if text.is_empty() || *text == *b"-" {
         return Err(Lack::Empty);
     }
     match kind {
         Kind::Address => address(&text).map(is_mapped).ok_or(Lack::NoAddress),
-        Kind::User | Kind::Text => Ok(false),
+        Kind::User | Kind::Text | Kind::Any => Ok(false),
     }
 }
 
@@ -610,7 +620,11 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 /// Values of the kind elsewhere in the alert, the likeliest first.
 fn elsewhere(need: &Need, slots: &Slots, alert: &Fields<'_>) -> Vec<Elsewhere> {
     let mut found: Vec<Elsewhere> = Vec::new();
-    if need.kind == Kind::Text {
+    let kind = match need.kind {
+        Kind::Any => named_kind(need),
+        kind => kind,
+    };
+    if kind == Kind::Text {
         return found;
     }
     for (top, slot) in [("data", slots.data), ("syscheck", slots.syscheck)] {
@@ -621,10 +635,10 @@ fn elsewhere(need: &Need, slots: &Slots, alert: &Fields<'_>) -> Vec<Elsewhere> {
                 return;
             }
             let path = String::from_utf8_lossy(path);
-            let rank = match need.kind {
+            let rank = match kind {
                 Kind::Address => address_rank(&path, &value),
                 Kind::User => user_rank(&path, &value),
-                Kind::Text => None,
+                Kind::Text | Kind::Any => None,
             };
             if let Some(rank) = rank {
                 found.push(Elsewhere { path: format!("{top}.{path}"), value: cut(value), rank });
@@ -634,6 +648,16 @@ fn elsewhere(need: &Need, slots: &Slots, alert: &Fields<'_>) -> Vec<Elsewhere> {
     found.retain(|found| !need.any_of.contains(&found.path));
     found.sort_by_key(|found| found.rank);
     found
+}
+
+/// What a value is by the name of its path, such as `data.srcip`.
+fn named_kind(need: &Need) -> Kind {
+    let last = need.any_of.last().and_then(|path| path.rsplit('.').next()).unwrap_or_default();
+    match plain(last).as_str() {
+        "srcip" | "srcip2" | "sourceip" | "clientip" | "ipaddress" => Kind::Address,
+        "dstuser" | "srcuser" | "user" | "username" | "targetusername" => Kind::User,
+        _ => Kind::Text,
+    }
 }
 
 /// Lower case without what sets words apart.
@@ -774,6 +798,11 @@ mod tests {
             (r#","data":{"srcip":null}"#, srcip, address, Some(Lack::NoString), &[]),
             (r#","data":{"srcip":["192.0.2.1"]}"#, srcip, address, Some(Lack::NoString), &["data.srcip[0]"]),
             (r#","data":{"srcip":"-"}"#, srcip, address, Some(Lack::Empty), &[]),
+            // A script takes what is there; where else it may be is told by the name.
+            (r#","data":{"srcip":7}"#, srcip, Kind::Any, None, &[]),
+            (r#","data":{"srcip":null}"#, srcip, Kind::Any, Some(Lack::NoString), &[]),
+            (r#","data":{"src_ip":"192.0.2.1"}"#, srcip, Kind::Any, Some(Lack::Missing), &["data.src_ip"]),
+            (r#","data":{"src_ip":"192.0.2.1"}"#, &["data.url"], Kind::Any, Some(Lack::Missing), &[]),
             (r#","data":{"srcip":""}"#, srcip, address, Some(Lack::Empty), &[]),
             // B04: a reverse proxy puts the site's name there.
             (

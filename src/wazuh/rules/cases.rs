@@ -128,7 +128,18 @@ fn response(body: &str) -> String {
 
 fn check(sections: &str, words: &str, wanted: &str) {
     let conf = manager(sections);
-    assert_eq!(say(&fires(&conf, None, 0, &event(words))), wanted, "{sections}\n{words}");
+    let event = event(words);
+    let verdict = fires(&conf, None, 0, &event);
+    assert_eq!(say(&verdict), wanted, "{sections}\n{words}");
+    // What stops all responses of an event stops this one, unless something came before that.
+    let stopped = stopped_for_all(&conf, None, event.srcip.as_deref(), event.dstuser.as_deref());
+    match verdict {
+        Verdict::Fires(_) => assert_eq!(stopped, None, "{words}"),
+        Verdict::Not(
+            reason @ (Reason::BadUser { .. } | Reason::BadAddress { .. } | Reason::WhiteListed { .. }),
+        ) => assert_eq!(stopped, Some(reason), "{words}"),
+        Verdict::Not(_) => {}
+    }
 }
 
 /// What binds: on the manager, event of rule 5710.
@@ -200,6 +211,8 @@ const TRIGGERS: &[(&str, &str)] = &[
     ("<rules_group>ss\\qhd</rules_group>", "group"),
     ("<rules_group>((sshd))</rules_group>", "group"),
     ("<rules_group>.</rules_group>", "group"),
+    // A blank before a name ends it: the text in front of `<` is lost with it.
+    ("<rules_id>5710 < /x</rules_id>", "ids [], no trigger"),
     ("<rule_id>5710</rule_id>", "analysisd refuses"),
     ("<level>21</level>", "analysisd refuses"),
     ("<level> 5</level>", "analysisd refuses"),
@@ -237,7 +250,13 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("<location>defined-agent</location><agent_id>000</agent_id>", "", "not in force DroppedInvalidAgent"),
     ("<location>defined-agent</location><agent_id>web1</agent_id>", "", "not in force DroppedInvalidAgent"),
     ("<location>defined-agent</location>", "", "analysisd refuses"),
+    ("<location>defined-agent</location><agent_id>999</agent_id>", "connected=1", "agent 999"),
+    ("<location>all</location>", "agent=000;connected=1", "agent 1"),
     ("<location>local,server</location>", "agent=001", "manager"),
+    ("<location>local,server</location>", "", "manager"),
+    ("<location>server,all</location>", "", "manager"),
+    ("<location>firewall</location>", "", "all agents"),
+    ("<location>base</location>", "", "manager"),
     ("<location>server,all</location>", "agent=001", "manager"),
     ("<location>defined-agent,local</location><agent_id>002</agent_id>", "agent=001", "agent 2"),
     ("<location>defined-agent,local</location><agent_id>002</agent_id>", "", "manager"),
@@ -350,6 +369,9 @@ fn other_blocks_matter() {
         (format!("{local}{off}"), "srcip=127.0.0.1", "no queue true Some(2)"),
         (local.clone() + "<active-response></active-response>", "", "analysisd refuses"),
         (local.clone() + "<global></global>", "", "analysisd refuses"),
+        (local.clone() + "<alerts></alerts>", "", "analysisd refuses"),
+        (local.clone() + "<ruleset></ruleset>", "", "analysisd refuses"),
+        (local.clone() + "<logging/>", "", "manager"),
         (local.clone() + "<nosuch><a>1</a></nosuch>", "", "analysisd refuses"),
         (
             local.clone() + "<global><white_list>300.1.1.1</white_list></global>" + &response(""),
@@ -359,12 +381,37 @@ fn other_blocks_matter() {
     ] {
         check(&format!("{COMMAND}{blocks}"), words, wanted);
     }
+    // A fault in a response block is told before one in <global>.
+    let conf = manager(&format!(
+        "{COMMAND}<global><white_list>300.1.1.1</white_list></global><active-response><command>no</command>\
+         <location>local</location><level>3</level></active-response>"
+    ));
+    let Verdict::Not(Reason::AnalysisdRefuses { problem: Some(problem) }) = fires(&conf, None, 0, &event(""))
+    else {
+        panic!("it is refused");
+    };
+    assert_eq!(conf.problems[problem].number, Some(1303));
+    // An empty group fits a rule of any group.
+    let any = response("<location>local</location><rules_group></rules_group>");
+    check(&format!("{COMMAND}{any}"), "rule=5402;level=3;groups=syslog,sudo,", "manager");
+    // An agent's own ossec.conf starts nothing.
+    let text = format!("<ossec_config>{COMMAND}{local}</ossec_config>");
+    let conf = super::super::ossec_conf::read(text.as_bytes(), super::super::ossec_conf::Role::Agent, None);
+    assert_eq!(say(&fires(&conf, None, 0, &event(""))), "not in force NotRead");
     // Two of the same: both.
     let conf = manager(&format!("{COMMAND}{local}{local}"));
     for index in [0, 1] {
         assert_eq!(say(&fires(&conf, None, index, &event(""))), "manager");
     }
     assert_eq!(say(&fires(&conf, None, 2, &event(""))), "no such response");
+    // Managers before 4.2.5 escape for nobody.
+    let conf = manager(&format!("{COMMAND}{local}"));
+    let words = event("agent=001;1=Wazuh v4.2.3");
+    for (version, wanted) in
+        [("4.2.4", "agent 1 json"), ("4.2.5", "agent 1 escaped"), ("4.14.2", "agent 1 escaped")]
+    {
+        assert_eq!(say(&fires(&conf, Version::parse(version), 0, &words)), wanted, "{version}");
+    }
     // An undefined command, and one that is defined too late.
     check(&local, "", "analysisd refuses");
     check(&format!("{local}{COMMAND}"), "", "analysisd refuses");

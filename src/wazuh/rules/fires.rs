@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::super::ar_conf::atoi;
+use super::super::behavior;
 use super::super::ossec_conf::{ArFlag, Configuration, Dispatch, Outcome, ResponseBlock, WhiteListKind};
 use super::super::version::{Contract, Version};
 use super::bind::{Bound, Miss, RuleFacts, Unbindable, bind, in_force};
@@ -195,7 +196,16 @@ fn decide(
     index: usize,
     event: &Event,
 ) -> Result<Fires, Reason> {
-    let response = conf.responses.get(index).ok_or(Reason::NoSuchResponse)?;
+    let bound = bound(conf, index, &event.rule)?;
+    let sent = sent(conf, version, index, event)?;
+    let name = conf.responses.get(index).and_then(|response| response.name.clone()).unwrap_or_default();
+    Ok(Fires { name, bound, targets: sent.targets, left_out: sent.left_out })
+}
+
+/// What analysisd settles when it loads the rules, the same for every event of a rule: does it
+/// start, is the response in force, and is it bound to the rule?
+pub fn bound(conf: &Configuration, response: usize, rule: &RuleFacts) -> Result<Bound, Reason> {
+    let response = conf.responses.get(response).ok_or(Reason::NoSuchResponse)?;
     if let Some(outcome) = conf.daemon("wazuh-analysisd")
         && !outcome.starts
     {
@@ -204,12 +214,30 @@ fn decide(
     if !in_force(response) {
         return Err(Reason::NotInForce { outcome: response.outcome });
     }
-    if let Some(unbindable) = event.rule.unbindable() {
+    if let Some(unbindable) = rule.unbindable() {
         return Err(Reason::Unbindable(unbindable));
     }
-    let bound = bind(response, &event.rule).map_err(Reason::NotBound)?;
-    let words = version.is_some_and(|version| Contract::of(version) == Contract::Args);
-    if words {
+    bind(response, rule).map_err(Reason::NotBound)
+}
+
+/// Where a response goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Who gets it.
+    pub targets: Vec<Target>,
+    /// Agents that are left out, with the reason.
+    pub left_out: Vec<(i32, Reason)>,
+}
+
+/// What is asked of every event once its rule is [`bound`]; the rule is not looked at again.
+pub fn sent(
+    conf: &Configuration,
+    version: Option<Version>,
+    response: usize,
+    event: &Event,
+) -> Result<Sent, Reason> {
+    let response = conf.responses.get(response).ok_or(Reason::NoSuchResponse)?;
+    if version.is_some_and(|version| Contract::of(version) == Contract::Args) {
         expected(conf, version, response, event)?
     } else {
         characters(event, true, true)?
@@ -217,11 +245,39 @@ fn decide(
     if let Some(srcip) = &event.srcip {
         white_list(conf, srcip)?;
     }
-    let name = response.name.clone().unwrap_or_default();
     let mut left_out = Vec::new();
-    let targets = targets(conf, response, event, words, &mut left_out)?;
-    Ok(Fires { name, bound, targets, left_out })
+    let targets = targets(conf, response, event, version, &mut left_out)?;
+    Ok(Sent { targets, left_out })
 }
+
+/// What keeps every response from an event, whatever is bound to its rule; what only some ask
+/// for, up to 4.1, does not count. The order is analysisd's.
+pub fn stopped_for_all(
+    conf: &Configuration,
+    version: Option<Version>,
+    srcip: Option<&[u8]>,
+    dstuser: Option<&[u8]>,
+) -> Option<Reason> {
+    let words = version.is_some_and(|version| Contract::of(version) == Contract::Args);
+    if !words {
+        if let Some(user) = dstuser
+            && let Some(at) = odd_byte(user, USER_SIGNS)
+        {
+            return Some(Reason::BadUser { user: user.to_vec(), at });
+        }
+        if let Some(srcip) = srcip
+            && let Some(at) = odd_byte(srcip, ADDRESS_SIGNS)
+        {
+            return Some(Reason::BadAddress { srcip: srcip.to_vec(), at });
+        }
+    }
+    white_list(conf, srcip?).err()
+}
+
+/// Signs in a user's name, besides letters and digits.
+const USER_SIGNS: &[u8] = b"._@?-";
+/// Signs in an address, likewise.
+const ADDRESS_SIGNS: &[u8] = b".:_-";
 
 /// Up to 4.1 only the fields of `<expect>` are looked at, and they must be there.
 fn expected(
@@ -249,12 +305,12 @@ fn expected(
 /// 1272 and 1271.
 fn characters(event: &Event, user: bool, srcip: bool) -> Result<(), Reason> {
     if let Some(user) = event.dstuser.as_ref().filter(|_| user)
-        && let Some(at) = odd_byte(user, b"._@?-")
+        && let Some(at) = odd_byte(user, USER_SIGNS)
     {
         return Err(Reason::BadUser { user: user.clone(), at });
     }
     if let Some(srcip) = event.srcip.as_ref().filter(|_| srcip)
-        && let Some(at) = odd_byte(srcip, b".:_-")
+        && let Some(at) = odd_byte(srcip, ADDRESS_SIGNS)
     {
         return Err(Reason::BadAddress { srcip: srcip.clone(), at });
     }
@@ -292,7 +348,7 @@ fn targets(
     conf: &Configuration,
     response: &ResponseBlock,
     event: &Event,
-    words: bool,
+    version: Option<Version>,
     left_out: &mut Vec<(i32, Reason)>,
 ) -> Result<Vec<Target>, Reason> {
     let ArFlag { local, remote } = conf.ar_flag;
@@ -311,7 +367,7 @@ fn targets(
         }
         let mut targets = Vec::new();
         for &id in connected {
-            match message(event, id, words) {
+            match message(event, id, version) {
                 Ok(message) => targets.push(Target::Agent { id, message }),
                 Err(reason) => left_out.push((id, reason)),
             }
@@ -328,14 +384,15 @@ fn targets(
     if id == -1 {
         return Err(Reason::NoAgentId);
     }
-    Ok(vec![Target::Agent { id, message: message(event, id, words)? }])
+    Ok(vec![Target::Agent { id, message: message(event, id, version)? }])
 }
 
-/// In which form an agent gets the message, by its version.
-fn message(event: &Event, id: i32, words: bool) -> Result<Message, Reason> {
-    if words {
+/// In which form an agent gets the message, by its version and the manager's.
+fn message(event: &Event, id: i32, version: Option<Version>) -> Result<Message, Reason> {
+    if version.is_some_and(|version| Contract::of(version) == Contract::Args) {
         return Ok(Message::Words);
     }
+    let escapes = behavior::MESSAGE_ESCAPED.holds(version);
     match event.versions.get(&id) {
         None => Ok(Message::Unknown),
         Some(AgentVersion::NoAgent) => Err(Reason::NoSuchAgent { id }),
@@ -343,7 +400,7 @@ fn message(event: &Event, id: i32, words: bool) -> Result<Message, Reason> {
         Some(AgentVersion::Text(text)) => match three_numbers(text) {
             None => Err(Reason::BadAgentVersion { id, text: text.clone() }),
             Some((major, minor, _)) if major < 4 || major == 4 && minor < 2 => Ok(Message::Words),
-            Some((4, 2, patch)) if patch < 5 => Ok(Message::EscapedJson),
+            Some((4, 2, patch)) if patch < 5 && escapes => Ok(Message::EscapedJson),
             Some(_) => Ok(Message::Json),
         },
     }

@@ -5,9 +5,9 @@
 use std::mem;
 
 use super::super::ar_conf::atoi;
+use super::super::behavior::{self, Behavior};
 use super::super::os_match::valid_ip;
 use super::super::ossec_conf::LogLevel;
-use super::super::version::Version;
 use super::super::xml::{self, Attribute, Element, Span};
 use super::os_regex::OsRegex;
 use super::variables::{self, Changed};
@@ -16,15 +16,6 @@ use super::{
     Category, Condition, Content, DEFAULT_TIMEFRAME, MAX_FIELDS, MAX_MESSAGES, Message, MessageKind, Place,
     Rule, Ruleset, Search, SourceFile, Surroundings,
 };
-
-/// Since this version a fault in one rule costs the rule and not analysisd
-/// (`src/analysisd/rules.c`, `rules_list.c`, 4.2.7 and 4.3.0).
-const FAULTS_ARE_WARNINGS: Version = Version::new(4, 3, 0);
-/// Since this version a rule is kept when one of several parents is missing
-/// (`src/analysisd/rules_list.c OS_AddChild`, 4.3.11).
-const PARTIAL_IF_SID: Version = Version::new(4, 3, 11);
-/// Since this version line ends are taken out of group texts (`src/analysisd/rules.c`, 4.14.0).
-const GROUP_LINE_ENDS: Version = Version::new(4, 14, 0);
 
 /// Texts of this length are dropped (`loadmemory`).
 const MAX_TEXT: usize = 2048;
@@ -212,8 +203,8 @@ pub(super) fn load(files: &[SourceFile<'_>], around: &Surroundings<'_>) -> Rules
 }
 
 impl Reader<'_> {
-    fn at_least(&self, version: Version) -> bool {
-        self.around.version.is_none_or(|own| own.at_least(version))
+    fn has(&self, behavior: &Behavior) -> bool {
+        behavior.holds(self.around.version)
     }
 
     fn whole_file(&self) -> Place {
@@ -401,7 +392,7 @@ impl Reader<'_> {
         id: u32,
         place: Place,
     ) -> Result<(), Fatal> {
-        if !self.at_least(FAULTS_ARE_WARNINGS) {
+        if !self.has(&behavior::RULE_FAULTS_ARE_WARNINGS) {
             return self.fatal(kind, None, text, Some(id), place);
         }
         self.say(LogLevel::Warning, kind, Some(number), text, Some(id), place);
@@ -431,7 +422,7 @@ impl Reader<'_> {
                 "Rule ID '{}' does not exist but 'overwrite' is set to 'yes'. Still, the rule will be loaded.",
                 &[id_text],
             );
-            if !self.at_least(FAULTS_ARE_WARNINGS) {
+            if !self.has(&behavior::RULE_FAULTS_ARE_WARNINGS) {
                 return self.fatal(MessageKind::NothingToOverwrite, None, text, Some(id), place);
             }
             self.say(LogLevel::Warning, MessageKind::NothingToOverwrite, Some(7613), text, Some(id), place);
@@ -505,7 +496,18 @@ impl Reader<'_> {
                 break;
             }
         }
+        let refused = draft.overwrite && self.has(&behavior::OVERWRITE_WITH_PARENTS_REFUSED);
+        let own = &draft.rule;
+        if refused && (own.if_sid.is_some() || own.if_group.is_some() || own.if_level.is_some()) {
+            let text = fill(
+                "Invalid use of 'overwrite' option, it is not compatible with 'if_sid', 'if_group' nor 'if_level' attributes. Could not overwrite rule '{}'.",
+                &[id_text],
+            );
+            self.drop_rule(MessageKind::OverwriteRefused, 7605, text, id, place)?;
+            skipped = true;
+        }
         if let Some(if_sid) = &draft.rule.if_sid
+            && self.has(&behavior::IF_SID_CHECKED)
             && !valid_if_sid(if_sid)
         {
             let text = fill("Invalid 'if_sid' value: '{}'. Rule '{}' will be ignored.", &[if_sid, id_text]);
@@ -548,7 +550,13 @@ impl Reader<'_> {
         if draft.overwrite && id >= 10 {
             if let Some(known) = known {
                 let kinds = self.set.overwrite(known, rule, place);
+                let first = self.set.messages.len();
                 self.report(kinds, id, place, true);
+                if !self.has(&behavior::OVERWRITE_SAYS_KEPT) {
+                    for message in self.set.messages.get_mut(first..).unwrap_or_default() {
+                        message.logged = false;
+                    }
+                }
             }
             return Ok(());
         }
@@ -562,10 +570,10 @@ impl Reader<'_> {
             self.set.add_root(rule);
             return Ok(());
         }
-        let partial = self.at_least(PARTIAL_IF_SID);
+        let partial = self.has(&behavior::PARTIAL_IF_SID);
         let added = self.set.add_child(rule, partial);
         self.report(added.messages, id, place, added.kept);
-        if !added.kept && !self.at_least(FAULTS_ARE_WARNINGS) {
+        if !added.kept && !self.has(&behavior::RULE_FAULTS_ARE_WARNINGS) {
             if let Some(last) = self.set.messages.last_mut() {
                 last.fatal = true;
                 last.level = LogLevel::Error;
@@ -581,6 +589,7 @@ impl Reader<'_> {
         let id_text = id.to_string();
         let id_text = id_text.as_bytes();
         let count = kinds.len();
+        let partial = self.has(&behavior::PARTIAL_IF_SID);
         for (index, kind) in kinds.into_iter().enumerate() {
             let rule = self.set.rule(id);
             let option =
@@ -600,6 +609,20 @@ impl Reader<'_> {
                         &[option.as_bytes(), id_text],
                     ),
                 ),
+                MessageKind::MissingParent { id: parent } | MessageKind::MissingSource { id: parent }
+                    if !partial =>
+                {
+                    let source = matches!(kind, MessageKind::MissingSource { .. });
+                    let option = if source { "if_matched_sid" } else { "if_sid" };
+                    let parent = parent.to_string();
+                    (
+                        7606,
+                        fill(
+                            "Signature ID '{}' was not found. Invalid '{}'. Rule '{}' will be ignored.",
+                            &[parent.as_bytes(), option.as_bytes(), id_text],
+                        ),
+                    )
+                }
                 MessageKind::MissingParent { id: parent } => (
                     7617,
                     fill(
@@ -872,7 +895,7 @@ impl Reader<'_> {
                 let mut group = Some(mem::take(&mut draft.rule.group));
                 self.join(&mut group, "group", child, id);
                 let mut group = group.unwrap_or_default();
-                if self.at_least(GROUP_LINE_ENDS) {
+                if self.has(&behavior::RULE_GROUP_LINE_ENDS) {
                     group.retain(|&byte| byte != b'\n');
                 }
                 draft.rule.group = group;

@@ -272,10 +272,70 @@ fn older_versions_are_stricter() {
     let two = root.clone() + &rule(100, 3, "") + &rule(100, 3, "") + "</group>";
     assert!(load_texts(&[&two], &around("4.2.7")).is_fatal());
     assert!(!load_texts(&[&two], &around("4.3.0")).is_fatal());
-    let partial = root + &rule(100, 3, "<if_sid>1,999</if_sid>") + "</group>";
+    let partial = root.clone() + &rule(100, 3, "<if_sid>1,999</if_sid>") + "</group>";
     assert!(load_texts(&[&partial], &around("4.2.7")).is_fatal());
-    assert!(load_texts(&[&partial], &around("4.3.10")).rule(100).is_none());
-    assert!(load_texts(&[&partial], &around("4.3.11")).rule(100).is_some());
+    let old = load_texts(&[&partial], &around("4.3.7"));
+    assert!(old.rule(100).is_none());
+    assert_eq!(said(&old), "7606");
+    assert!(load_texts(&[&partial], &around("4.3.8")).rule(100).is_some());
+    // A line end behind the numbers.
+    let end = root.clone() + &rule(100, 3, "<if_sid>1\n</if_sid>") + "</group>";
+    let old = load_texts(&[&end], &around("4.3.7"));
+    assert_eq!((old.rule(100).is_none(), said(&old).as_str()), (true, "7607"));
+    assert!(load_texts(&[&end], &around("4.3.8")).rule(100).is_some());
+    let odd = root.clone() + &rule(100, 3, "<if_sid>1;2</if_sid>") + "</group>";
+    for (version, number) in [("4.3.0", "7607"), ("4.3.7", "7607"), ("4.3.8", "7618"), ("4.14.2", "7618")] {
+        let set = load_texts(&[&odd], &around(version));
+        assert_eq!((set.rule(100).is_none(), said(&set).as_str()), (true, number), "{version}");
+    }
+    let source = root.clone() + &rule(100, 3, "<if_matched_sid>999</if_matched_sid>") + "</group>";
+    for (version, number) in [("4.3.7", "7606"), ("4.3.8", "7620")] {
+        assert_eq!(said(&load_texts(&[&source], &around(version))), number, "{version}");
+    }
+    let over = root
+        + &rule(100, 3, "")
+        + "<rule id=\"100\" level=\"9\" overwrite=\"yes\"><if_sid>1</if_sid><description>d</description></rule></group>";
+    for (version, level, messages) in [("4.2.7", 9, ""), ("4.3.0", 3, "7605"), ("4.3.1", 9, "7605")] {
+        let set = load_texts(&[&over], &around(version));
+        assert_eq!((set.rule(100).unwrap().level, said(&set).as_str()), (level, messages), "{version}");
+    }
+    for (version, group) in [("4.13.1", &b"s,a,\nb,"[..]), ("4.14.0", b"s,a,b,")] {
+        let text = "<group name=\"s,\">".to_owned()
+            + &rule(1, 0, "<category>syslog</category><group>a,\nb,</group>")
+            + "</group>";
+        assert_eq!(load_texts(&[&text], &around(version)).rule(1).unwrap().group, group, "{version}");
+    }
+}
+
+/// Differences between versions are asked of rows with their source, never compared here.
+#[test]
+fn no_version_is_compared_outside_of_behavior() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/wazuh");
+    let mut files = vec![own.join("rules.rs")];
+    files.extend(std::fs::read_dir(own.join("rules")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut asked = BTreeSet::new();
+    for file in files {
+        if file.file_name().is_some_and(|name| name == "tests.rs" || name == "cases.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        for word in ["Version::new", "at_least(", ".major", ".minor"] {
+            assert!(!text.contains(word), "{} compares versions: {word}", file.display());
+        }
+        let rows = text.split("behavior::").skip(1);
+        asked.extend(
+            rows.filter_map(|rest| rest.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).next())
+                .map(str::to_owned),
+        );
+    }
+    asked.remove("");
+    assert_eq!(asked.len(), 7, "{asked:?}");
+    for name in asked {
+        let id = name.to_ascii_lowercase().replace('_', "-");
+        let row = crate::wazuh::behavior::ALL.iter().find(|row| row.id == id);
+        let row = row.unwrap_or_else(|| panic!("no row {id}"));
+        assert!(row.source.contains(".c "), "{id}: {}", row.source);
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Ruleset {
                     }
                     _ => {
                         messages.push(MessageKind::IfSidCut);
-                        kept = attached;
+                        kept = attached && partial_if_sid;
                         break;
                     }
                 }

@@ -4,6 +4,7 @@
 //! A row is a base host and a few edits. The same rows run in memory and, as
 //! root, on real homes built from them.
 
+mod alerts;
 mod config;
 mod delivery;
 mod host;
@@ -111,7 +112,8 @@ impl Case {
 
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    config::CASES.iter().chain(delivery::CASES).chain(host::CASES).chain(rules::CASES).chain(script::CASES)
+    let all = config::CASES.iter().chain(host::CASES).chain(rules::CASES);
+    all.chain(script::CASES).chain(alerts::CASES).chain(delivery::CASES)
 }
 
 /// The text of a file of a host.

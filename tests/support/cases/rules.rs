@@ -145,4 +145,44 @@ pub(super) const CASES: &[Case] = &[
             "<rule id=\"5711\" level=\"3\" overwrite=\"yes\"><if_sid>5710</if_sid><match>y</match><description>x</description></rule>",
         )
     }),
+    fault(checks::RULE_DROPPED, "the number of a bound rule is taken", MANAGER, |host| {
+        rule(
+            host,
+            "<rule id=\"5712\" level=\"12\"><if_sid>5710</if_sid><match>x</match><description>x</description></rule>",
+        )
+    }),
+    fault(checks::RULE_DROPPED, "a parent that is not there, of a rule nobody names", MANAGER, |host| {
+        rule(
+            host,
+            "<rule id=\"100002\" level=\"7\"><if_sid>99999</if_sid><description>x</description></rule>",
+        )
+    }),
+    fault(checks::RULE_DROPPED, "one parent of two is missing", MANAGER, |host| {
+        rule(
+            host,
+            "<rule id=\"100002\" level=\"7\"><if_sid>5710, 99999</if_sid><match>x</match><description>x</description></rule>",
+        )
+    }),
+    fault(checks::RULE_DROPPED, "many kinds at once", MANAGER, |host| {
+        rule(
+            host,
+            "<rule id=\"100002\" level=\"7\"><if_matched_sid>99999</if_matched_sid><description>x</description></rule>\
+             <rule id=\"100003\" level=\"7\"><if_group>no_such</if_group><description>x</description></rule>\
+             <rule id=\"100004\" level=\"7\" overwrite=\"yes\"><match>y</match><description>x</description></rule>\
+             <rule id=\"100005\" level=\"7\"><if_sid>5700</if_sid><list field=\"srcip\">etc/lists/none</list><description>x</description></rule>\
+             <rule id=\"100006\" level=\"7\"><if_sid>5700;5710</if_sid><description>x</description></rule>",
+        )
+    }),
+    near(checks::RULE_DROPPED, "an overwrite that repeats its parent", MANAGER, |host| {
+        rule(
+            host,
+            "<rule id=\"5710\" level=\"6\" overwrite=\"yes\"><if_sid>5700</if_sid><match>x</match><description>x</description></rule>",
+        )
+    }),
+    near(checks::RULE_DROPPED, "two parents, both there", MANAGER, |host| {
+        rule(
+            host,
+            "<rule id=\"100002\" level=\"7\"><if_sid>5710, 5711</if_sid><match>x</match><description>x</description></rule>",
+        )
+    }),
 ];
