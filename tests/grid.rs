@@ -15,7 +15,7 @@ fn every_row_shows_what_it_says() {
     let mut wrong = Vec::new();
     for case in cases() {
         let mut host = support::base(case.base);
-        (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
         if let Err(why) = support::judge(case, &support::diagnose_row(case, &host)) {
             wrong.push(why);
         }
@@ -58,7 +58,7 @@ fn fingerprints_are_unique_and_stay_when_lines_are_added() {
     let mut wrong = Vec::new();
     for case in cases() {
         let mut host = support::base(case.base);
-        (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
         let first = fingerprints(&support::diagnose_row(case, &host));
         let unique: std::collections::BTreeSet<&String> = first.iter().collect();
         if unique.len() != first.len() {

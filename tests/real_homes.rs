@@ -45,7 +45,7 @@ fn without_mounts() -> bool {
 fn build(case: &Case, root: &Path) {
     let mut host = support::base(case.base);
     // A mount row's edit changes the table too, which is no part of a tree.
-    (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+    case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
     let missing = host.materialise(root).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
     let not_made: Vec<&String> = missing.iter().filter(|what| what.contains("needs root")).collect();
     assert!(not_made.is_empty(), "{}: {not_made:?}", case.name());
@@ -142,7 +142,7 @@ fn a_remedy_that_is_pasted_mends() {
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for case in cases().filter(|case| case.real == Real::Tree && case.shows == Shows::Fault) {
         let mut host = support::base(case.base);
-        (case.edit)(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
         let before = support::diagnose(&host);
         let Some(command) =
             before.diagnosis.entries.first().and_then(|entry| commands(&entry.finding.remedy))

@@ -111,7 +111,7 @@ impl fmt::Display for Reason {
 /// Stages that no registered check covers well enough (the text of a script shows faults of its
 /// contract, not that there are none) to say that they pass: a
 /// fault there is reported, its absence is not claimed.
-const NOT_EXAMINED: &[Stage] = &[Stage::Deliver, Stage::Contract, Stage::Revert];
+const NOT_EXAMINED: &[Stage] = &[Stage::Contract, Stage::Revert];
 
 /// Stages an agent cannot see.
 const ON_MANAGER: &[Stage] = &[Stage::Config, Stage::Trigger, Stage::Dispatch];
@@ -235,6 +235,15 @@ fn examine(
     let gap = unknown.iter().find(|unknown| registered.contains(&unknown.check));
     if let Some(unknown) = gap {
         return result(State::Unknown, None, Some(Reason::Gap(unknown.gap.clone())));
+    }
+    if stage == Stage::Deliver && facts.role() == Role::Manager && !registered.is_empty() {
+        // Whether the agent is connected stands in global.db, which is never opened.
+        let ask = facts.install.home.join("bin/agent_control");
+        // It does not work on a worker.
+        let place = if facts.is_worker() { " on the master" } else { "" };
+        let reason =
+            format!("only its database knows which agents are connected: ask {} -l{place}", ask.display());
+        return result(State::Unknown, None, Some(Reason::Words(reason)));
     }
     // What a configuration file alone says nothing of: the programs a response calls.
     let is_unseen = stage == Stage::Effect && facts.is_bare();

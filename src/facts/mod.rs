@@ -5,6 +5,7 @@ pub mod alert_log;
 pub mod alerts;
 pub mod change;
 pub mod daemon;
+pub mod delivery;
 pub mod executable;
 pub mod install;
 pub mod response;
@@ -37,6 +38,7 @@ use crate::wazuh::xml::{self, LineIndex, Span};
 pub use alert_log::Since;
 pub use alerts::Alerts;
 pub use daemon::Daemon;
+pub use delivery::Delivery;
 pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
@@ -225,6 +227,7 @@ pub struct Facts<'h> {
     drift: OnceCell<change::Drift>,
     traces: OnceCell<Fact<change::Traces>>,
     package: OnceCell<Fact<dpkg::Package>>,
+    delivery: OnceCell<Delivery>,
     alerts_since: Since,
     alerts: OnceCell<Fact<Alerts>>,
     search_path: OnceCell<SearchPath>,
@@ -259,6 +262,7 @@ impl<'h> Facts<'h> {
             drift: OnceCell::new(),
             traces: OnceCell::new(),
             package: OnceCell::new(),
+            delivery: OnceCell::new(),
             alerts_since: Since::Default,
             alerts: OnceCell::new(),
             search_path: OnceCell::new(),
@@ -574,6 +578,11 @@ impl<'h> Facts<'h> {
                 path,
             }
         })
+    }
+
+    /// What decides whether a message reaches its agent.
+    pub fn delivery(&self) -> &Delivery {
+        self.delivery.get_or_init(|| Delivery::read(self))
     }
 
     /// The rule and decoder files analysisd loads for this configuration
@@ -912,4 +921,6 @@ pub const COLLECTORS: &[Collector] = &[
     ("machine", |facts| facts.machine().unknown()),
     ("response log", |facts| facts.ar_log().entry.unknown()),
     ("executables", |facts| facts.bin_names().unknown()),
+    ("client.keys", |facts| facts.delivery().keys.unknown()),
+    ("merged.mg", |facts| facts.delivery().groups.unknown()),
 ];

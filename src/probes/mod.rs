@@ -5,6 +5,7 @@
 
 mod alerts;
 mod config;
+mod delivery;
 mod drift;
 mod executable;
 mod feedback;
@@ -57,6 +58,11 @@ pub const PROBES: &[Probe] = &[
     resolve::NAMES,
     resolve::AR_CONF,
     resolve::DELIVERY,
+    delivery::AGENT,
+    delivery::HUNG,
+    delivery::GROUPS,
+    delivery::MANAGER,
+    delivery::OPTIONS,
     executable::FILE,
     executable::PERMISSIONS,
     executable::INTERPRETER,

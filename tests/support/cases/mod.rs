@@ -7,12 +7,13 @@
 mod alerts;
 mod change;
 mod config;
+mod delivery;
 mod host;
 mod rules;
 mod script;
 mod tools;
 
-use ar_doctor::findings::CheckId;
+use ar_doctor::findings::{CheckId, checks};
 use ar_doctor::host::Host;
 use ar_doctor::host::capture::{CaptureHost, EditError};
 use ar_doctor::wazuh::ossec_conf::{self, Role};
@@ -63,6 +64,7 @@ const MANAGER: &str = "manager-4.14-debian";
 const AGENT: &str = "agent-4.14-debian";
 const CONF: &str = "/var/ossec/etc/ossec.conf";
 const AR_CONF: &str = "/var/ossec/etc/shared/ar.conf";
+const DELIVERED: &str = "/var/ossec/etc/shared/merged.mg";
 
 const fn fault(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
     Case { check, what, base, shows: Shows::Fault, real: Real::Tree, against_base: false, edit }
@@ -92,6 +94,27 @@ impl Case {
         self
     }
 
+    /// Makes the edits. What they do to an agent's ar.conf came from the manager, unless they
+    /// change what the manager sent as well.
+    pub fn apply(&self, host: &mut CaptureHost) -> Result<(), EditError> {
+        let lists = |host: &CaptureHost| {
+            let read =
+                |path: &str| host.read(path.as_ref(), 1 << 24).get().map(|content| content.bytes.clone());
+            (read(AR_CONF), read(DELIVERED))
+        };
+        let before = lists(host);
+        (self.edit)(host)?;
+        let after = lists(host);
+        if self.check == checks::AR_CONF_DIFFERS || before.1 != after.1 || before.0 == after.0 {
+            return Ok(());
+        }
+        if let ((_, Some(_)), (Some(list), _)) = (before, after) {
+            let header = format!("#default\n!{} ar.conf\n", list.len());
+            host.write(DELIVERED, [header.into_bytes(), list].concat())?;
+        }
+        Ok(())
+    }
+
     /// Its name in messages.
     pub fn name(&self) -> String {
         format!("{} {:?}: {} ({})", self.check, self.shows, self.what, self.base)
@@ -101,7 +124,11 @@ impl Case {
 /// All rows.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     let all = config::CASES.iter().chain(host::CASES).chain(rules::CASES);
-    all.chain(script::CASES).chain(alerts::CASES).chain(change::CASES).chain(tools::CASES)
+    all.chain(script::CASES)
+        .chain(alerts::CASES)
+        .chain(change::CASES)
+        .chain(tools::CASES)
+        .chain(delivery::CASES)
 }
 
 /// The text of a file of a host.
@@ -132,6 +159,24 @@ fn whole_config(host: &mut CaptureHost, bytes: impl AsRef<[u8]>) -> Result<(), E
     restarted(host)
 }
 
+/// What remoted makes of ar.conf, seconds later: the files of a group in one.
+fn delivered(host: &mut CaptureHost) -> Result<(), EditError> {
+    const GROUP: &str = "/var/ossec/etc/shared/default";
+    if host.entry(format!("{GROUP}/merged.mg").as_ref()).get().is_none() {
+        return Ok(());
+    }
+    let mut merged = b"#default\n".to_vec();
+    for (name, path) in [("ar.conf", AR_CONF.to_owned()), ("agent.conf", format!("{GROUP}/agent.conf"))] {
+        let content = host.read(path.as_ref(), 1 << 20);
+        if let Some(content) = content.get() {
+            merged.extend(format!("!{} {name}\n", content.bytes.len()).bytes());
+            merged.extend(&content.bytes);
+        }
+    }
+    host.write(format!("{GROUP}/merged.mg"), merged)?;
+    Ok(())
+}
+
 /// What a start of analysisd leaves in ar.conf.
 fn restarted(host: &mut CaptureHost) -> Result<(), EditError> {
     if host.entry("/var/ossec/bin/wazuh-analysisd".as_ref()).get().is_none() {
@@ -143,6 +188,7 @@ fn restarted(host: &mut CaptureHost) -> Result<(), EditError> {
         let version = ar_doctor::wazuh::install::version(control.as_bytes()).or(Version::parse("4.14.2"));
         let read = ossec_conf::read(&content.bytes, Role::Manager, version);
         host.write(AR_CONF, read.ar_conf)?;
+        delivered(host)?;
     }
     Ok(())
 }
