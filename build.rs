@@ -11,6 +11,9 @@ use std::{env, fs};
 
 use serde::Deserialize;
 
+#[path = "src/findings/signature_file.rs"]
+mod signature_file;
+
 const STAGES: [&str; 10] = [
     "config", "trigger", "dispatch", "deliver", "resolve", "launch", "contract", "effect", "revert",
     "feedback",
@@ -122,8 +125,13 @@ fn main() {
     let dir = root.join("checks");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=checks");
-    match compile(&dir) {
-        Ok(rust) => fs::write(out.join("catalogue.rs"), rust).expect("OUT_DIR can be written"),
+    println!("cargo::rerun-if-changed=src/findings/signature_file.rs");
+    let written = compile(&dir).and_then(|rust| Ok((rust, log_signatures(&dir)?)));
+    match written {
+        Ok((catalogue, signatures)) => {
+            fs::write(out.join("catalogue.rs"), catalogue).expect("OUT_DIR can be written");
+            fs::write(out.join("signatures.rs"), signatures).expect("OUT_DIR can be written");
+        }
         Err(faults) => {
             for fault in &faults {
                 println!("cargo::error={fault}");
@@ -474,4 +482,72 @@ fn signature_list(log: &[Signature]) -> String {
         .map(|s| format!("Signature {{ pattern: {:?}, sample: {:?} }}", s.pattern, s.sample))
         .collect();
     format!("[{}]", list.join(", "))
+}
+
+/// The log signatures of `checks/signatures` as Rust, or everything that is wrong with them.
+fn log_signatures(dir: &Path) -> Result<String, Vec<Fault>> {
+    let dir = dir.join("signatures");
+    let fail = |path: &Path, e: &dyn std::fmt::Display| vec![format!("{}: {e}", path.display())];
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(|e| fail(&dir, &e))? {
+        files.push(entry.map_err(|e| fail(&dir, &e))?.path());
+    }
+    files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    files.sort();
+    let mut faults = Vec::new();
+    let mut all = Vec::new();
+    for path in files {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let text = fs::read_to_string(&path).map_err(|e| fail(&path, &e))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (entries, wrong) = signature_file::read(&text);
+        faults.extend(wrong.into_iter().map(|(line, why)| format!("checks/signatures/{name}:{line}: {why}")));
+        for (line, entry) in entries {
+            if entry.example.is_empty() || entry.near_miss.is_empty() {
+                faults.push(format!("checks/signatures/{name}:{line}: no example or no near miss"));
+            }
+            all.push((format!("{name}:{line}"), entry));
+        }
+    }
+    let mut places = BTreeMap::new();
+    for (place, entry) in &all {
+        if let Some(other) = places.insert(entry.name.as_str(), place.as_str()) {
+            faults.push(format!("checks/signatures/{place}: `{}` is at {other} too", entry.name));
+        }
+    }
+    for (place, entry) in &all {
+        if let Some(cure) = entry.cured_by.as_deref().filter(|cure| !places.contains_key(cure)) {
+            faults.push(format!("checks/signatures/{place}: `cured_by` names unknown `{cure}`"));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let mut out = String::from("// Written by build.rs from checks/signatures/*.toml.\n\n");
+    emit_signatures(&mut out, &all).map_err(|e| vec![e.to_string()])?;
+    Ok(out)
+}
+
+fn emit_signatures(out: &mut String, all: &[(String, signature_file::Entry)]) -> std::fmt::Result {
+    let version = |text: &Option<String>, patch| signature_file::version(text.as_deref(), patch).ok().flatten();
+    writeln!(out, "/// Every log signature, in the order in which they are tried.")?;
+    writeln!(out, "pub static SIGNATURES: &[Signature] = &[")?;
+    for (place, entry) in all {
+        let check = entry.check.as_ref().map_or("None".to_owned(), |slug| {
+            format!("Some(checks::{})", slug.replace('-', "_").to_ascii_uppercase())
+        });
+        let logs: Vec<_> = entry.log.iter().map(|log| log.split('-').map(camel).collect::<String>()).collect();
+        writeln!(out, "    Signature {{")?;
+        writeln!(out, "        name: {:?}, place: {:?},", entry.name, format!("checks/signatures/{place}"))?;
+        writeln!(out, "        logs: &{},", variants("Log", &logs))?;
+        writeln!(out, "        daemons: &{:?},", entry.daemon)?;
+        writeln!(out, "        levels: &{},", variants("Level", &entry.severity))?;
+        writeln!(out, "        number: {:?}, class: Class::{},", entry.number, camel(&entry.class))?;
+        writeln!(out, "        since: {:?}, until: {:?},", version(&entry.since, 0), version(&entry.until, u32::MAX))?;
+        writeln!(out, "        check: {check}, cured_by: {:?},", entry.cured_by)?;
+        writeln!(out, "        pattern: {:?},", entry.pattern)?;
+        writeln!(out, "        examples: &{:?},", entry.example)?;
+        writeln!(out, "        near_misses: &{:?},\n    }},", entry.near_miss)?;
+    }
+    writeln!(out, "];")
 }

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod findings;
 pub mod host;
 pub mod lint;
+pub mod logs;
 pub mod migrate;
 pub mod probes;
 pub mod redact;

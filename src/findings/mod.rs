@@ -4,6 +4,7 @@
 //! themselves are data: `checks/*.toml`, compiled in by `build.rs`.
 
 pub mod catalogue;
+pub mod signatures;
 
 use std::fmt;
 

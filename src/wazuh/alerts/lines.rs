@@ -57,7 +57,7 @@ impl<R: Read> Lines<R> {
 
     /// For a reader that begins in the middle of a source, at `offset`: begins with the
     /// first line that begins behind that.
-    pub(super) fn behind(mut self, offset: u64) -> Self {
+    pub(crate) fn behind(mut self, offset: u64) -> Self {
         self.offset = offset;
         self.skipping = true;
         self

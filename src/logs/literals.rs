@@ -1,0 +1,305 @@
+//! Which bytes a line must hold to match a pattern, and a search for all of them in one pass.
+//!
+//! Hundreds of signatures have hundreds of literals, and no search for so many is as fast as
+//! memory. Most of them share a few short pieces, though ("(13", "ERROR"), and pieces that
+//! ordinary lines do not have find the same lines: so a small set of pieces is chosen that
+//! every signature needs one of, and those are searched for by Teddy of `aho-corasick`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind, packed};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
+
+/// Alternatives: every line that matches holds one of them.
+pub(super) type Choice = BTreeSet<Vec<u8>>;
+
+/// Shorter ones find too much.
+const PIECE: usize = 4;
+/// Longer ones find no less.
+const LONG_PIECE: usize = 12;
+/// Alternatives that are followed; more of them are no literals.
+const MAX_ALTERNATIVES: usize = 16;
+
+/// Choices of literals for a pattern: a line that matches holds one of each choice. Empty when
+/// the pattern has none that is long enough.
+pub(super) fn required(pattern: &str) -> Vec<Choice> {
+    let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+    let mut choices = Vec::new();
+    if let Ok(hir) = parsed {
+        collect(&hir, &mut choices);
+    }
+    choices.sort_by_key(|choice: &Choice| {
+        (choice.len(), std::cmp::Reverse(choice.iter().map(Vec::len).min().unwrap_or(0)))
+    });
+    choices.dedup();
+    choices
+}
+
+fn collect(hir: &Hir, choices: &mut Vec<Choice>) {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            // JSON writes these otherwise, so a raw line of that form does not hold them.
+            let parts = literal.0.split(|byte| matches!(byte, b'"' | b'\\') || *byte < b' ');
+            choices.extend(parts.filter(|part| part.len() >= PIECE).map(|part| Choice::from([part.to_vec()])));
+        }
+        HirKind::Concat(parts) => parts.iter().for_each(|part| collect(part, choices)),
+        HirKind::Capture(capture) => collect(&capture.sub, choices),
+        HirKind::Repetition(repetition) if repetition.min > 0 => collect(&repetition.sub, choices),
+        HirKind::Alternation(parts) => {
+            let mut union = Choice::new();
+            for part in parts {
+                let mut inner = Vec::new();
+                collect(part, &mut inner);
+                // The longest of each part.
+                let best = inner.into_iter().max_by_key(|choice| choice.iter().map(Vec::len).min());
+                let Some(best) = best else { return };
+                union.extend(best);
+            }
+            if !union.is_empty() && union.len() <= MAX_ALTERNATIVES {
+                choices.push(union);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What ordinary logs are full of. Pieces that are in here find too much.
+const ORDINARY: &str = "\
+2026/11/20 10:41:12 wazuh-syscheckd: INFO: (6008): File integrity monitoring scan started.
+2026/11/20 10:41:12 wazuh-syscheckd: INFO: (6003): Monitoring path: '/etc', with options 'size | permissions | owner | group | mtime | inode | hash_md5 | scheduled'.
+2026/11/20 10:41:12 wazuh-modulesd:syscollector: INFO: Starting evaluation. Module started.
+2026/11/20 10:41:12 wazuh-modulesd:sca: INFO: Evaluation finished for policy '/var/ossec/ruleset/sca/cis.yml'. Security Configuration Assessment scan finished. Duration: 7 seconds.
+2026/11/20 10:41:12 wazuh-logcollector: INFO: (1950): Analyzing file: '/var/log/app/1.log'. Monitoring output of command(360): df -P. (9203): Monitoring journal entries.
+2026/11/20 10:41:12 wazuh-remoted: INFO: (1409): Authentication file changed. Updating. (1410): Reading authentication keys file. Agent '42' connected. (1403): Incorrectly formatted message.
+2026/11/20 10:41:12 wazuh-authd: INFO: New connection from 192.0.2.9. Received request for a new agent (web-01) from: 192.0.2.9. Agent key generated for 'web-01' (requested by any)
+2026/11/20 10:41:12 rootcheck: INFO: Starting rootcheck scan. Ending rootcheck scan.
+2026/11/20 10:41:12 wazuh-modulesd:vulnerability-scanner: INFO: Feed update process completed.
+2026/11/20 10:41:12 wazuh-db[4711] wdb.c:1020 at wdb_close(): DEBUG: Closed database for agent 042, command: agent 042 syscollector_processes save
+2026/11/20 10:41:12 wazuh-analysisd: INFO: Total rules enabled: '7000'. Started (pid: 4711). Server started. Listening on port 1514/TCP (secure). The option is not set, using default
+{\"timestamp\":\"2026/11/20 10:41:12\",\"tag\":\"wazuh-db\",\"level\":\"info\",\"description\":\"Created table\"}
+user process connection status message server session error failed request response service data
+";
+
+/// How bad it is to search for a piece: how often ordinary lines hold it.
+fn frequency(piece: &[u8]) -> usize {
+    memchr::memmem::find_iter(ORDINARY.as_bytes(), piece).count()
+}
+
+/// What every line that one signature matches holds, one literal of each choice.
+pub(super) type Need = Vec<Choice>;
+
+/// Pieces of the literals: every line that meets one of the needs holds one of them. `given`
+/// are in it in any case. None when a need has no choice: then every line has to be looked at.
+pub(super) fn pieces(needs: &[Need], given: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+    if needs.iter().any(Vec::is_empty) {
+        return None;
+    }
+    let mut chosen: BTreeSet<Vec<u8>> = given.iter().map(|piece| piece.to_vec()).collect();
+    let holds = |literal: &[u8], piece: &[u8]| memchr::memmem::find(literal, piece).is_some();
+    let covered = |chosen: &BTreeSet<Vec<u8>>, need: &Need| {
+        let literal = |literal: &Vec<u8>| chosen.iter().any(|piece| holds(literal, piece));
+        need.iter().any(|choice| choice.iter().all(literal))
+    };
+    let mut open: Vec<&Need> = needs.iter().filter(|need| !covered(&chosen, need)).collect();
+    // Those with one literal in a choice first: the piece that most of them share.
+    loop {
+        let mut shared: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for need in &open {
+            let single = need.iter().filter(|choice| choice.len() == 1).flatten();
+            let own: BTreeSet<&[u8]> = single.flat_map(|literal| literal.windows(PIECE)).collect();
+            for piece in own {
+                *shared.entry(piece).or_default() += 1;
+            }
+        }
+        // As many as possible for as little as possible; among equals the last, so that the
+        // choice does not depend on anything else.
+        let score = |piece: &[u8], count: usize| (count * 1000) / (1 + 3 * frequency(piece));
+        let best = shared.into_iter().max_by_key(|&(piece, count)| (score(piece, count), piece));
+        let Some((piece, _)) = best else { break };
+        let piece = piece.to_vec();
+        // As long as all who share it have it so, it may be longer.
+        let sharing: Vec<&[u8]> = open
+            .iter()
+            .filter_map(|need| {
+                let mut single = need.iter().filter(|choice| choice.len() == 1).flatten();
+                single.find(|literal| holds(literal, &piece)).map(Vec::as_slice)
+            })
+            .collect();
+        chosen.insert(lengthened(piece, &sharing));
+        open.retain(|need| !covered(&chosen, need));
+    }
+    for need in open {
+        if covered(&chosen, need) {
+            continue;
+        }
+        let cost = |choice: &Choice| -> usize {
+            choice.iter().map(|literal| 1 + frequency(rarest(literal))).sum()
+        };
+        if let Some(choice) = need.iter().min_by_key(|choice| cost(choice)) {
+            for literal in choice {
+                if !chosen.iter().any(|piece| holds(literal, piece)) {
+                    chosen.insert(lengthened(rarest(literal).to_vec(), &[literal]));
+                }
+            }
+        }
+    }
+    Some(chosen.into_iter().collect())
+}
+
+fn rarest(literal: &[u8]) -> &[u8] {
+    literal.windows(PIECE).min_by_key(|piece| frequency(piece)).unwrap_or(literal)
+}
+
+/// The piece with what follows it in all of the literals.
+fn lengthened(piece: Vec<u8>, literals: &[&[u8]]) -> Vec<u8> {
+    let behind = |literal: &[u8]| {
+        let at = memchr::memmem::find(literal, &piece).unwrap_or(0) + piece.len();
+        literal.get(at..).unwrap_or_default().to_vec()
+    };
+    let mut rests = literals.iter().map(|literal| behind(literal));
+    let mut common = rests.next().unwrap_or_default();
+    for rest in rests {
+        let same = common.iter().zip(&rest).take_while(|(one, other)| one == other).count();
+        common.truncate(same);
+    }
+    common.truncate(LONG_PIECE.saturating_sub(piece.len()));
+    [piece, common].concat()
+}
+
+/// Searches for pieces.
+#[derive(Debug)]
+pub(super) enum Filter {
+    /// With vectors.
+    Packed(packed::Searcher),
+    /// One byte after the other.
+    Automaton(AhoCorasick),
+    /// Every line may match.
+    Everything,
+}
+
+impl Filter {
+    /// For the pieces; none: everything is found.
+    pub(super) fn new(pieces: Option<Vec<Vec<u8>>>) -> Self {
+        let Some(pieces) = pieces else { return Self::Everything };
+        let mut builder = packed::Config::new().builder();
+        builder.extend(in_buckets(&pieces));
+        if let Some(searcher) = builder.build() {
+            return Self::Packed(searcher);
+        }
+        match AhoCorasickBuilder::new().match_kind(MatchKind::LeftmostFirst).build(&pieces) {
+            Ok(automaton) => Self::Automaton(automaton),
+            Err(_) => Self::Everything,
+        }
+    }
+
+    /// Where the next piece begins at or behind `from`.
+    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        let rest = text.get(from..)?;
+        match self {
+            Self::Packed(searcher) => Some(from + searcher.find(rest)?.start()),
+            Self::Automaton(automaton) => Some(from + automaton.find(rest)?.start()),
+            Self::Everything => (!rest.is_empty()).then_some(from),
+        }
+    }
+}
+
+/// Buckets of slim Teddy, and of fat Teddy, which has to take more than 32 patterns.
+const BUCKETS: usize = 8;
+const FAT_BUCKETS: usize = 16;
+const SLIM: usize = 32;
+
+/// The pieces in an order that makes Teddy fast. It puts patterns into buckets by their
+/// position, and a bucket's test is by half bytes of all its patterns together: pieces that
+/// begin alike belong into one, else the test is passed by too much. The order changes the
+/// time only, not what is found.
+fn in_buckets(pieces: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let count = if pieces.len() <= SLIM { BUCKETS } else { FAT_BUCKETS };
+    let rows = pieces.len().div_ceil(count).max(1);
+    let mut buckets: Vec<Vec<&Vec<u8>>> = vec![Vec::new(); count];
+    let width = |bucket: &[&Vec<u8>]| -> u64 {
+        let mut product = 1;
+        for at in 0..PIECE {
+            let (mut low, mut high) = (0_u16, 0_u16);
+            for piece in bucket {
+                let byte = piece.get(at).copied().unwrap_or_default();
+                low |= 1 << (byte & 15);
+                high |= 1 << (byte >> 4);
+            }
+            // Half bytes of letters come more often than others.
+            product *= u64::from(low.count_ones() * high.count_ones());
+        }
+        product
+    };
+    for piece in pieces {
+        let cost = |bucket: &Vec<&Vec<u8>>| {
+            let mut with = bucket.clone();
+            with.push(piece);
+            width(&with) - if bucket.is_empty() { 0 } else { width(bucket) }
+        };
+        let best = buckets.iter_mut().filter(|bucket| bucket.len() < rows).min_by_key(|bucket| cost(bucket));
+        if let Some(bucket) = best {
+            bucket.push(piece);
+        }
+    }
+    // A bucket that is not full gets its own piece once more, which changes nothing.
+    let mut order = Vec::new();
+    for row in 0..rows {
+        for bucket in &buckets {
+            order.extend(bucket.get(row).or(bucket.first()).map(|piece| piece.to_vec()));
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn texts(pattern: &str) -> Vec<Vec<String>> {
+        let text = |literal: &Vec<u8>| String::from_utf8_lossy(literal).into_owned();
+        required(pattern).iter().map(|choice| choice.iter().map(text).collect()).collect()
+    }
+
+    #[test]
+    fn literals_of_patterns() {
+        assert_eq!(texts(r"^Invalid command name '(?P<c>[^']*)' provided"), [["Invalid command name '"], ["' provided"]]);
+        assert_eq!(texts(r"(?:alpha|beta)x"), [["alpha", "beta"]]);
+        assert_eq!(texts(r"(?:alphabet|.*)x.{3}"), Vec::<Vec<String>>::new());
+        assert_eq!(texts(r"(?:alphabet)?gamma"), [["gamma"]]);
+        assert_eq!(texts(r#"^\{.*"command": ?"add""#), [["command"]]);
+        assert_eq!(texts(r"(broken"), Vec::<Vec<String>>::new());
+        assert_eq!(texts(r"(?:(?:one1|two2) (?:three|four4)|five5)"), [["five5", "four4", "three"]]);
+    }
+
+    #[test]
+    fn few_pieces_for_many_needs() {
+        let need = |literals: &[&str]| vec![literals.iter().map(|text| text.as_bytes().to_vec()).collect::<Choice>()];
+        let needs = [need(&["(1311)"]), need(&["(1312)"]), need(&["(1319)"]), need(&["alpha", "beta"])];
+        let pieces = pieces(&needs, &[]).unwrap();
+        assert_eq!(pieces.len(), 3, "{pieces:?}");
+        assert!(pieces.contains(&b"(131".to_vec()), "{pieces:?}");
+        assert!(super::pieces(&[vec![]], &[]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn every_literal_is_found_by_a_piece(
+            literals in proptest::collection::vec(proptest::collection::vec("[a-f0-9]{4,12}", 1..4), 1..60),
+            noise in "[a-f0-9]{0,60}",
+        ) {
+            let needs: Vec<Need> = literals
+                .iter()
+                .map(|choice| vec![choice.iter().map(|text| text.as_bytes().to_vec()).collect()])
+                .collect();
+            let filter = Filter::new(pieces(&needs, &[b"ERRO"]));
+            for literal in literals.iter().flatten() {
+                let text = format!("{noise}{literal}{noise}");
+                let found = filter.find(text.as_bytes(), 0);
+                prop_assert!(found.is_some_and(|at| at < noise.len() + literal.len()), "{literal} in {text}");
+            }
+        }
+    }
+}
