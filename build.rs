@@ -529,21 +529,28 @@ fn log_signatures(dir: &Path) -> Result<String, Vec<Fault>> {
 }
 
 fn emit_signatures(out: &mut String, all: &[(String, signature_file::Entry)]) -> std::fmt::Result {
-    let version = |text: &Option<String>, patch| signature_file::version(text.as_deref(), patch).ok().flatten();
+    let version =
+        |text: &Option<String>, patch| signature_file::version(text.as_deref(), patch).ok().flatten();
     writeln!(out, "/// Every log signature, in the order in which they are tried.")?;
     writeln!(out, "pub static SIGNATURES: &[Signature] = &[")?;
     for (place, entry) in all {
         let check = entry.check.as_ref().map_or("None".to_owned(), |slug| {
             format!("Some(checks::{})", slug.replace('-', "_").to_ascii_uppercase())
         });
-        let logs: Vec<_> = entry.log.iter().map(|log| log.split('-').map(camel).collect::<String>()).collect();
+        let logs: Vec<_> =
+            entry.log.iter().map(|log| log.split('-').map(camel).collect::<String>()).collect();
         writeln!(out, "    Signature {{")?;
         writeln!(out, "        name: {:?}, place: {:?},", entry.name, format!("checks/signatures/{place}"))?;
         writeln!(out, "        logs: &{},", variants("Log", &logs))?;
         writeln!(out, "        daemons: &{:?},", entry.daemon)?;
         writeln!(out, "        levels: &{},", variants("Level", &entry.severity))?;
         writeln!(out, "        number: {:?}, class: Class::{},", entry.number, camel(&entry.class))?;
-        writeln!(out, "        since: {:?}, until: {:?},", version(&entry.since, 0), version(&entry.until, u32::MAX))?;
+        writeln!(
+            out,
+            "        since: {:?}, until: {:?},",
+            version(&entry.since, 0),
+            version(&entry.until, u32::MAX)
+        )?;
         writeln!(out, "        check: {check}, cured_by: {:?},", entry.cured_by)?;
         writeln!(out, "        pattern: {:?},", entry.pattern)?;
         writeln!(out, "        examples: &{:?},", entry.example)?;

@@ -53,7 +53,10 @@ pub(crate) fn read(text: &str) -> (Vec<(usize, Entry)>, Vec<Fault>) {
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
         Err(error) => {
-            return (Vec::new(), vec![(line(error.span().map_or(0, |span| span.start)), one_line(error.message()))]);
+            return (
+                Vec::new(),
+                vec![(line(error.span().map_or(0, |span| span.start)), one_line(error.message()))],
+            );
         }
     };
     let (mut entries, mut faults) = (Vec::new(), Vec::new());
@@ -98,7 +101,11 @@ fn examine(entry: &Entry) -> Result<(), String> {
         ("class", class, CLASSES.as_slice()),
     ] {
         if let Some(word) = words.iter().find(|word| !known.contains(&word.as_str())) {
-            return Err(format!("unknown `{field}` `{}`; known are {}", word.escape_debug(), known.join(", ")));
+            return Err(format!(
+                "unknown `{field}` `{}`; known are {}",
+                word.escape_debug(),
+                known.join(", ")
+            ));
         }
     }
     let first = version(entry.since.as_deref(), 0)?;

@@ -172,7 +172,8 @@ fn daemon(bytes: &[u8]) -> Option<Line<'_>> {
     let time = local_time(bytes);
     let rest = if time.is_some() { bytes.get(20..)? } else { bytes };
     let (head, level, message) = split_level(rest)?;
-    let mut line = Line { time: time.map(Time::Local), level: Some(level), form: Form::Text, ..Line::empty() };
+    let mut line =
+        Line { time: time.map(Time::Local), level: Some(level), form: Form::Text, ..Line::empty() };
     let end = head.iter().position(|byte| matches!(byte, b'[' | b'(' | b' ')).unwrap_or(head.len());
     let (tag, behind) = head.split_at_checked(end)?;
     line.tag = Cow::Borrowed(tag);
@@ -309,7 +310,8 @@ const MONTHS: [&[u8]; 12] =
 /// `11/20/2020  10:41` of Windows; as if it were UTC.
 fn date_time(text: &[u8]) -> Option<i64> {
     let (mut month, mut day, mut year, mut clock, mut noon) = (None, None, None, None, None);
-    for word in text.split(|byte| matches!(byte, b' ' | b'"' | b',')).filter(|word| !word.is_empty()).take(9) {
+    for word in text.split(|byte| matches!(byte, b' ' | b'"' | b',')).filter(|word| !word.is_empty()).take(9)
+    {
         let parts: Vec<&[u8]> = word.split(|byte| *byte == b':').collect();
         let dates: Vec<&[u8]> = word.split(|byte| *byte == b'/').collect();
         match (parts.as_slice(), dates.as_slice()) {
@@ -347,7 +349,12 @@ fn audit(bytes: &[u8]) -> Option<Line<'_>> {
     // More seconds than nine digits hold.
     let digits = bytes.get(at..end).filter(|digits| digits.len() <= 12)?;
     let time = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(Line { form: Form::Text, time: Some(Time::Utc(time)), message: Cow::Borrowed(bytes), ..Line::empty() })
+    Some(Line {
+        form: Form::Text,
+        time: Some(Time::Utc(time)),
+        message: Cow::Borrowed(bytes),
+        ..Line::empty()
+    })
 }
 
 /// A line of syslog: `Nov 20 10:41:12 HOST TAG[PID]: ...` or with an ISO time. The former has
@@ -416,7 +423,11 @@ mod tests {
     #[test]
     fn every_form() {
         for (log, text, expected) in [
-            (Log::Ossec, "2026/11/20 10:41:12 wazuh-execd: ERROR: (1311): Invalid x", "Text l+0 execd 0  error 1311 Invalid x"),
+            (
+                Log::Ossec,
+                "2026/11/20 10:41:12 wazuh-execd: ERROR: (1311): Invalid x",
+                "Text l+0 execd 0  error 1311 Invalid x",
+            ),
             (
                 Log::Ossec,
                 "2026/11/20 10:41:13 wazuh-execd[812] execd.c:290 at ExecdRun(): DEBUG: a: ERROR: b\r",
@@ -427,16 +438,48 @@ mod tests {
                 r#"{"timestamp":"2026/11/20 10:41:12","tag":"wazuh-manager-remoted:task-client","level":"warning","description":"(1404): a \"b\" \u00e9"}"#,
                 "Json l+0 remoted:task-client 0  warning 1404 a \"b\" é",
             ),
-            (Log::Ossec, "2026/11/20 10:41:12 ossec-analysisd(1210): ERROR: Queue", "Ossec l+0 analysisd 0  error 1210 Queue"),
-            (Log::Ossec, "2026/11/20 10:41:12 wazuh-analysisd ERROR: (1301): Unable", "Text l+0 analysisd 0  error 1301 Unable"),
-            (Log::Ossec, "2026/11/20 10:41:12 wazuh-modulesd:command: INFO: x", "Text l+0 modulesd:command 0  info 0 x"),
+            (
+                Log::Ossec,
+                "2026/11/20 10:41:12 ossec-analysisd(1210): ERROR: Queue",
+                "Ossec l+0 analysisd 0  error 1210 Queue",
+            ),
+            (
+                Log::Ossec,
+                "2026/11/20 10:41:12 wazuh-analysisd ERROR: (1301): Unable",
+                "Text l+0 analysisd 0  error 1301 Unable",
+            ),
+            (
+                Log::Ossec,
+                "2026/11/20 10:41:12 wazuh-modulesd:command: INFO: x",
+                "Text l+0 modulesd:command 0  info 0 x",
+            ),
             (Log::Ossec, "wazuh-execd: INFO: no time", "Text - execd 0  info 0 no time"),
             (Log::Ossec, "some INFO: text", "Other -  0  - 0 some INFO: text"),
-            (Log::Ossec, "2026/13/20 10:41:12 wazuh-execd: INFO: x", "Other -  0  - 0 2026/13/20 10:41:12 wazuh-execd: INFO: x"),
-            (Log::Ossec, "2026/11/20 10:41:12 wazuh-execd: INFO: (12): x", "Text l+0 execd 0  info 0 (12): x"),
-            (Log::Ossec, r#"{"timestamp":"2026/11/20 10:4"#, r#"Other -  0  - 0 {"timestamp":"2026/11/20 10:4"#),
-            (Log::ActiveResponses, "2026/11/20 10:41:12 active-response/bin/firewall-drop: Ended", "Text l+0 firewall-drop 0  - 0 Ended"),
-            (Log::ActiveResponses, "2026/11/20 10:41:12 /opt/ossec/active-response/bin/a b.py: x: y", "Text l+0 a b.py 0  - 0 x: y"),
+            (
+                Log::Ossec,
+                "2026/13/20 10:41:12 wazuh-execd: INFO: x",
+                "Other -  0  - 0 2026/13/20 10:41:12 wazuh-execd: INFO: x",
+            ),
+            (
+                Log::Ossec,
+                "2026/11/20 10:41:12 wazuh-execd: INFO: (12): x",
+                "Text l+0 execd 0  info 0 (12): x",
+            ),
+            (
+                Log::Ossec,
+                r#"{"timestamp":"2026/11/20 10:4"#,
+                r#"Other -  0  - 0 {"timestamp":"2026/11/20 10:4"#,
+            ),
+            (
+                Log::ActiveResponses,
+                "2026/11/20 10:41:12 active-response/bin/firewall-drop: Ended",
+                "Text l+0 firewall-drop 0  - 0 Ended",
+            ),
+            (
+                Log::ActiveResponses,
+                "2026/11/20 10:41:12 /opt/ossec/active-response/bin/a b.py: x: y",
+                "Text l+0 a b.py 0  - 0 x: y",
+            ),
             (Log::ActiveResponses, "2026/11/20 10:41:12 active-response/bin/x: ", "Text l+0 x 0  - 0 "),
             (
                 Log::ActiveResponses,
@@ -459,9 +502,21 @@ mod tests {
                 r#"{"timestamp": "2026/11/20 10:41:12", "levelname": "ERROR", "data": {"type": "informative", "payload": "1652 - x"}}"#,
                 "Json l+0  0  error 0 1652 - x",
             ),
-            (Log::Api, "2026/11/20 10:41:12 INFO: wazuh 192.0.2.1 x", "Text l+0  0  info 0 wazuh 192.0.2.1 x"),
-            (Log::Cluster, "2026/11/20 10:41:12 INFO: [Worker w-1] [Active Response] Starting", "Text l+0  0  info 0 Starting"),
-            (Log::Audit, "type=AVC msg=audit(1795171272.1:2): avc", "Text u+0  0  - 0 type=AVC msg=audit(1795171272.1:2): avc"),
+            (
+                Log::Api,
+                "2026/11/20 10:41:12 INFO: wazuh 192.0.2.1 x",
+                "Text l+0  0  info 0 wazuh 192.0.2.1 x",
+            ),
+            (
+                Log::Cluster,
+                "2026/11/20 10:41:12 INFO: [Worker w-1] [Active Response] Starting",
+                "Text l+0  0  info 0 Starting",
+            ),
+            (
+                Log::Audit,
+                "type=AVC msg=audit(1795171272.1:2): avc",
+                "Text u+0  0  - 0 type=AVC msg=audit(1795171272.1:2): avc",
+            ),
             (Log::Kernel, "Nov 20 10:41:12 h kernel: [ 12.3] a: b", "Text - kernel 0  - 0 a: b"),
             (Log::Kernel, "2026-11-20T11:41:12.123456+01:00 h env[812]: x", "Text u+0 env 812  - 0 x"),
             (Log::Integrations, "# ERROR: x", "Other -  0  - 0 # ERROR: x"),

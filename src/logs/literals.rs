@@ -41,7 +41,8 @@ fn collect(hir: &Hir, choices: &mut Vec<Choice>) {
         HirKind::Literal(literal) => {
             // JSON writes these otherwise, so a raw line of that form does not hold them.
             let parts = literal.0.split(|byte| matches!(byte, b'"' | b'\\') || *byte < b' ');
-            choices.extend(parts.filter(|part| part.len() >= PIECE).map(|part| Choice::from([part.to_vec()])));
+            choices
+                .extend(parts.filter(|part| part.len() >= PIECE).map(|part| Choice::from([part.to_vec()])));
         }
         HirKind::Concat(parts) => parts.iter().for_each(|part| collect(part, choices)),
         HirKind::Capture(capture) => collect(&capture.sub, choices),
@@ -133,9 +134,8 @@ pub(super) fn pieces(needs: &[Need], given: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
         if covered(&chosen, need) {
             continue;
         }
-        let cost = |choice: &Choice| -> usize {
-            choice.iter().map(|literal| 1 + frequency(rarest(literal))).sum()
-        };
+        let cost =
+            |choice: &Choice| -> usize { choice.iter().map(|literal| 1 + frequency(rarest(literal))).sum() };
         if let Some(choice) = need.iter().min_by_key(|choice| cost(choice)) {
             for literal in choice {
                 if !chosen.iter().any(|piece| holds(literal, piece)) {
@@ -265,7 +265,10 @@ mod tests {
 
     #[test]
     fn literals_of_patterns() {
-        assert_eq!(texts(r"^Invalid command name '(?P<c>[^']*)' provided"), [["Invalid command name '"], ["' provided"]]);
+        assert_eq!(
+            texts(r"^Invalid command name '(?P<c>[^']*)' provided"),
+            [["Invalid command name '"], ["' provided"]]
+        );
         assert_eq!(texts(r"(?:alpha|beta)x"), [["alpha", "beta"]]);
         assert_eq!(texts(r"(?:alphabet|.*)x.{3}"), Vec::<Vec<String>>::new());
         assert_eq!(texts(r"(?:alphabet)?gamma"), [["gamma"]]);
@@ -276,7 +279,9 @@ mod tests {
 
     #[test]
     fn few_pieces_for_many_needs() {
-        let need = |literals: &[&str]| vec![literals.iter().map(|text| text.as_bytes().to_vec()).collect::<Choice>()];
+        let need = |literals: &[&str]| {
+            vec![literals.iter().map(|text| text.as_bytes().to_vec()).collect::<Choice>()]
+        };
         let needs = [need(&["(1311)"]), need(&["(1312)"]), need(&["(1319)"]), need(&["alpha", "beta"])];
         let pieces = pieces(&needs, &[]).unwrap();
         assert_eq!(pieces.len(), 3, "{pieces:?}");
