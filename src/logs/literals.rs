@@ -6,10 +6,12 @@
 //! every signature needs one of, and those are searched for by Teddy of `aho-corasick`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind, packed};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, Input, MatchKind, Span, packed};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 /// Alternatives: every line that matches holds one of them.
 pub(super) type Choice = BTreeSet<Vec<u8>>;
@@ -34,6 +36,18 @@ pub(super) fn required(pattern: &str) -> Vec<Choice> {
     });
     choices.dedup();
     choices
+}
+
+/// The first four bytes of all messages that a pattern matches, when it begins at the beginning
+/// of the message and these are few.
+pub(super) fn beginnings(pattern: &str) -> Option<Vec<[u8; PIECE]>> {
+    let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).ok()?;
+    if !hir.properties().look_set_prefix().contains(Look::Start) {
+        return None;
+    }
+    let mut seq = Extractor::new().kind(ExtractKind::Prefix).extract(&hir);
+    seq.keep_first_bytes(PIECE);
+    seq.literals()?.iter().map(|literal| literal.as_bytes().first_chunk().copied()).collect()
 }
 
 fn collect(hir: &Hir, choices: &mut Vec<Choice>) {
@@ -80,11 +94,40 @@ const ORDINARY: &str = "\
 2026/11/20 10:41:12 wazuh-analysisd: INFO: Total rules enabled: '7000'. Started (pid: 4711). Server started. Listening on port 1514/TCP (secure). The option is not set, using default
 {\"timestamp\":\"2026/11/20 10:41:12\",\"tag\":\"wazuh-db\",\"level\":\"info\",\"description\":\"Created table\"}
 user process connection status message server session error failed request response service data
+to the from in of at is are not has been was with and for: this when will be by on an it wazuh-execd exec
+execute execution exited exiting pid: task lock block active inactive archive native for: file: path: value:
+message: '1' could not be loaded is full may be lost timed out timeout retry again after before until every
 ";
 
-/// How bad it is to search for a piece: how often ordinary lines hold it.
-fn frequency(piece: &[u8]) -> usize {
-    memchr::memmem::find_iter(ORDINARY.as_bytes(), piece).count()
+/// How good pieces are to search for.
+struct Rarity {
+    /// How many bits each byte says, by how often ordinary lines have it.
+    bits: [f64; 256],
+}
+
+impl Rarity {
+    fn new() -> Self {
+        let mut counts = [1_u32; 256];
+        for byte in ORDINARY.bytes() {
+            if let Some(count) = counts.get_mut(usize::from(byte)) {
+                *count += 1;
+            }
+        }
+        let total = f64::from(counts.iter().sum::<u32>());
+        Self { bits: counts.map(|count| (total / f64::from(count)).log2()) }
+    }
+
+    /// How many bits a piece says beyond what any text has; less when ordinary lines hold it.
+    fn of(&self, piece: &[u8]) -> f64 {
+        let bits: f64 = piece.iter().filter_map(|byte| self.bits.get(usize::from(*byte))).sum();
+        let seen = memchr::memmem::find_iter(ORDINARY.as_bytes(), piece).count();
+        (bits - 15.0).max(0.25) / (1.0 + 3.0 * seen as f64)
+    }
+
+    fn rarest<'l>(&self, literal: &'l [u8]) -> &'l [u8] {
+        let rarer = |one: &&[u8], other: &&[u8]| self.of(one).total_cmp(&self.of(other));
+        literal.windows(PIECE).max_by(rarer).unwrap_or(literal)
+    }
 }
 
 /// What every line that one signature matches holds, one literal of each choice.
@@ -96,6 +139,7 @@ pub(super) fn pieces(needs: &[Need], given: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
     if needs.iter().any(Vec::is_empty) {
         return None;
     }
+    let rarity = Rarity::new();
     let mut chosen: BTreeSet<Vec<u8>> = given.iter().map(|piece| piece.to_vec()).collect();
     let holds = |literal: &[u8], piece: &[u8]| memchr::memmem::find(literal, piece).is_some();
     let covered = |chosen: &BTreeSet<Vec<u8>>, need: &Need| {
@@ -113,11 +157,10 @@ pub(super) fn pieces(needs: &[Need], given: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
                 *shared.entry(piece).or_default() += 1;
             }
         }
-        // As many as possible for as little as possible; among equals the last, so that the
-        // choice does not depend on anything else.
-        let score = |piece: &[u8], count: usize| (count * 1000) / (1 + 3 * frequency(piece));
-        let best = shared.into_iter().max_by_key(|&(piece, count)| (score(piece, count), piece));
-        let Some((piece, _)) = best else { break };
+        // As many as possible that are as rare as possible.
+        let score = |piece: &[u8], count: usize| count as f64 * rarity.of(piece);
+        let scored = shared.into_iter().map(|(piece, count)| (score(piece, count), piece));
+        let Some((_, piece)) = scored.max_by(|one, other| one.0.total_cmp(&other.0)) else { break };
         let piece = piece.to_vec();
         // As long as all who share it have it so, it may be longer.
         let sharing: Vec<&[u8]> = open
@@ -134,21 +177,18 @@ pub(super) fn pieces(needs: &[Need], given: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
         if covered(&chosen, need) {
             continue;
         }
-        let cost =
-            |choice: &Choice| -> usize { choice.iter().map(|literal| 1 + frequency(rarest(literal))).sum() };
-        if let Some(choice) = need.iter().min_by_key(|choice| cost(choice)) {
+        let cost = |choice: &Choice| -> f64 {
+            choice.iter().map(|literal| 1.0 / rarity.of(rarity.rarest(literal))).sum()
+        };
+        if let Some(choice) = need.iter().min_by(|one, other| cost(one).total_cmp(&cost(other))) {
             for literal in choice {
                 if !chosen.iter().any(|piece| holds(literal, piece)) {
-                    chosen.insert(lengthened(rarest(literal).to_vec(), &[literal]));
+                    chosen.insert(lengthened(rarity.rarest(literal).to_vec(), &[literal]));
                 }
             }
         }
     }
     Some(chosen.into_iter().collect())
-}
-
-fn rarest(literal: &[u8]) -> &[u8] {
-    literal.windows(PIECE).min_by_key(|piece| frequency(piece)).unwrap_or(literal)
 }
 
 /// The piece with what follows it in all of the literals.
@@ -170,7 +210,7 @@ fn lengthened(piece: Vec<u8>, literals: &[&[u8]]) -> Vec<u8> {
 /// Searches for pieces.
 #[derive(Debug)]
 pub(super) enum Filter {
-    /// With vectors.
+    /// With vectors. The lengths of the patterns are known by their number.
     Packed(packed::Searcher),
     /// One byte after the other.
     Automaton(AhoCorasick),
@@ -180,26 +220,26 @@ pub(super) enum Filter {
 
 impl Filter {
     /// For the pieces; none: everything is found.
-    pub(super) fn new(pieces: Option<Vec<Vec<u8>>>) -> Self {
+    pub(super) fn new(pieces: Option<&[Vec<u8>]>) -> Self {
         let Some(pieces) = pieces else { return Self::Everything };
         let mut builder = packed::Config::new().builder();
-        builder.extend(in_buckets(&pieces));
+        builder.extend(in_buckets(pieces));
         if let Some(searcher) = builder.build() {
             return Self::Packed(searcher);
         }
-        match AhoCorasickBuilder::new().match_kind(MatchKind::LeftmostFirst).build(&pieces) {
+        match AhoCorasickBuilder::new().match_kind(MatchKind::LeftmostFirst).build(pieces) {
             Ok(automaton) => Self::Automaton(automaton),
             Err(_) => Self::Everything,
         }
     }
 
-    /// Where the next piece begins at or behind `from`.
-    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<usize> {
-        let rest = text.get(from..)?;
+    /// Where the next piece is at or behind `from`.
+    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        let span = Span::from(from..text.len());
         match self {
-            Self::Packed(searcher) => Some(from + searcher.find(rest)?.start()),
-            Self::Automaton(automaton) => Some(from + automaton.find(rest)?.start()),
-            Self::Everything => (!rest.is_empty()).then_some(from),
+            Self::Packed(searcher) => Some(searcher.find_in(text, span)?.span().range()),
+            Self::Automaton(automaton) => Some(automaton.find(Input::new(text).span(span))?.range()),
+            Self::Everything => (from < text.len()).then_some(from..from),
         }
     }
 }
@@ -278,6 +318,16 @@ mod tests {
     }
 
     #[test]
+    fn beginnings_of_patterns() {
+        assert_eq!(beginnings("^Invalid command"), Some(vec![*b"Inva"]));
+        assert_eq!(beginnings("^(?:Input queue|Queues? are)"), Some(vec![*b"Inpu", *b"Queu"]));
+        assert_eq!(beginnings("^(?P<kind>MD5|SHA1) check"), Some(vec![*b"MD5 ", *b"SHA1"]));
+        for pattern in ["Invalid", "^.*x", "^abc", "^(?:Input|x)", "(?:^Input|Inputs)", "("] {
+            assert_eq!(beginnings(pattern), None, "{pattern}");
+        }
+    }
+
+    #[test]
     fn few_pieces_for_many_needs() {
         let need = |literals: &[&str]| {
             vec![literals.iter().map(|text| text.as_bytes().to_vec()).collect::<Choice>()]
@@ -299,11 +349,11 @@ mod tests {
                 .iter()
                 .map(|choice| vec![choice.iter().map(|text| text.as_bytes().to_vec()).collect()])
                 .collect();
-            let filter = Filter::new(pieces(&needs, &[b"ERRO"]));
+            let filter = Filter::new(pieces(&needs, &[b"ERRO"]).as_deref());
             for literal in literals.iter().flatten() {
                 let text = format!("{noise}{literal}{noise}");
                 let found = filter.find(text.as_bytes(), 0);
-                prop_assert!(found.is_some_and(|at| at < noise.len() + literal.len()), "{literal} in {text}");
+                prop_assert!(found.is_some_and(|at| at.start < noise.len() + literal.len()), "{literal} in {text}");
             }
         }
     }

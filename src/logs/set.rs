@@ -1,13 +1,14 @@
 //! The signatures of one kind of log, ready to be looked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use regex::bytes::Regex;
 
 use super::line::{Line, short_name};
-use super::literals::{Choice, Filter, Need, pieces, required};
+use super::literals::{Choice, Filter, Need, beginnings, pieces, required};
 use crate::findings::catalogue::{Level, Version};
 use crate::findings::signatures::{Log, SIGNATURES, Signature};
 
@@ -47,6 +48,8 @@ pub struct Set {
     /// Those without number and literal.
     always: Vec<SignatureId>,
     filter: Filter,
+    pieces: Vec<Vec<u8>>,
+    quick: Beginnings,
 }
 
 /// What a line says.
@@ -61,13 +64,42 @@ pub struct Match {
 /// Bytes of one captured part that are kept.
 const CAPTURE_CAP: usize = 512;
 
-/// How the daemons' logs spell the levels that are no everyday matter, in text and JSON. A
-/// signature of these levels only needs no piece of its own.
-const LEVELS: [(Level, [&[u8]; 2]); 3] = [
+/// How the daemons' logs spell the levels that are no everyday matter, in text and JSON. The
+/// lines of signatures that have only these are found by them.
+const MARKS: [(Level, [&[u8]; 2]); 4] = [
     (Level::Critical, [b"CRITICAL: ", b"\"critical\""]),
     (Level::Error, [b"ERROR: ", b"\"error\""]),
     (Level::Warning, [b"WARNING: ", b"\"warning\""]),
+    (Level::Debug, [b"DEBUG: ", b"\"debug\""]),
 ];
+
+/// What is between the level and the message in JSON.
+const DESCRIPTION: &[u8] = b",\"description\":\"";
+
+/// The beginnings of messages behind a mark, so that most lines need not be taken apart.
+#[derive(Debug, Default)]
+struct Beginnings {
+    /// By a number's value.
+    numbers: BTreeSet<u32>,
+    texts: HashSet<[u8; 4]>,
+}
+
+impl Beginnings {
+    /// Whether a message that begins so may be one of a signature; true when it is not known.
+    fn hold(&self, message: &[u8]) -> bool {
+        let Some(first) = message.first_chunk::<4>() else { return true };
+        if let [b'(', digits @ ..] = first
+            && digits.iter().all(u8::is_ascii_digit)
+        {
+            let digits = message.get(1..).unwrap_or_default();
+            let count = digits.iter().take(6).take_while(|digit| digit.is_ascii_digit()).count();
+            let digits = digits.get(..count).unwrap_or_default();
+            let number = digits.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+            return self.numbers.contains(&number);
+        }
+        self.texts.contains(first)
+    }
+}
 
 impl Set {
     /// Those of a log: of the site first, then our own, without those another version says.
@@ -95,7 +127,7 @@ impl Set {
             let mut need = required(signature.pattern);
             if let Some(number) = signature.number {
                 by_number.entry(number).or_default().push(id);
-                need = vec![Choice::from([format!("({number})").into_bytes()])];
+                need.push(Choice::from([format!("({number})").into_bytes()]));
             } else if let Some(choice) = need.first() {
                 for text in choice {
                     texts.push(text.clone());
@@ -111,8 +143,11 @@ impl Set {
             always.append(&mut owners);
             always.sort_unstable();
         }
-        let filter = filter(log, needs);
-        Self { log, all, by_number, literals: literals.ok(), owners, always, filter }
+        let mut quick = Beginnings::default();
+        let pieces = pieces_of(log, needs, &mut quick);
+        let filter = Filter::new(pieces.as_deref());
+        let pieces = pieces.unwrap_or_default();
+        Self { log, all, by_number, literals: literals.ok(), owners, always, filter, pieces, quick }
     }
 
     /// The kind of log.
@@ -151,9 +186,33 @@ impl Set {
         self.always.iter().map(|id| self.signature(*id)).collect()
     }
 
+    /// The pieces of text that are searched for, to see why a search is slow.
+    pub fn pieces(&self) -> &[Vec<u8>] {
+        &self.pieces
+    }
+
     /// Where the next line may be that one of them matches, from `from` on.
-    pub(super) fn candidate(&self, text: &[u8], from: usize) -> Option<usize> {
-        self.filter.find(text, from)
+    pub(super) fn candidate(&self, text: &[u8], mut from: usize) -> Option<usize> {
+        loop {
+            let at = self.filter.find(text, from)?;
+            if self.log != Log::Ossec || self.may_match(text, &at) {
+                return Some(at.start);
+            }
+            from = at.end;
+        }
+    }
+
+    /// Whether what stands behind a mark may be a signature's message. What is no mark is a
+    /// piece of some signature alone.
+    fn may_match(&self, text: &[u8], at: &Range<usize>) -> bool {
+        let message = match text.get(at.clone()) {
+            Some([.., b':', b' ']) => text.get(at.end..),
+            Some([b'"', .., b'"']) => text.get(at.end..).and_then(|rest| rest.strip_prefix(DESCRIPTION)),
+            _ => return true,
+        };
+        let found = text.get(at.clone()).unwrap_or_default();
+        let is_mark = MARKS.iter().any(|(_, marks)| marks.contains(&found));
+        !is_mark || message.is_none_or(|message| self.quick.hold(message))
     }
 
     /// What a line says, if it is one of these.
@@ -205,23 +264,33 @@ fn said_by(signature: &Signature, line: &Line<'_>) -> bool {
         })
 }
 
-/// The search for lines that may match one of the signatures.
-fn filter(log: Log, needs: Vec<(&'static Signature, Need)>) -> Filter {
+/// Pieces of which every line holds one that may match one of the signatures; none: any line may.
+/// Marks are among them, and what messages behind a mark begin with goes to `quick`.
+fn pieces_of(
+    log: Log,
+    needs: Vec<(&'static Signature, Need)>,
+    quick: &mut Beginnings,
+) -> Option<Vec<Vec<u8>>> {
     let mut given: Vec<&[u8]> = Vec::new();
     let mut left = Vec::new();
     for (signature, need) in needs {
-        let mark = |level: &Level| LEVELS.iter().find(|(known, _)| known == level).map(|(_, marks)| marks);
+        let mark = |level: &Level| MARKS.iter().find(|(known, _)| known == level).map(|(_, marks)| marks);
         let marks: Option<Vec<_>> = signature.levels.iter().map(mark).collect();
+        // OSSEC wrote a number before the level, so a numbered one is known by its text as well.
+        let texts = beginnings(signature.pattern);
+        let is_known = texts.is_some() || signature.number.is_some();
         match marks {
-            Some(marks) if log == Log::Ossec && !marks.is_empty() => {
+            Some(marks) if log == Log::Ossec && !marks.is_empty() && is_known => {
                 given.extend(marks.into_iter().flatten());
+                quick.numbers.extend(signature.number);
+                quick.texts.extend(texts.into_iter().flatten());
             }
             _ => left.push(need),
         }
     }
     given.sort_unstable();
     given.dedup();
-    Filter::new(pieces(&left, &given))
+    pieces(&left, &given)
 }
 
 #[cfg(test)]
