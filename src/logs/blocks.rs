@@ -14,6 +14,8 @@ use crate::wazuh::alerts::lines::{ReadAt, Section};
 const BLOCK: usize = 256 * 1024;
 /// The same behind the end of the part, for the rest of its last line.
 const REST: usize = 8 * 1024;
+/// Reads go to and come from multiples of this where they can: the kernel copies those faster.
+const ALIGNED: usize = 4096;
 
 /// Some lines of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +31,21 @@ pub struct Block<'a> {
 
 /// The memory of [`Blocks`], to be used again.
 #[derive(Debug)]
-pub struct Buffer(Vec<u8>);
+pub struct Buffer {
+    bytes: Vec<u8>,
+    cap: usize,
+}
 
 impl Buffer {
     /// For lines of up to `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self(vec![0; cap + 1 + BLOCK])
+        Self { bytes: vec![0; room_for(cap) + BLOCK + ALIGNED], cap }
     }
+}
+
+/// Bytes before the place that is read to, for the beginning of a line.
+fn room_for(cap: usize) -> usize {
+    (cap + 1).next_multiple_of(ALIGNED)
 }
 
 /// The blocks of a reader. A block lasts until the next one.
@@ -45,12 +55,16 @@ pub struct Blocks<'b, R> {
     buffer: &'b mut [u8],
     cap: usize,
     block: usize,
+    /// Where in the buffer is read to.
+    target: usize,
     /// What of the buffer is not handed out yet.
     fresh: Range<usize>,
     /// Where `fresh` begins in the source.
     offset: u64,
     /// Lines that begin here or behind are another's.
     until: u64,
+    /// Bytes that come before what was asked for.
+    discard: usize,
     skipping: bool,
     end: bool,
 }
@@ -58,19 +72,43 @@ pub struct Blocks<'b, R> {
 impl<'b, R: Read> Blocks<'b, R> {
     /// All lines of a reader.
     pub fn new(reader: R, buffer: &'b mut Buffer) -> Self {
-        let cap = buffer.0.len() - 1 - BLOCK;
-        Self::with(reader, &mut buffer.0, cap, BLOCK)
+        Self::with(reader, &mut buffer.bytes, buffer.cap, BLOCK)
     }
 
     fn with(reader: R, buffer: &'b mut [u8], cap: usize, block: usize) -> Self {
+        let room = room_for(cap);
+        // Where the buffer itself is no multiple.
+        let target = room + buffer.as_ptr().align_offset(ALIGNED).min(ALIGNED);
         let (offset, until) = (0, u64::MAX);
-        Self { reader, buffer, cap, block, fresh: 0..0, offset, until, skipping: false, end: false }
+        let fresh = target..target;
+        Self {
+            reader,
+            buffer,
+            cap,
+            block,
+            target,
+            fresh,
+            offset,
+            until,
+            discard: 0,
+            skipping: false,
+            end: false,
+        }
     }
 
     /// The next one; none at the end.
     pub fn next_block(&mut self) -> io::Result<Option<Block<'_>>> {
         loop {
             let fresh = self.buffer.get(self.fresh.clone()).unwrap_or_default();
+            if self.discard > 0 {
+                let some = self.discard.min(fresh.len());
+                self.take(some);
+                self.discard -= some;
+                if self.discard > 0 && !self.fill()? {
+                    return Ok(None);
+                }
+                continue;
+            }
             if self.skipping {
                 match memchr(b'\n', fresh) {
                     Some(at) => {
@@ -121,9 +159,11 @@ impl<'b, R: Read> Blocks<'b, R> {
         if self.end {
             return Ok(false);
         }
-        if self.fresh.start > 0 {
-            self.buffer.copy_within(self.fresh.clone(), 0);
-            self.fresh = 0..self.fresh.len();
+        // The beginning of a line goes right before the place that is read to.
+        let start = self.target.saturating_sub(self.fresh.len());
+        if self.fresh.end != self.target {
+            self.buffer.copy_within(self.fresh.clone(), start);
+            self.fresh = start..start + self.fresh.len();
         }
         let left = self.until.saturating_sub(self.offset + self.fresh.len() as u64);
         let rest = REST.min(self.block);
@@ -154,8 +194,7 @@ pub fn blocks_of<'a, 'b, S: ReadAt + ?Sized>(
     length: u64,
     buffer: &'b mut Buffer,
 ) -> Blocks<'b, Section<'a, S>> {
-    let cap = buffer.0.len() - 1 - BLOCK;
-    part_of(source, part, length, &mut buffer.0, cap, BLOCK)
+    part_of(source, part, length, &mut buffer.bytes, buffer.cap, BLOCK)
 }
 
 fn part_of<'a, 'b, S: ReadAt + ?Sized>(
@@ -168,8 +207,10 @@ fn part_of<'a, 'b, S: ReadAt + ?Sized>(
 ) -> Blocks<'b, Section<'a, S>> {
     // From one byte before, which is a line feed when a line begins at the part.
     let before = part.start.saturating_sub(1);
-    let mut blocks = Blocks::with(Section::new(source, before..length), buffer, cap, block);
-    (blocks.offset, blocks.until, blocks.skipping) = (before, part.end.min(length), part.start > 0);
+    let from = before - before % ALIGNED as u64;
+    let mut blocks = Blocks::with(Section::new(source, from..length), buffer, cap, block);
+    (blocks.offset, blocks.until, blocks.skipping) = (from, part.end.min(length), part.start > 0);
+    blocks.discard = usize::try_from(before - from).unwrap_or_default();
     blocks
 }
 
@@ -208,7 +249,7 @@ mod tests {
             cuts.sort_unstable();
             let mut found = Vec::new();
             for pair in cuts.windows(2) {
-                let mut buffer = vec![0; cap + 1 + block];
+                let mut buffer = vec![0; room_for(cap) + ALIGNED + block];
                 found.extend(lines(part_of(&text[..], &(pair[0]..pair[1]), length, &mut buffer, cap, block)));
             }
             let mut offset = 0;

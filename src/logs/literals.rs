@@ -38,16 +38,24 @@ pub(super) fn required(pattern: &str) -> Vec<Choice> {
     choices
 }
 
-/// The first four bytes of all messages that a pattern matches, when it begins at the beginning
-/// of the message and these are few.
-pub(super) fn beginnings(pattern: &str) -> Option<Vec<[u8; PIECE]>> {
+/// Bytes of a beginning that are told apart.
+const BEGINNING: usize = 16;
+
+/// How all messages begin that a pattern matches, at least four bytes of each; none when it may
+/// match behind the beginning of the message, or there are many ways.
+pub(super) fn beginnings(pattern: &str) -> Option<Vec<Vec<u8>>> {
     let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).ok()?;
     if !hir.properties().look_set_prefix().contains(Look::Start) {
         return None;
     }
     let mut seq = Extractor::new().kind(ExtractKind::Prefix).extract(&hir);
-    seq.keep_first_bytes(PIECE);
-    seq.literals()?.iter().map(|literal| literal.as_bytes().first_chunk().copied()).collect()
+    seq.keep_first_bytes(BEGINNING);
+    // In JSON a quote or a backslash is written otherwise.
+    let plain = |bytes: &[u8]| {
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\') || *byte < b' ');
+        bytes.get(..end.unwrap_or(bytes.len())).filter(|plain| plain.len() >= PIECE).map(<[u8]>::to_vec)
+    };
+    seq.literals()?.iter().map(|literal| plain(literal.as_bytes())).collect()
 }
 
 fn collect(hir: &Hir, choices: &mut Vec<Choice>) {
@@ -93,11 +101,14 @@ const ORDINARY: &str = "\
 2026/11/20 10:41:12 wazuh-db[4711] wdb.c:1020 at wdb_close(): DEBUG: Closed database for agent 042, command: agent 042 syscollector_processes save
 2026/11/20 10:41:12 wazuh-analysisd: INFO: Total rules enabled: '7000'. Started (pid: 4711). Server started. Listening on port 1514/TCP (secure). The option is not set, using default
 {\"timestamp\":\"2026/11/20 10:41:12\",\"tag\":\"wazuh-db\",\"level\":\"info\",\"description\":\"Created table\"}
-user process connection status message server session error failed request response service data
+user process connection status message server session error failed request service data queue
 to the from in of at is are not has been was with and for: this when will be by on an it wazuh-execd exec
-execute execution exited exiting pid: task lock block active inactive archive native for: file: path: value:
-message: '1' could not be loaded is full may be lost timed out timeout retry again after before until every
+exited exiting pid: task lock block archive native for: file: path: value: configured configuration found
+message: '1' could not be loaded is full may be lost timed out retry again after before until every line
 ";
+
+/// Bits beyond which a piece is not better for being rarer: many signatures with one piece are.
+const ENOUGH: f64 = 4.0;
 
 /// How good pieces are to search for.
 struct Rarity {
@@ -121,7 +132,7 @@ impl Rarity {
     fn of(&self, piece: &[u8]) -> f64 {
         let bits: f64 = piece.iter().filter_map(|byte| self.bits.get(usize::from(*byte))).sum();
         let seen = memchr::memmem::find_iter(ORDINARY.as_bytes(), piece).count();
-        (bits - 15.0).max(0.25) / (1.0 + 3.0 * seen as f64)
+        (bits - 15.0).clamp(0.25, ENOUGH) / (1.0 + 3.0 * seen as f64)
     }
 
     fn rarest<'l>(&self, literal: &'l [u8]) -> &'l [u8] {
@@ -248,45 +259,94 @@ impl Filter {
 const BUCKETS: usize = 8;
 const FAT_BUCKETS: usize = 16;
 const SLIM: usize = 32;
+/// How often pieces are put into buckets anew, at most.
+const ROUNDS: usize = 4;
+
+/// The test that a bucket makes: the half bytes that its pieces have at each place.
+#[derive(Clone, Copy, Default)]
+struct HalfBytes([(u16, u16); PIECE]);
+
+impl HalfBytes {
+    fn of(bucket: &[usize], pieces: &[Vec<u8>]) -> Self {
+        let mut halves = Self::default();
+        for piece in bucket.iter().filter_map(|at| pieces.get(*at)) {
+            for ((low, high), byte) in halves.0.iter_mut().zip(piece) {
+                *low |= 1 << (byte & 15);
+                *high |= 1 << (byte >> 4);
+            }
+        }
+        halves
+    }
+
+    fn pass(&self, four: &[u8; PIECE]) -> bool {
+        self.0.iter().zip(four).all(|((low, high), byte)| low >> (byte & 15) & high >> (byte >> 4) & 1 == 1)
+    }
+
+    /// How much passes: of ordinary lines above all, then of anything.
+    fn cost(&self, sample: &[[u8; PIECE]]) -> u64 {
+        let anything: u64 =
+            self.0.iter().map(|(low, high)| u64::from(low.count_ones() * high.count_ones())).product();
+        let ordinary = sample.iter().filter(|four| self.pass(four)).count() as u64;
+        ordinary * 50 + anything.isqrt()
+    }
+}
 
 /// The pieces in an order that makes Teddy fast. It puts patterns into buckets by their
 /// position, and a bucket's test is by half bytes of all its patterns together: pieces that
-/// begin alike belong into one, else the test is passed by too much. The order changes the
-/// time only, not what is found.
+/// are alike belong into one, else too much passes. The order changes the time only, not what
+/// is found.
 fn in_buckets(pieces: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let count = if pieces.len() <= SLIM { BUCKETS } else { FAT_BUCKETS };
     let rows = pieces.len().div_ceil(count).max(1);
-    let mut buckets: Vec<Vec<&Vec<u8>>> = vec![Vec::new(); count];
-    let width = |bucket: &[&Vec<u8>]| -> u64 {
-        let mut product = 1;
-        for at in 0..PIECE {
-            let (mut low, mut high) = (0_u16, 0_u16);
-            for piece in bucket {
-                let byte = piece.get(at).copied().unwrap_or_default();
-                low |= 1 << (byte & 15);
-                high |= 1 << (byte >> 4);
-            }
-            // Half bytes of letters come more often than others.
-            product *= u64::from(low.count_ones() * high.count_ones());
-        }
-        product
+    let sample: BTreeSet<[u8; PIECE]> =
+        ORDINARY.as_bytes().windows(PIECE).filter_map(|four| four.try_into().ok()).collect();
+    let sample: Vec<_> = sample.into_iter().collect();
+    let cost = |bucket: &[usize]| match bucket {
+        [] => 0,
+        bucket => HalfBytes::of(bucket, pieces).cost(&sample),
     };
-    for piece in pieces {
-        let cost = |bucket: &Vec<&Vec<u8>>| {
-            let mut with = bucket.clone();
-            with.push(piece);
-            width(&with) - if bucket.is_empty() { 0 } else { width(bucket) }
-        };
-        let best = buckets.iter_mut().filter(|bucket| bucket.len() < rows).min_by_key(|bucket| cost(bucket));
-        if let Some(bucket) = best {
-            bucket.push(piece);
+    let mut buckets: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut costs = vec![0; count];
+    // Each piece to where it costs least; then again, now that the others are known.
+    for _ in 0..ROUNDS {
+        let mut moved = false;
+        for at in 0..pieces.len() {
+            let old = buckets.iter().position(|bucket| bucket.contains(&at));
+            if let Some(bucket) = old.and_then(|old| buckets.get_mut(old)) {
+                bucket.retain(|other| *other != at);
+            }
+            if let Some((old, left)) = old.and_then(|old| Some((old, buckets.get(old)?)))
+                && let Some(known) = costs.get_mut(old)
+            {
+                *known = cost(left);
+            }
+            let more = |(number, bucket): (usize, &Vec<usize>)| {
+                let with: Vec<usize> = bucket.iter().copied().chain([at]).collect();
+                let after = cost(&with);
+                let before = costs.get(number).copied().unwrap_or_default();
+                (bucket.len() < rows)
+                    .then(|| (after.saturating_sub(before), old != Some(number), number, after))
+            };
+            let Some((_, elsewhere, number, after)) = buckets.iter().enumerate().filter_map(more).min()
+            else {
+                continue;
+            };
+            moved |= elsewhere;
+            if let (Some(bucket), Some(known)) = (buckets.get_mut(number), costs.get_mut(number)) {
+                bucket.push(at);
+                *known = after;
+            }
+        }
+        if !moved {
+            break;
         }
     }
     // A bucket that is not full gets its own piece once more, which changes nothing.
     let mut order = Vec::new();
     for row in 0..rows {
         for bucket in &buckets {
-            order.extend(bucket.get(row).or(bucket.first()).map(|piece| piece.to_vec()));
+            let piece = bucket.get(row).or(bucket.first()).or(Some(&0));
+            order.extend(piece.and_then(|at| pieces.get(*at)).cloned());
         }
     }
     order
@@ -319,9 +379,14 @@ mod tests {
 
     #[test]
     fn beginnings_of_patterns() {
-        assert_eq!(beginnings("^Invalid command"), Some(vec![*b"Inva"]));
-        assert_eq!(beginnings("^(?:Input queue|Queues? are)"), Some(vec![*b"Inpu", *b"Queu"]));
-        assert_eq!(beginnings("^(?P<kind>MD5|SHA1) check"), Some(vec![*b"MD5 ", *b"SHA1"]));
+        let texts = |pattern: &str| -> Vec<String> {
+            let found = beginnings(pattern).unwrap();
+            found.into_iter().map(|text| String::from_utf8(text).unwrap()).collect()
+        };
+        assert_eq!(texts("^Invalid command '[^']*"), ["Invalid command "]);
+        assert_eq!(texts("^(?:Input queue|Queue.* are)"), ["Input queue", "Queue"]);
+        assert_eq!(texts("^(?P<kind>MD5|SHA1) check"), ["MD5 check", "SHA1 check"]);
+        assert_eq!(texts(r#"^Said "yes""#), ["Said "]);
         for pattern in ["Invalid", "^.*x", "^abc", "^(?:Input|x)", "(?:^Input|Inputs)", "("] {
             assert_eq!(beginnings(pattern), None, "{pattern}");
         }

@@ -212,7 +212,9 @@ impl Search<'_> {
         threads: usize,
         done: &AtomicU64,
     ) -> (Found, Option<io::Error>) {
-        let runs = length.saturating_sub(start).div_ceil(RUN);
+        // All but the first begin at multiples.
+        let base = start - start % RUN;
+        let runs = if start < length { (length - base).div_ceil(RUN) } else { 0 };
         let next = AtomicU64::new(0);
         let whole = Mutex::new(InOrder::default());
         let work = || {
@@ -222,8 +224,8 @@ impl Search<'_> {
                 if run >= runs {
                     return;
                 }
-                let from = start + run * RUN;
-                let part = from..(from + RUN).min(length);
+                let from = base + run * RUN;
+                let part = from.max(start)..(from + RUN).min(length);
                 let mut found = Found::default();
                 let error = self.part(source, &part, length, &mut buffer, &mut found).err();
                 done.fetch_add(part.end - part.start, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The signatures of one kind of log, ready to be looked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -81,7 +81,8 @@ const DESCRIPTION: &[u8] = b",\"description\":\"";
 struct Beginnings {
     /// By a number's value.
     numbers: BTreeSet<u32>,
-    texts: HashSet<[u8; 4]>,
+    /// By their first four bytes.
+    texts: HashMap<[u8; 4], Vec<Vec<u8>>>,
 }
 
 impl Beginnings {
@@ -97,7 +98,8 @@ impl Beginnings {
             let number = digits.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
             return self.numbers.contains(&number);
         }
-        self.texts.contains(first)
+        let texts = self.texts.get(first);
+        texts.is_some_and(|texts| texts.iter().any(|text| message.starts_with(text)))
     }
 }
 
@@ -283,7 +285,11 @@ fn pieces_of(
             Some(marks) if log == Log::Ossec && !marks.is_empty() && is_known => {
                 given.extend(marks.into_iter().flatten());
                 quick.numbers.extend(signature.number);
-                quick.texts.extend(texts.into_iter().flatten());
+                for text in texts.into_iter().flatten() {
+                    if let Some(first) = text.first_chunk() {
+                        quick.texts.entry(*first).or_default().push(text);
+                    }
+                }
             }
             _ => left.push(need),
         }
