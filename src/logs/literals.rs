@@ -246,11 +246,15 @@ impl Filter {
 
     /// Where the next piece is at or behind `from`.
     pub(super) fn find(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        // Behind the last line feed there is nothing more.
+        if from >= text.len() {
+            return None;
+        }
         let span = Span::from(from..text.len());
         match self {
             Self::Packed(searcher) => Some(searcher.find_in(text, span)?.span().range()),
             Self::Automaton(automaton) => Some(automaton.find(Input::new(text).span(span))?.range()),
-            Self::Everything => (from < text.len()).then_some(from..from),
+            Self::Everything => Some(from..from),
         }
     }
 }
@@ -405,6 +409,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn every_literal_is_found_by_a_piece(
             literals in proptest::collection::vec(proptest::collection::vec("[a-f0-9]{4,12}", 1..4), 1..60),
