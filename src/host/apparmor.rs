@@ -48,7 +48,8 @@ pub fn loaded(text: &[u8]) -> Vec<Loaded> {
 pub fn label(text: &str) -> Option<Loaded> {
     let (name, mode) = text.trim_end().rsplit_once(" (")?;
     let mode = mode.strip_suffix(')')?;
-    (!name.is_empty() && name != "unconfined").then(|| Loaded { name: name.to_owned(), mode: Mode::parse(mode) })
+    (!name.is_empty() && name != "unconfined")
+        .then(|| Loaded { name: name.to_owned(), mode: Mode::parse(mode) })
 }
 
 /// One profile in a file, with the rules of its own block.
@@ -212,7 +213,8 @@ fn header(head: &str, line: u64) -> Option<Profile> {
     } else {
         (first.clone(), Some(first))
     };
-    let passes = ["complain", "unconfined", "prompt", "default_allow"].iter().any(|flag| flags.contains(flag));
+    let passes =
+        ["complain", "unconfined", "prompt", "default_allow"].iter().any(|flag| flags.contains(flag));
     let mode = match (passes, flags.contains("kill")) {
         (true, _) => Mode::Passes,
         (false, true) => Mode::Kill,
@@ -387,7 +389,8 @@ profile wazuh-execd /var/ossec/bin/{wazuh,ossec}-execd flags=(attach_disconnecte
         let execd = &all[0];
         assert_eq!((execd.name.as_str(), execd.line, execd.mode), ("wazuh-execd", 5, Mode::Enforce));
         assert_eq!(execd.attachment.as_deref(), Some("/var/ossec/bin/{wazuh,ossec}-execd"));
-        let file = |pattern: &str, letters: &str| Rule::File { pattern: pattern.into(), letters: letters.into() };
+        let file =
+            |pattern: &str, letters: &str| Rule::File { pattern: pattern.into(), letters: letters.into() };
         let include = |path: &str, if_exists| Rule::Include { path: path.into(), system: true, if_exists };
         assert_eq!(
             execd.rules,

@@ -89,10 +89,18 @@ impl Denial {
         self.permissions.iter().any(|asked| asked == permission)
     }
 
-    /// Every path it names whole.
-    pub fn whole_paths(&self) -> impl Iterator<Item = &[u8]> {
-        let of_call = self.paths.iter().map(|named| named.name.as_slice());
-        self.path.as_deref().into_iter().chain(of_call).filter(|path| path.starts_with(b"/"))
+    /// Every path it names whole, with the inode; one from the directory of the process on is
+    /// put behind that.
+    pub fn whole_paths(&self) -> Vec<Named> {
+        let own = self.path.iter().map(|path| Named { name: path.clone(), inode: self.name.inode });
+        let of_call = self.paths.iter().filter_map(|named| {
+            if named.name.starts_with(b"/") {
+                return Some(named.clone());
+            }
+            let cwd = self.cwd.as_deref()?.strip_suffix(b"/").or(self.cwd.as_deref())?;
+            Some(Named { name: [cwd, b"/", &named.name].concat(), inode: named.inode })
+        });
+        own.filter(|named| named.name.starts_with(b"/")).chain(of_call).collect()
     }
 }
 
@@ -341,7 +349,7 @@ mod tests {
 type=AVC msg=audit(1763647200.123:457): avc:  denied  { read write } for  pid=4712 comm=6120622E7368 path="socket:[1]" scontext=a:b:c_t:s0:c1,c2 tcontext=a:b:d_t:s0 tclass=unix_stream_socket
 type=SYSCALL msg=audit(1763647200.123:456): arch=c000003e syscall=59 success=no exit=-13 a0=1 items=1 ppid=811 pid=4711 auid=4294967295 uid=0 comm="wazuh-execd" exe="/var/ossec/bin/wazuh-execd" subj=system_u:system_r:init_t:s0 key=(null)ARCH=x86_64 SYSCALL=execve
 type=CWD msg=audit(1763647200.123:456): cwd="/var/ossec"
-type=PATH msg=audit(1763647200.123:456): item=0 name="/var/ossec/active-response/bin/edge-block.sh" inode=8811 dev=fd:00 mode=0100750 obj=unconfined_u:object_r:user_home_t:s0 nametype=NORMAL
+type=PATH msg=audit(1763647200.123:456): item=0 name="active-response/bin/edge-block.sh" inode=8811 dev=fd:00 mode=0100750 obj=unconfined_u:object_r:user_home_t:s0 nametype=NORMAL
 type=PROCTITLE msg=audit(1763647200.123:456): proctitle=2F7661
 "#;
 
@@ -368,13 +376,14 @@ type=PROCTITLE msg=audit(1763647200.123:456): proctitle=2F7661
         assert_eq!(first.exe.as_deref(), Some(&b"/var/ossec/bin/wazuh-execd"[..]));
         assert_eq!(first.cwd.as_deref(), Some(&b"/var/ossec"[..]));
         assert_eq!(first.name, Named { name: b"edge-block.sh".to_vec(), inode: Some(8811) });
-        let paths: Vec<&[u8]> = first.whole_paths().collect();
-        assert_eq!(paths, [&b"/var/ossec/active-response/bin/edge-block.sh"[..]]);
+        let whole =
+            Named { name: b"/var/ossec/active-response/bin/edge-block.sh".to_vec(), inode: Some(8811) };
+        assert_eq!(first.whole_paths(), [whole]);
         let second = &denials[1];
         assert_eq!(second.comm, b"a b.sh");
         assert_eq!((second.permissive, second.success), (None, None));
         assert_eq!(second.permissions, ["read", "write"]);
-        assert_eq!(second.whole_paths().count(), 0);
+        assert_eq!(second.whole_paths().len(), 0);
         assert!(second.offset > 0);
     }
 

@@ -78,7 +78,8 @@ impl FileContexts {
             path = replaced.unwrap_or(path);
         }
         let of_type = |spec: &&Spec| spec.file_type.is_none_or(|wanted| wanted == file_type);
-        let exact = self.specs.iter().rev().filter(of_type).find(|spec| spec.exact && spec.stem == path.as_bytes());
+        let exact =
+            self.specs.iter().rev().filter(of_type).find(|spec| spec.exact && spec.stem == path.as_bytes());
         let found = match exact {
             Some(spec) => Some(spec),
             None => {
