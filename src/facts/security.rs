@@ -265,10 +265,12 @@ impl Facts<'_> {
             });
         }
         found.gap = gaps.into_iter().next();
+        // One event may be in several logs, and have several denials.
         let mut known = HashSet::new();
         found.all.retain(|logged| {
-            let one = &logged.denial;
-            known.insert((one.time, one.serial, one.class.clone(), one.permissions.clone(), one.path.clone()))
+            let one = logged.denial.clone();
+            let object = (one.class, one.permissions, one.path, one.name.name, one.target);
+            known.insert((one.time, one.serial, one.comm, one.source, object))
         });
         found.all.sort_by_key(|logged| std::cmp::Reverse((logged.denial.time, logged.denial.serial)));
         found

@@ -282,6 +282,11 @@ fn rule(text: &str) -> Option<Rule> {
 /// Whether a pattern (apparmor.d(5), "Globbing") fits a path; a variable may stand for anything.
 /// None when the pattern cannot be read.
 pub fn fits(pattern: &str, path: &[u8]) -> Option<bool> {
+    // Most patterns of a host are told apart by what they begin with, and need not be compiled.
+    let begin = pattern.find(['*', '?', '@', '{', '[', '\\']).unwrap_or(pattern.len());
+    if !path.starts_with(&pattern.as_bytes()[..begin]) {
+        return Some(false);
+    }
     let mut regex = String::from("(?s-u)^");
     let mut letters = pattern.chars().peekable();
     let mut depth = 0_u32;

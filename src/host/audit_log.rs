@@ -333,7 +333,7 @@ impl<'a> Fields<'a> {
 /// Bytes of pairs of upper-case hexadecimal digits, as the kernel writes them. A number of decimal
 /// digits stays one.
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
+    if !text.len().is_multiple_of(2) || !text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
         return None;
     }
     text.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()

@@ -18,7 +18,7 @@ use crate::host::apparmor::{self, Loaded, Mode};
 use crate::host::audit_log::{Denial, Module};
 use crate::host::selinux::{Expected, type_of};
 use crate::host::{Fact, FileType, Gap, Value};
-use crate::wazuh::launch::Program;
+use crate::wazuh::launch::{self, Program};
 use crate::wazuh::stock;
 
 /// SELinux and AppArmor.
@@ -120,7 +120,19 @@ impl<'f> Script<'f> {
         let of_block_ip =
             stock::BLOCK_IP.iter().filter(|_| executable.name == b"block-ip").map(|tool| last(tool.name));
         let of_text = facts.calls(executable).into_iter().map(|need| last(&need.name));
-        let tools = of_stock.chain(of_block_ip).chain(of_text).map(|name| short(&name).to_vec()).collect();
+        // What env(1) becomes has the name of the interpreter, not that of the script.
+        let by_env = executable
+            .head
+            .get()
+            .and_then(|head| launch::named_interpreter(&head.bytes))
+            .filter(|_| interpreters.iter().any(|path| path.ends_with("env")))
+            .map(|name| last(&name));
+        let tools = of_stock
+            .chain(of_block_ip)
+            .chain(of_text)
+            .chain(by_env)
+            .map(|name| short(&name).to_vec())
+            .collect();
         let name = executable.path.file_name()?.as_bytes();
         let mut paths = vec![executable.path.clone(), file.clone()];
         // The home may be reached by a link.
@@ -224,11 +236,25 @@ fn is_effective(denial: &Denial) -> bool {
         "signal",
         "sigkill",
     ];
-    denial.class.starts_with("capability")
+    let is_capability = denial.class.starts_with("capability") || denial.class == "capable";
+    // The kernel asks for these where it then does without.
+    let only_tried = denial.permissions.iter().all(|asked| TRIED.contains(&asked.as_str()));
+    (is_capability && !only_tried)
         || denial.class.starts_with("netlink_")
         || denial.class.starts_with("rawip_")
         || denial.permissions.iter().any(|asked| DOES.contains(&asked.as_str()))
 }
+
+/// Capabilities that are often asked for without need.
+const TRIED: &[&str] = &[
+    "dac_read_search",
+    "dac_override",
+    "sys_ptrace",
+    "sys_resource",
+    "sys_tty_config",
+    "sys_nice",
+    "block_suspend",
+];
 
 // SELinux.
 
@@ -865,7 +891,7 @@ fn apparmor(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) 
         sink.unknown(checks::APPARMOR_CONFINES, users(facts, scripts), gap);
     }
     let of_execd = confined.get();
-    if let Some(profile) = of_execd.filter(|profile| profile.mode.refuses()) {
+    if let Some(profile) = of_execd.filter(|profile| profile.mode.refuses() && !is_of_container(profile)) {
         execd_confined(facts, sink, scripts, profile);
     }
     let of_scripts: Vec<Option<&FiledProfile>> =
@@ -881,6 +907,22 @@ fn apparmor(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) 
         }
     }
     denied_by_apparmor(facts, sink, scripts, &confined, &of_scripts, gap_of_kernel);
+}
+
+const REWRITTEN: &str = " The profile was written anew since, so it may be mended.";
+
+/// Profiles that container engines put on all that runs in a container: they forbid to mount and to
+/// look at others, and let every program run.
+const OF_CONTAINERS: &[&str] = &[
+    "docker-default",
+    "containers-default-",
+    "cri-containerd.apparmor.d",
+    "crio-default",
+    "lxc-container-default",
+];
+
+fn is_of_container(profile: &Loaded) -> bool {
+    OF_CONTAINERS.iter().any(|name| profile.name.starts_with(name))
 }
 
 /// The profile execd runs under; absent when it is unconfined. Where its label is not known, by the
@@ -1068,7 +1110,15 @@ fn denied_by_apparmor(
         if denial.module != Module::Apparmor || !is_in_force {
             continue;
         }
-        let hit = |severity, confidence| Hit { logged, severity, confidence };
+        // The profile was written anew since, and may allow it now.
+        let own = denial.source.split("//").next().unwrap_or_default();
+        let is_older = file_of(facts, own)
+            .and_then(|filed| facts.resolve(&filed.file).get().map(|found| found.meta.mtime))
+            .is_some_and(|changed| changed.saturating_mul(1000) > denial.time);
+        let hit = |severity, confidence| match is_older {
+            true => Hit { logged, severity: Severity::Advice, confidence: Confidence::Possible },
+            false => Hit { logged, severity, confidence },
+        };
         let by_execd = seen.is_execd(denial);
         if by_execd && confined.get().is_some_and(|profile| profile.name != denial.source) {
             continue;
@@ -1078,7 +1128,8 @@ fn denied_by_apparmor(
                 && (by_execd || denial.comm == script.comm)
         });
         let severity = |denial: &Denial| {
-            let only_looks = denial.permissions.iter().all(|letter| letter == "r");
+            let only_looks =
+                denial.permissions.iter().all(|asked| asked == "r" || TRIED.contains(&asked.as_str()));
             if only_looks { Severity::Warning } else { Severity::Error }
         };
         if let Some(number) = named {
@@ -1106,15 +1157,19 @@ fn denied_by_apparmor(
         let (Some(script), Some(hit)) = (scripts.get(*number), group.first()) else { continue };
         let denial = &hit.logged.denial;
         let title = format!(
-            "{} does not run: the AppArmor profile {} denies {} of {}.",
+            "{} {}: the AppArmor profile {} denies {} of {}.",
             who(facts, script.executable),
+            if hit.severity == Severity::Error { "does not run" } else { "may not run" },
             denial.source,
             if denial.asks("x") { "the start" } else { "reading" },
             script.file.display()
         );
         let finding =
             Finding::new(checks::APPARMOR_START_DENIED, Subject::File(script.executable.shown()), title)
-                .cause("The kernel refuses it with EACCES, root included; execd logs nothing of it.");
+                .cause(format!(
+                    "The kernel refuses it with EACCES, root included; execd logs nothing of it.{}",
+                    if hit.severity == Severity::Advice { REWRITTEN } else { "" }
+                ));
         let finding = mend_profile(facts, group.shown(finding), &denial.source).verify(look_again(hit));
         sink.find(about(facts, script.executable, finding));
     }
@@ -1133,7 +1188,10 @@ fn denied_by_apparmor(
             if denial.permissions.is_empty() { denial.class.clone() } else { denial.permissions.join("") },
         );
         let finding = Finding::new(checks::APPARMOR_RUN_DENIED, run_subject(&callers, comm), title)
-            .cause("What no rule of the profile allows is refused, root included. Messages of the program go to /dev/null.");
+            .cause(format!(
+                "What no rule of the profile allows is refused, root included. Messages of the program go to /dev/null.{}",
+                if hit.severity == Severity::Advice { REWRITTEN } else { "" }
+            ));
         let finding = mend_profile(facts, group.shown(finding), &denial.source).verify(look_again(hit));
         let executables: Vec<&Executable> = callers.iter().map(|script| script.executable).collect();
         sink.find(about_all(facts, &executables, finding));

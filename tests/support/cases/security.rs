@@ -2,7 +2,7 @@
 
 use ar_doctor::findings::checks;
 use ar_doctor::host::capture::{CaptureHost, EditError};
-use ar_doctor::host::{Fact, Value};
+use ar_doctor::host::{Fact, Host as _, Value};
 
 use super::{AGENT, Case, fault, near};
 
@@ -398,6 +398,25 @@ pub(super) const CASES: &[Case] = &[
         host.write("/etc/apparmor.d/usr.bin.bash", "/usr/bin/bash {\n  /etc/** r,\n}\n")?;
         Ok(())
     }),
+    near(checks::APPARMOR_CONFINES, "the profile that Docker puts on every container", AGENT, |host| {
+        execd_as(host, "docker-default (enforce)")?;
+        loaded(host, "docker-default (enforce)")
+    })
+    .not_on_a_tree(NO_KERNEL),
+    fault(checks::SELINUX_RUN_DENIED, "a script by env, of which the kernel knows the interpreter's name", RHEL, |host| {
+        domain(host, "responder_t")?;
+        let script = host.read(SCRIPT.as_ref(), 1 << 20).get().map(|content| content.bytes.clone());
+        let script = script.ok_or_else(|| EditError::Missing(SCRIPT.into()))?;
+        host.write(SCRIPT, String::from_utf8_lossy(&script).replace("#!/bin/bash", "#!/usr/bin/env bash"))?;
+        Avc { comm: "bash", ..WRITES }.audited(host)
+    })
+    .not_on_a_tree(NO_KERNEL),
+    near(checks::SELINUX_RUN_DENIED, "a capability that is tried and not needed", RHEL, |host| {
+        domain(host, "responder_t")?;
+        let (asked, object, source) = ("dac_read_search", "capability=2", "responder_t");
+        Avc { asked, object, source, target: source, success: "yes", ..TOOL }.audited(host)
+    })
+    .not_on_a_tree(NO_KERNEL),
     near(checks::APPARMOR_CONFINES, "AppArmor is switched off", AGENT, |host| {
         host.write("/sys/module/apparmor/parameters/enabled", "N\n")?;
         host.write("/etc/apparmor.d/wazuh-execd", "profile wazuh-execd /var/ossec/bin/wazuh-execd {\n}\n")?;
