@@ -180,3 +180,28 @@ fn a_flood_of_denials_is_read_from_its_end() {
     host.write(AUDIT, text).expect("the log is there");
     assert_eq!(only(&host).check, checks::SELINUX_START_DENIED);
 }
+
+#[test]
+fn the_rule_that_is_proposed_lets_the_script_be_started() {
+    const PROFILE: &str = "/etc/apparmor.d/wazuh-execd";
+    let text = "# ours\nprofile wazuh-execd /var/ossec/bin/wazuh-execd {\n  /var/ossec/** rwk,\n}\n";
+    let mut host = support::base(DEBIAN);
+    label(&mut host, "wazuh-execd (enforce)");
+    host.append("/sys/kernel/security/apparmor/profiles", "wazuh-execd (enforce)\n")
+        .expect("the list is there");
+    host.write(PROFILE, text).expect("a file");
+    let finding = only(&host);
+    assert_eq!((finding.check, finding.severity), (checks::APPARMOR_CONFINES, Severity::Warning));
+    assert_eq!(finding.responses.len(), 2, "{finding:#?}");
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("profile");
+    std::fs::write(&file, text).expect("a file");
+    let command = finding.remedy[0].replace(PROFILE, &file.display().to_string());
+    let status = std::process::Command::new("sh").args(["-c", &command]).status().expect("sh(1)");
+    assert!(status.success(), "{command}");
+    let mended = std::fs::read(&file).expect("the file");
+    host.write(PROFILE, &mended).expect("a file");
+    let finding = only(&host);
+    assert_eq!(finding.severity, Severity::Advice, "{}", String::from_utf8_lossy(&mended));
+}

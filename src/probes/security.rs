@@ -621,8 +621,9 @@ fn module(finding: Finding, hit: Hit<'_>) -> Finding {
         let comm = format!("comm=\"{}\"", lossy(&hit.logged.denial.comm));
         format!("grep -F {} {}", quote(&comm), quote_path(&hit.logged.file))
     };
-    finding
-        .remedy(format!("{records} | audit2allow -M {name}   # read {name}.te before: semodule -i {name}.pp"))
+    finding.remedy(format!("{records} | audit2allow -M {name}")).remedy(format!(
+        "cat {name}.te && semodule -i {name}.pp   # only when it allows no more than you want"
+    ))
 }
 
 fn look_again(hit: Hit<'_>) -> String {
@@ -636,6 +637,19 @@ fn look_again(hit: Hit<'_>) -> String {
 /// The words of permissions in a title.
 fn asked(denial: &Denial) -> String {
     denial.permissions.join(", ")
+}
+
+/// What SELinux denies somebody, for the end of a title: `to append /var/log/x`.
+fn denies(denial: &Denial) -> String {
+    if denial.class.starts_with("capability") {
+        return format!("the capability {}", asked(denial));
+    }
+    let whole = || denial.whole_paths().into_iter().next().map(|named| named.name);
+    let object =
+        denial.path.clone().or_else(|| (denial.class == "file" || denial.class == "dir").then(whole)?);
+    let object = object.unwrap_or_else(|| denial.name.name.clone());
+    let object = if object.is_empty() { denial.class.clone() } else { lossy(&object) };
+    format!("to {} {object}", asked(denial))
 }
 
 const OLDER: &str = " The policy was built anew since, so it may be mended.";
@@ -699,15 +713,13 @@ fn run_denied(
 ) {
     let (Some(hit), Some(script)) = (group.first(), scripts.first()) else { return };
     let denial = &hit.logged.denial;
-    let object = denial.path.clone().unwrap_or_else(|| denial.name.name.clone());
-    let object = if object.is_empty() { denial.class.clone() } else { lossy(&object) };
     let (is_own, tool) = (script.comm == comm, lossy(comm));
     let title = format!(
-        "{} {} what it is for: SELinux denies {} to {} {object}.",
+        "{} {} what it is for: SELinux denies {} {}.",
         who(facts, script.executable),
         if hit.severity == Severity::Error { "does not do" } else { "may not do" },
         if is_own { "it".to_owned() } else { format!("{tool}, which it calls,") },
-        asked(denial),
+        denies(denial),
     );
     let mut finding =
         Finding::new(checks::SELINUX_RUN_DENIED, run_subject(scripts, comm), title).cause(format!(
@@ -753,9 +765,9 @@ fn tool_denied(
         checks::SELINUX_RUN_DENIED,
         Subject::Process(tool.clone()),
         format!(
-            "{} may not do what it is for: SELinux denied {tool}, which it calls, to {}.",
+            "{} may not do what it is for: SELinux denied {tool}, which it calls, {}.",
             who(facts, first),
-            asked(&hit.logged.denial)
+            denies(&hit.logged.denial)
         ),
     )
     .cause("The records do not tell who called it: it may have been another service.");
@@ -785,7 +797,7 @@ fn execd_denied(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_
     let finding = group.shown(finding);
     let finding = match denial.module {
         Module::Selinux => module(finding, hit),
-        Module::Apparmor => mend_profile(facts, finding, &denial.source),
+        Module::Apparmor => mend_profile(facts, finding, &denial.source, rule_for(denial).as_deref()),
     };
     let executables: Vec<&Executable> = scripts.iter().map(|script| script.executable).collect();
     sink.find(about_all(facts, &executables, finding.verify(look_again(hit))));
@@ -971,19 +983,60 @@ fn file_of<'f>(facts: &'f Facts<'_>, name: &str) -> Option<&'f FiledProfile> {
     facts.profiles().get()?.iter().find(|filed| filed.profile.name == name)
 }
 
-/// The commands that let somebody see and change what a profile allows.
-fn mend_profile(facts: &Facts<'_>, finding: Finding, name: &str) -> Finding {
-    match file_of(facts, name) {
-        Some(filed) => finding
-            .remedy(format!(
-                "aa-logprof -f /var/log/audit/audit.log   # or add the rule to {} by hand",
-                filed.file.display()
-            ))
-            .remedy(format!("apparmor_parser -r {}", quote_path(&filed.file))),
-        None => {
-            finding.remedy("aa-logprof   # proposes the rules that are missing, and loads the profile again")
+/// The commands that make a profile allow something: a rule where it is known, else what proposes
+/// one.
+fn mend_profile(facts: &Facts<'_>, finding: Finding, name: &str, rule: Option<&str>) -> Finding {
+    let Some(filed) = file_of(facts, name) else {
+        return finding
+            .remedy("aa-logprof   # proposes the rules that are missing, and loads the profile again");
+    };
+    let file = quote_path(&filed.file);
+    match rule {
+        Some(rule) => finding
+            .remedy(format!("sed -i {} {file}", quote(&format!("{}a\\  {rule}", filed.profile.line))))
+            .remedy(format!("apparmor_parser -r {file}")),
+        None => finding
+            .remedy(format!("aa-logprof   # or add the rule to {file} by hand"))
+            .remedy(format!("apparmor_parser -r {file}")),
+    }
+}
+
+/// The rule that allows what was denied; none where the record does not tell it whole.
+fn rule_for(denial: &Denial) -> Option<String> {
+    if denial.class == "capable" {
+        let [capability] = denial.permissions.as_slice() else { return None };
+        return capability
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            .then(|| format!("capability {capability},"));
+    }
+    let path = std::str::from_utf8(denial.path.as_deref()?).ok()?;
+    rule_of(path, &denial.permissions.concat())
+}
+
+/// A rule for a path; none for one with characters that mean something in rules.
+fn rule_of(path: &str, asked: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:".contains(&byte);
+    if asked.is_empty() || !path.starts_with('/') || !path.bytes().all(is_plain) {
+        return None;
+    }
+    let mut letters = String::new();
+    for letter in asked.chars() {
+        let granted = match letter {
+            // What is started has to be read, too, and stays under the profile.
+            'x' => "rix",
+            'c' | 'd' | 'w' | 'a' => "w",
+            'r' => "r",
+            'k' => "k",
+            'm' => "m",
+            'l' => "l",
+            _ => return None,
+        };
+        if !letters.contains(granted) {
+            letters.push_str(granted);
         }
     }
+    Some(format!("{path} {letters},"))
 }
 
 /// execd is confined: scripts get only what its profile lets them.
@@ -996,6 +1049,10 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
         })
         .map(|script| script.executable)
         .collect();
+    let rule = refused.first().and_then(|_| {
+        let bin = facts.under_home("active-response/bin").display().to_string();
+        rule_of(&bin, "x").map(|rule| rule.replacen(" ", "/* ", 1))
+    });
     let mode = if loaded.mode == Mode::Kill { "kill" } else { "enforce" };
     let (title, severity, confidence, about_these): (String, _, _, Vec<&Executable>) = match refused.first() {
         Some(first) => (
@@ -1029,7 +1086,8 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
             format!("profile {}", loaded.name),
         );
     }
-    finding = mend_profile(facts, finding, &loaded.name).verify("journalctl -k -g apparmor --since -10min");
+    finding = mend_profile(facts, finding, &loaded.name, rule.as_deref())
+        .verify("journalctl -k -g apparmor --since -10min");
     sink.find(about_all(facts, &about_these, finding));
 }
 
@@ -1038,6 +1096,7 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
 fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>, filed: &FiledProfile) {
     let is_script = !script.interpreters.is_empty();
     let cannot_read = is_script && facts.may(&filed.profile, &script.file, 'r') == Some(false);
+    let rule = rule_of(&script.file.display().to_string(), "r").filter(|_| cannot_read);
     let who = who(facts, script.executable);
     let name = &filed.profile.name;
     let (title, severity, confidence) = if cannot_read {
@@ -1060,7 +1119,8 @@ fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'
         .confidence(confidence)
         .cause("What no rule of the profile allows is refused to it and to what it calls; the complaint of the interpreter goes to /dev/null.")
         .observed(format!("{}:{}", filed.file.display(), filed.profile.line), format!("profile {name} is for this file"));
-    finding = mend_profile(facts, finding, name).verify("journalctl -k -g apparmor --since -10min");
+    finding = mend_profile(facts, finding, name, rule.as_deref())
+        .verify("journalctl -k -g apparmor --since -10min");
     sink.find(about(facts, script.executable, finding));
 }
 
@@ -1170,7 +1230,8 @@ fn denied_by_apparmor(
                     "The kernel refuses it with EACCES, root included; execd logs nothing of it.{}",
                     if hit.severity == Severity::Advice { REWRITTEN } else { "" }
                 ));
-        let finding = mend_profile(facts, group.shown(finding), &denial.source).verify(look_again(hit));
+        let finding = mend_profile(facts, group.shown(finding), &denial.source, rule_for(denial).as_deref())
+            .verify(look_again(hit));
         sink.find(about(facts, script.executable, finding));
     }
     for ((callers, comm), group) in &runs {
@@ -1192,7 +1253,8 @@ fn denied_by_apparmor(
                 "What no rule of the profile allows is refused, root included. Messages of the program go to /dev/null.{}",
                 if hit.severity == Severity::Advice { REWRITTEN } else { "" }
             ));
-        let finding = mend_profile(facts, group.shown(finding), &denial.source).verify(look_again(hit));
+        let finding = mend_profile(facts, group.shown(finding), &denial.source, rule_for(denial).as_deref())
+            .verify(look_again(hit));
         let executables: Vec<&Executable> = callers.iter().map(|script| script.executable).collect();
         sink.find(about_all(facts, &executables, finding));
     }
