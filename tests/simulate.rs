@@ -510,7 +510,7 @@ fn nothing_fires_where_a_rule_is_refused() {
         assert_eq!(output.status.code(), status, "{said}");
         if format == "text" {
             assert!(said.contains("wazuh-analysisd     refuses to start"), "{said}");
-            assert!(said.contains("Invalid option 'no_such' for rule '100011'."), "{said}");
+            assert!(said.contains("ERROR: Invalid option 'no_such' for rule '100011'."), "{said}");
             assert!(said.contains("(1220)"), "{said}");
         } else {
             let document: Value = serde_json::from_str(&said).expect("it is JSON");

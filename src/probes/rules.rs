@@ -444,7 +444,14 @@ fn fatal(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
     let shown = rules.shown(last.place.file);
     let path = facts.under_home(&shown).display().to_string();
     let cause = rules.set.refusal().unwrap_or(last);
-    let reason = lossy(&cause.text);
+    let words: Vec<String> =
+        rules.set.last_words().iter().map(|message| format!("\"{}\"", lossy(&message.text))).collect();
+    let reason = match words.as_slice() {
+        [.., last] if words.len() == 1 => last.clone(),
+        // The last one is 1220, which is named below.
+        [before @ .., _] => before.join(", "),
+        [] => String::new(),
+    };
     let logtest =
         if facts.contract() == Contract::Args { "bin/ossec-logtest" } else { "bin/wazuh-logtest-legacy" };
     let place = cause.place;
@@ -454,7 +461,9 @@ fn fatal(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
             Subject::File(path.clone()),
             format!("wazuh-analysisd does not start: it refuses the rules in {shown}."),
         )
-        .cause(format!("It logs \"{reason}\", then CRITICAL (1220), and exits. Without it no alert and no response is made."))
+        .cause(format!(
+            "It logs {reason}, then CRITICAL (1220), and exits. Without it no alert and no response is made."
+        ))
         .evidence(rules.excerpt(place, "refused"))
         .remedy(format!("mend line {} of {path}", place.line))
         .remedy(RESTART_MANAGER)

@@ -428,7 +428,7 @@ impl<'a, 'h> View<'a, 'h> {
 
     /// Whether a daemon refuses to start with this file.
     pub fn refuses_to_start(&self) -> bool {
-        self.read.daemons.iter().any(|daemon| !daemon.starts) || self.rules_refused().is_some()
+        self.read.daemons.iter().any(|daemon| !daemon.starts) || !self.rules_refused().is_empty()
     }
 
     /// The document.
@@ -516,27 +516,22 @@ impl<'a, 'h> View<'a, 'h> {
     }
 
     /// What analysisd says of the rules when it ends at them.
-    fn rules_refused(&self) -> Option<[&'a RulesMessage; 2]> {
-        let set = &self.facts.rules().get()?.set;
-        Some([set.refusal()?, set.messages.last()?])
+    fn rules_refused(&self) -> &'a [RulesMessage] {
+        self.facts.rules().get().map(|rules| rules.set.last_words()).unwrap_or_default()
     }
 
     fn daemon(&self, daemon: &DaemonOutcome) -> Daemon {
         let mut all = self.daemon_of_file(daemon);
-        if daemon.daemon == "wazuh-analysisd"
-            && daemon.starts
-            && let Some([why, end]) = self.rules_refused()
-        {
+        let refused = self.rules_refused();
+        if daemon.daemon == "wazuh-analysisd" && daemon.starts && !refused.is_empty() {
             all.starts = false;
             all.end = EndName::Exits;
-            for said in [why, end].into_iter().take(if std::ptr::eq(why, end) { 1 } else { 2 }) {
-                all.logs.extend(said.number);
-                all.messages.push(Message {
-                    level: said.level.word(),
-                    number: said.number,
-                    text: self.text(&said.text),
-                });
-            }
+            all.logs.extend(refused.iter().filter_map(|said| said.number));
+            all.messages.extend(refused.iter().map(|said| Message {
+                level: said.level.word(),
+                number: said.number,
+                text: self.text(&said.text),
+            }));
         }
         all
     }

@@ -456,6 +456,14 @@ impl Ruleset {
         self.messages.iter().rfind(|message| message.fatal && message.number != Some(1220)).or(Some(last))
     }
 
+    /// What analysisd logs about the fault at which it ends, in order; nothing when it goes on.
+    pub fn last_words(&self) -> &[Message] {
+        let Some(refusal) = self.refusal() else { return &[] };
+        let of_it = |message: &&Message| message.fatal || message.place == refusal.place;
+        let count = self.messages.iter().rev().take_while(of_it).count();
+        self.messages.get(self.messages.len() - count..).unwrap_or_default()
+    }
+
     /// True when no rule can be missing only because we could not read its file.
     pub fn is_complete(&self) -> bool {
         self.unknown_files.is_empty() && !self.overgrown

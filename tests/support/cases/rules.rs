@@ -150,6 +150,12 @@ pub(super) const CASES: &[Case] = &[
     fault(checks::RULES_FATAL, "a rule without a description", MANAGER, |host| {
         replace(host, LOCAL, "<description>Example.</description>", "")
     }),
+    fault(checks::RULES_FATAL, "several options in one element", MANAGER, |host| {
+        replace(host, LOCAL, "<match>", "<options>no_full_log,no_log</options><match>")
+    }),
+    near(checks::RULES_FATAL, "several options, each in its element", MANAGER, |host| {
+        replace(host, LOCAL, "<match>", "<options>no_full_log</options><options>no_log</options><match>")
+    }),
     fault(checks::RULES_FATAL, "an option nobody knows", MANAGER, |host| {
         replace(host, LOCAL, "<match>", "<matches>x</matches><match>")
     }),
