@@ -447,7 +447,7 @@ fn fatal(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
     let words: Vec<String> =
         rules.set.last_words().iter().map(|message| format!("\"{}\"", lossy(&message.text))).collect();
     let reason = match words.as_slice() {
-        [.., last] if words.len() == 1 => last.clone(),
+        [only] => only.clone(),
         // The last one is 1220, which is named below.
         [before @ .., _] => before.join(", "),
         [] => String::new(),
