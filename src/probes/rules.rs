@@ -276,7 +276,7 @@ impl Look<'_, '_> {
             (
                 "the overwrite of a rule took that group out",
                 "found in the groups of no rule",
-                format!("put <group>{text}</group> into the overwrite, or select by <rules_id>"),
+                format!("put <group>{text},</group> into the overwrite, or select by <rules_id>"),
             )
         } else if value.text.contains(&b',') && !fitting.is_empty() {
             (

@@ -67,7 +67,7 @@ impl<'a, 'h> Ground<'a, 'h> {
                 format!(
                     "{missing}: the one in {} is left out, {}",
                     rules.at(message.place),
-                    text(&message.text)
+                    text(&message.text).trim_end_matches('.')
                 )
             }
             (None, Some(at)) => format!("{missing} before {at}, at which analysisd ends"),
