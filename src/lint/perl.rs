@@ -137,10 +137,19 @@ impl Value {
     }
 }
 
+/// What a table holds for one word of the protocol.
+struct Deed<'a> {
+    word: &'a str,
+    span: Span,
+    body: &'a [Tree],
+}
+
 struct Lower<'a> {
     text: &'a [u8],
     contract: Contract,
     functions: HashMap<String, &'a [Tree]>,
+    /// A table of functions by the words of the protocol; empty when a reference may be another's.
+    deeds: Vec<Deed<'a>>,
     called: HashSet<String>,
     stack: Vec<String>,
     variables: HashMap<String, Value>,
@@ -158,10 +167,12 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
     let (trees, spans) = parse(text);
     let mut functions = HashMap::new();
     collect(&trees, &mut functions, 0);
+    let deeds = deeds(&trees, &functions);
     let mut lower = Lower {
         text,
         contract,
         functions,
+        deeds,
         called: HashSet::new(),
         stack: Vec::new(),
         variables: HashMap::new(),
@@ -220,6 +231,56 @@ fn collect<'a>(trees: &'a [Tree], into: &mut HashMap<String, &'a [Tree]>, depth:
         }
         if let Kind::Group(_, inner) = &tree.kind {
             collect(inner, into, depth + 1);
+        }
+    }
+}
+
+/// The table of functions of a script that has one such table, and takes no reference to a function
+/// elsewhere.
+fn deeds<'a>(trees: &'a [Tree], functions: &HashMap<String, &'a [Tree]>) -> Vec<Deed<'a>> {
+    let (mut all, mut references) = (Vec::new(), 0);
+    entries(trees, functions, &mut all, &mut references, 0);
+    let twice = all.iter().enumerate().any(|(at, deed): (usize, &Deed<'_>)| {
+        all.iter().skip(at + 1).any(|other| other.word == deed.word)
+    });
+    if twice || references != all.len() { Vec::new() } else { all }
+}
+
+fn entries<'a>(
+    trees: &'a [Tree],
+    functions: &HashMap<String, &'a [Tree]>,
+    into: &mut Vec<Deed<'a>>,
+    references: &mut usize,
+    depth: u32,
+) {
+    /// There are four words of the protocol that a table can have.
+    const MOST: usize = 4;
+    if depth > 60 {
+        return;
+    }
+    for (at, tree) in trees.iter().enumerate() {
+        if let Kind::Group(_, inner) = &tree.kind {
+            entries(inner, functions, into, references, depth + 1);
+        }
+        let body = match &tree.kind {
+            Kind::Word(sub) if sub == "sub" && operator(trees.get(at + 1)) != "=>" => {
+                trees.get(at + 1).and_then(block_of)
+            }
+            Kind::Variable(name) if at > 0 && operator(trees.get(at - 1)) == "\\" => {
+                name.strip_prefix('&').and_then(|name| functions.get(name)).copied()
+            }
+            _ => None,
+        };
+        let Some(body) = body else { continue };
+        *references += 1;
+        let arrow = at - usize::from(matches!(tree.kind, Kind::Variable(_)));
+        let key = arrow.checked_sub(2).and_then(|at| trees.get(at));
+        if operator(arrow.checked_sub(1).and_then(|at| trees.get(at))) == "=>"
+            && let Some(Tree { kind: Kind::Word(word) | Kind::Text { text: word, .. }, span }) = key
+            && Words::of(word).is_some()
+            && into.len() <= MOST
+        {
+            into.push(Deed { word, span: span.clone(), body });
         }
     }
 }
@@ -1041,9 +1102,7 @@ impl<'a> Lower<'a> {
                     *at += 1 + usize::from(arrow);
                 }
                 Kind::Group(b'(', inner) if arrow => {
-                    self.found.opaque = true;
-                    self.event(Event::Opaque, &next.span);
-                    self.in_list(true, |lower| lower.eval(inner));
+                    value = self.by_reference(inner, &next.span);
                     *at += 2;
                 }
                 Kind::Word(method) if arrow => {
@@ -1128,6 +1187,32 @@ impl<'a> Lower<'a> {
             return returned;
         }
         Value::of(if message::tainted(&tainted) { EVENT } else { UNKNOWN })
+    }
+
+    /// A call of a function that is held in a variable.
+    fn by_reference(&mut self, arguments: &'a [Tree], span: &Span) -> Value {
+        let parts = arguments.split(|tree| matches!(operator(Some(tree)), "," | "=>"));
+        let arguments: Vec<Value> =
+            parts.map(|part| self.in_list(true, |lower| lower.eval(part))).collect();
+        if self.deeds.is_empty() {
+            self.found.opaque = true;
+            self.event(Event::Opaque, span);
+            return Value::unknown();
+        }
+        let deeds: Vec<(&str, Span, &[Tree])> =
+            self.deeds.iter().map(|deed| (deed.word, deed.span.clone(), deed.body)).collect();
+        let mut arms = Vec::new();
+        for (word, span, body) in deeds {
+            let Some(words) = self.found.protocol(word, &span) else { continue };
+            let name = self.functions.iter().find(|(_, known)| std::ptr::eq(**known, body));
+            let name = name.map_or_else(|| format!("=> {word}"), |(name, _)| name.clone());
+            let nodes = self.perhaps(|lower| {
+                lower.call(&name, body, arguments.clone());
+            });
+            arms.push((Cond::Word(words), nodes));
+        }
+        self.out.push(Node::If(arms));
+        Value::unknown()
     }
 
     /// A bare word: a function, a handle, a class.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::flow::{Cond, Event, Node, Output, Span, Words};
 use super::message::{self, CONSTANT, EVENT, LINE, NUMBER, SELF, UNKNOWN};
-use super::python_syntax::{Block, Expr, Item, Kind, Piece, Shape, Statement, parse};
+use super::python_syntax::{Block, Expr, Item, Kind, Parameter, Piece, Shape, Statement, parse};
 use super::shell_tools::{self as tools, Input, Prints};
 use super::{Confidence, FaultKind, FieldRead, Lowered, Need, jq};
 use crate::wazuh::version::Contract;
@@ -51,6 +51,9 @@ struct Value {
     span: Option<Span>,
     /// It is a condition.
     cond: Option<Cond>,
+    /// What it may be, letter by letter, and for which words of the protocol it is that; none for
+    /// others too.
+    codes: Vec<(String, Option<Words>)>,
 }
 
 impl Value {
@@ -62,6 +65,21 @@ impl Value {
         Self::of(UNKNOWN)
     }
 
+    /// It may also be what `other` is.
+    fn or_codes(&mut self, other: &[(String, Option<Words>)], sure: bool) {
+        if !sure || self.codes.len() > MANY {
+            self.codes.clear();
+            return;
+        }
+        for (text, words) in other {
+            match self.codes.iter_mut().find(|(known, _)| known == text) {
+                Some((_, known)) if known != words => *known = None,
+                Some(_) => {}
+                None => self.codes.push((text.clone(), *words)),
+            }
+        }
+    }
+
     fn root() -> Self {
         Self { text: LINE.to_string(), path: Some((Vec::new(), false)), ..Self::default() }
     }
@@ -70,12 +88,14 @@ impl Value {
 struct Lower<'a> {
     text: &'a [u8],
     contract: Contract,
-    functions: HashMap<String, (&'a [String], &'a Block)>,
+    functions: HashMap<String, (&'a [Parameter], &'a Block)>,
     called: HashSet<String>,
     stack: Vec<String>,
     variables: HashMap<String, Value>,
     tested: HashSet<Vec<String>>,
     live: bool,
+    /// The words of the protocol for which the statements here run.
+    guard: Option<Words>,
     imports_may_fail: bool,
     waits: bool,
     out: Vec<Node>,
@@ -98,6 +118,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
         variables: HashMap::new(),
         tested: HashSet::new(),
         live: true,
+        guard: None,
         imports_may_fail: false,
         waits: [&b".wait("[..], b".communicate(", b".poll("]
             .iter()
@@ -114,7 +135,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
     }
     lower.block(&block);
     lower.found.nodes = std::mem::take(&mut lower.out);
-    let mut rest: Vec<(String, &[String], &Block)> = lower
+    let mut rest: Vec<(String, &[Parameter], &Block)> = lower
         .functions
         .iter()
         .filter(|(name, _)| !lower.called.contains(*name))
@@ -131,7 +152,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
         lower.live = false;
         lower.steps = 0;
         for parameter in parameters {
-            lower.variables.remove(parameter);
+            lower.variables.remove(&parameter.name);
         }
         lower.stack.push(name);
         lower.block(body);
@@ -145,7 +166,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
     lower.found
 }
 
-fn collect<'a>(block: &'a Block, into: &mut HashMap<String, (&'a [String], &'a Block)>) {
+fn collect<'a>(block: &'a Block, into: &mut HashMap<String, (&'a [Parameter], &'a Block)>) {
     for statement in block {
         match &statement.kind {
             Kind::Def(name, parameters, body) => {
@@ -224,6 +245,8 @@ impl<'a> Lower<'a> {
                 if old.path != value.path {
                     old.path = old.path.take().or(value.path);
                 }
+                let sure = !value.codes.is_empty();
+                old.or_codes(&value.codes, sure);
                 old.items = value.items.or(old.items.take());
                 old.cond = None;
             }
@@ -245,7 +268,12 @@ impl<'a> Lower<'a> {
             return;
         };
         let cond = self.condition(test);
+        let outer = self.guard;
+        if let Cond::Word(words) = cond {
+            self.guard = Some(words);
+        }
         let then = self.perhaps(body);
+        self.guard = outer;
         let live = std::mem::replace(&mut self.live, false);
         let other = self.apart(|lower| lower.arms(rest, otherwise, depth + 1));
         self.live = live;
@@ -276,7 +304,8 @@ impl<'a> Lower<'a> {
                 let value = self.eval(over);
                 let stdin = value.name.as_deref() == Some("sys.stdin");
                 let (test, cond, element) = if stdin {
-                    let read = Node::Do(Event::ReadLine { raw: true, rewrite: None }, over.span.clone());
+                    let rewrite = Some(format!("[{}.readline()]", self.source(&over.span)));
+                    let read = Node::Do(Event::ReadLine { raw: true, rewrite }, over.span.clone());
                     (vec![read], Cond::Read, Value::of(LINE))
                 } else {
                     let cond = if value.items.as_ref().is_some_and(|items| !items.is_empty()) {
@@ -297,6 +326,13 @@ impl<'a> Lower<'a> {
                 for statement in body {
                     if !matches!(statement.kind, Kind::Def(..)) {
                         self.statement(statement);
+                    }
+                    // A constant of the class is read as an attribute: of an enum, say.
+                    if let Kind::Assign(targets, Expr { kind: Shape::Text(_), .. }, false) = &statement.kind
+                        && let [Expr { kind: Shape::Name(name), .. }] = targets.as_slice()
+                        && let Some(value) = self.variables.get(name).cloned()
+                    {
+                        self.set(&format!(".{name}"), value);
                     }
                 }
             }
@@ -325,10 +361,14 @@ impl<'a> Lower<'a> {
             Kind::Return(value) => {
                 if let Some(value) = value {
                     let value = self.eval(value);
+                    let value = self.coded(value);
                     if let Some(last) = self.returned.last_mut() {
                         if last.text.is_empty() && last.path.is_none() {
                             *last = value;
                         } else if last.text.len() < 600 {
+                            // An object is none of the texts that are compared with it.
+                            let sure = !value.codes.is_empty() || value.name.is_some();
+                            last.or_codes(&value.codes, sure);
                             last.text.push_str(&value.text);
                             last.path = last.path.take().filter(|path| value.path.as_ref() == Some(path));
                             last.cond = None;
@@ -379,7 +419,32 @@ impl<'a> Lower<'a> {
         source.contains("__name__") && source.contains("__main__") && source.contains("==")
     }
 
+    /// The value, with the words of the protocol it stands for when it is given here.
+    fn coded(&self, mut value: Value) -> Value {
+        const LONGEST_CODE: usize = 40;
+        if !value.text.is_empty()
+            && value.text.len() <= LONGEST_CODE
+            && value.path.is_none()
+            && value.items.is_none()
+            && message::plain(&value.text)
+            && (value.codes.is_empty() || self.guard.is_some() && value.codes.len() == 1)
+        {
+            value.codes = vec![(value.text.clone(), self.guard)];
+        }
+        value
+    }
+
+    /// The words of the protocol for which one of two values is what the other is.
+    fn code(one: &Value, other: &Value) -> Option<Words> {
+        let of = |held: &Value, text: &Value| {
+            let mut codes = held.codes.iter().filter(|(code, _)| *code == text.text);
+            (held.codes.len() > 1).then(|| codes.next().and_then(|(_, words)| *words)).flatten()
+        };
+        of(one, other).or_else(|| of(other, one))
+    }
+
     fn assign(&mut self, target: &'a Expr, value: Value, more: bool) {
+        let value = if more { value } else { self.coded(value) };
         match &target.kind {
             Shape::Name(name) => {
                 if name == "print" && value.text.contains("flush") {
@@ -459,8 +524,12 @@ impl<'a> Lower<'a> {
                 [Item::Expr(inner)] => self.words(inner),
                 _ => None,
             },
-            Shape::Name(name) => {
-                let text = self.variables.get(name)?.text.clone();
+            Shape::Name(name) | Shape::Attribute(_, name) => {
+                let name = match &expr.kind {
+                    Shape::Name(_) => name.clone(),
+                    _ => format!(".{name}"),
+                };
+                let text = self.variables.get(&name)?.text.clone();
                 if text.contains("continue") || text.len() > 12 {
                     None
                 } else {
@@ -551,7 +620,7 @@ impl<'a> Lower<'a> {
             }
             [Item::Expr(left), Item::Operator(op), Item::Expr(right)] => {
                 let not = op == "!=";
-                if op == "==" || not || op == "in" {
+                if op == "==" || op == "is" || not || op == "in" {
                     // A member that is asked for may be missing.
                     if op == "in"
                         && let Shape::Text(pieces) = &left.kind
@@ -562,14 +631,10 @@ impl<'a> Lower<'a> {
                         self.tested.insert(path);
                         return Cond::Unknown;
                     }
-                    self.eval(left);
-                    if op != "in" {
-                        self.eval(right);
-                    }
-                    let words = match self.words(right) {
-                        Some(words) => Some(words),
-                        None => self.words(left),
-                    };
+                    let one = self.eval(left);
+                    let other = if op == "in" { Value::default() } else { self.eval(right) };
+                    let words =
+                        self.words(right).or_else(|| self.words(left)).or_else(|| Self::code(&one, &other));
                     return match words {
                         Some(words) if not => Cond::Word(words).not(),
                         Some(words) => Cond::Word(words),
@@ -579,6 +644,13 @@ impl<'a> Lower<'a> {
                 self.eval(left);
                 self.eval(right);
                 Cond::Unknown
+            }
+            // A member of an enum that is not this one.
+            [Item::Expr(left), Item::Operator(is), Item::Operator(not), Item::Expr(right)]
+                if is == "is" && not == "not" && self.words(right).is_some() =>
+            {
+                self.eval(left);
+                self.words(right).map_or(Cond::Unknown, |words| Cond::Word(words).not())
             }
             [Item::Expr(left), Item::Operator(not), Item::Operator(within), Item::Expr(right)]
                 if not == "not" && within == "in" =>
@@ -664,6 +736,11 @@ impl<'a> Lower<'a> {
                 text.push_str(other);
             }
             return Value { path, ..Value::of(text) };
+        }
+        if let [Item::Operator(minus), Item::Expr(Expr { kind: Shape::Number(number), .. })] = items
+            && minus == "-"
+        {
+            return Value::of(format!("-{number}"));
         }
         let fallback = ops("or");
         let mut whole = Value::default();
@@ -1258,7 +1335,12 @@ impl<'a> Lower<'a> {
                 "isatty" => return Value { cond: Some(Cond::No), ..Value::default() },
                 "split" | "splitlines" | "replace" | "get" | "read" | "readline" | "readlines" | "items"
                 | "keys" | "values" | "startswith" | "endswith" | "isdigit" | "match" | "fullmatch"
-                | "search" | "group" | "pop" => {
+                | "search" | "group" | "groups" | "pop" | "find" | "rfind" | "index" | "rindex" | "count"
+                | "rsplit" | "partition" | "rpartition" | "removeprefix" | "removesuffix" | "casefold"
+                | "title" | "capitalize" | "swapcase" | "zfill" | "ljust" | "rjust" | "center"
+                | "strftime" | "isoformat" | "timestamp" | "ctime" | "total_seconds" | "hexdigest" | "digest"
+                | "translate" | "expandtabs" | "hex" | "isalnum" | "isalpha" | "isnumeric" | "isdecimal"
+                | "isspace" | "islower" | "isupper" | "isidentifier" | "isascii" | "isprintable" => {
                     let text = if method == "read" { UNKNOWN.to_string() } else { held.text };
                     return Value::of(text);
                 }
@@ -1367,7 +1449,7 @@ impl<'a> Lower<'a> {
         if text.is_empty() || path {
             text.push(UNKNOWN);
         }
-        Value { cond: None, items: None, path: None, name: None, span: None, text }
+        Value { text, ..Value::default() }
     }
 
     fn check(&mut self, args: &[Expr]) {
@@ -1410,7 +1492,7 @@ impl<'a> Lower<'a> {
     fn inline(
         &mut self,
         name: &str,
-        parameters: &'a [String],
+        parameters: &'a [Parameter],
         body: &'a Block,
         bound: bool,
         values: &[Value],
@@ -1421,9 +1503,9 @@ impl<'a> Lower<'a> {
             return Value::unknown();
         }
         let skip =
-            usize::from(bound && parameters.first().is_some_and(|first| first == "self" || first == "cls"));
+            usize::from(bound && parameters.first().is_some_and(|first| first.name == "self" || first.name == "cls"));
         let mut kept = Vec::new();
-        for (at, parameter) in parameters.iter().enumerate() {
+        for (at, Parameter { name: parameter, default }) in parameters.iter().enumerate() {
             kept.push((parameter.clone(), self.variables.get(parameter).cloned()));
             let value = if at < skip {
                 Value { name: Some("self".to_owned()), ..Value::unknown() }
@@ -1433,13 +1515,16 @@ impl<'a> Lower<'a> {
                     .find(|(name, _)| name == parameter)
                     .map(|(_, value)| value.clone())
                     .or_else(|| values.get(at - skip).cloned())
+                    .or_else(|| default.as_ref().map(|default| self.eval(default)))
                     .unwrap_or_else(Value::unknown)
             };
             self.variables.insert(parameter.clone(), value);
         }
         self.stack.push(name.to_owned());
         self.returned.push(Value::default());
+        let guard = self.guard.take();
         let nodes = self.apart(|lower| lower.block(body));
+        self.guard = guard;
         self.out.push(Node::Function(nodes));
         self.stack.pop();
         for (parameter, value) in kept {
