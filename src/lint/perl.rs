@@ -240,9 +240,10 @@ fn collect<'a>(trees: &'a [Tree], into: &mut HashMap<String, &'a [Tree]>, depth:
 fn deeds<'a>(trees: &'a [Tree], functions: &HashMap<String, &'a [Tree]>) -> Vec<Deed<'a>> {
     let (mut all, mut references) = (Vec::new(), 0);
     entries(trees, functions, &mut all, &mut references, 0);
-    let twice = all.iter().enumerate().any(|(at, deed): (usize, &Deed<'_>)| {
-        all.iter().skip(at + 1).any(|other| other.word == deed.word)
-    });
+    let twice = all
+        .iter()
+        .enumerate()
+        .any(|(at, deed): (usize, &Deed<'_>)| all.iter().skip(at + 1).any(|other| other.word == deed.word));
     if twice || references != all.len() { Vec::new() } else { all }
 }
 
@@ -663,6 +664,7 @@ impl<'a> Lower<'a> {
                 | "unshift"
                 | "open"
                 | "close"
+                | "sprintf"
                 | "unlink"
                 | "join"
                 | "sleep"
@@ -694,7 +696,7 @@ impl<'a> Lower<'a> {
         if takes_all
             && !(round(trees.get(1)).is_some()
                 && trees.len() > 2
-                && matches!(verb, "exit" | "system" | "open" | "join" | "sleep" | "exec"))
+                && matches!(verb, "exit" | "system" | "open" | "join" | "sleep" | "exec" | "sprintf"))
         {
             return self.verb(verb, trees);
         }
@@ -1192,8 +1194,7 @@ impl<'a> Lower<'a> {
     /// A call of a function that is held in a variable.
     fn by_reference(&mut self, arguments: &'a [Tree], span: &Span) -> Value {
         let parts = arguments.split(|tree| matches!(operator(Some(tree)), "," | "=>"));
-        let arguments: Vec<Value> =
-            parts.map(|part| self.in_list(true, |lower| lower.eval(part))).collect();
+        let arguments: Vec<Value> = parts.map(|part| self.in_list(true, |lower| lower.eval(part))).collect();
         if self.deeds.is_empty() {
             self.found.opaque = true;
             self.event(Event::Opaque, span);
@@ -1267,6 +1268,11 @@ impl<'a> Lower<'a> {
                 }
             }
             "encode_json" | "to_json" => unary(self, at, false),
+            "sprintf" => {
+                let list = if brackets { inner } else { trees.get(*at..).unwrap_or_default() };
+                *at = if brackets { *at + 1 } else { trees.len() };
+                self.formatted(list)
+            }
             "int" | "length" | "hex" | "oct" | "abs" | "time" | "ord" => {
                 if brackets {
                     unary(self, at, false);
@@ -1391,7 +1397,6 @@ impl<'a> Lower<'a> {
                         | "each"
                         | "exists"
                         | "delete"
-                        | "sprintf"
                         | "split"
                         | "map"
                         | "grep"
@@ -1472,6 +1477,17 @@ impl<'a> Lower<'a> {
         self.in_list(true, |lower| lower.eval(rest))
     }
 
+    /// What `sprintf` makes of a format and its values.
+    fn formatted(&mut self, list: &'a [Tree]) -> Value {
+        let parts: Vec<String> = list
+            .split(|tree| matches!(operator(Some(tree)), "," | "=>"))
+            .map(|part| self.in_list(true, |lower| lower.eval(part)).text)
+            .collect();
+        let Some((format, values)) = parts.split_first() else { return Value::unknown() };
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        Value::of(message::percent(format, &values))
+    }
+
     /// A function whose operands are all that follows.
     fn verb(&mut self, verb: &str, trees: &'a [Tree]) -> Value {
         let span = span_of(trees);
@@ -1503,7 +1519,11 @@ impl<'a> Lower<'a> {
                     _ => None,
                 };
                 let list = if handle.is_some() { rest.get(1..).unwrap_or_default() } else { rest };
-                let value = self.in_list(true, |lower| lower.eval(list));
+                let value = if verb == "printf" {
+                    self.formatted(list)
+                } else {
+                    self.in_list(true, |lower| lower.eval(list))
+                };
                 match handle {
                     Some("STDERR") => return Value::unknown(),
                     None | Some("STDOUT") => {}
@@ -1525,6 +1545,7 @@ impl<'a> Lower<'a> {
                 self.event(Event::Flush, &span);
                 Value::unknown()
             }
+            "sprintf" => self.formatted(rest),
             "die" => {
                 self.eval(rest);
                 self.out.push(Node::Exit(Some(255)));

@@ -54,6 +54,8 @@ struct Value {
     /// What it may be, letter by letter, and for which words of the protocol it is that; none for
     /// others too.
     codes: Vec<(String, Option<Words>)>,
+    /// It is a table of functions by words of the protocol, or what was looked up in one.
+    table: Vec<(Words, String)>,
 }
 
 impl Value {
@@ -477,6 +479,8 @@ impl<'a> Lower<'a> {
             Shape::Attribute(object, name) => {
                 let object = self.eval(object);
                 match object.name.as_deref().map(|object| format!("{object}.{name}")).as_deref() {
+                    // The same stream in other clothes.
+                    Some(stream @ ("sys.stdout" | "sys.stdin")) if value.name.as_deref() == Some(stream) => {}
                     Some("sys.stdout") => self.event(Event::StdoutGone, &target.span),
                     Some("sys.stdin") => self.event(Event::StdinGone, &target.span),
                     _ => {
@@ -742,6 +746,16 @@ impl<'a> Lower<'a> {
         {
             return Value::of(format!("-{number}"));
         }
+        if let [Item::Expr(format), Item::Operator(percent), Item::Expr(right)] = items
+            && percent == "%"
+        {
+            let (format, right) = (self.eval(format).text, self.eval(right));
+            let values: Vec<&str> = match &right.items {
+                Some(items) => items.iter().map(|item| item.text.as_str()).collect(),
+                None => vec![right.text.as_str()],
+            };
+            return Value::of(message::percent(&format, &values));
+        }
         let fallback = ops("or");
         let mut whole = Value::default();
         let mut first = true;
@@ -754,6 +768,9 @@ impl<'a> Lower<'a> {
                     }
                     let value = self.eval(expr);
                     self.live = live;
+                    if fallback && !first && !whole.text.is_empty() && !value.text.is_empty() {
+                        whole.text.push(' ');
+                    }
                     whole.text.push_str(&value.text);
                     if fallback && first {
                         whole.path = value.path.map(|(path, _)| (path, true));
@@ -891,6 +908,9 @@ impl<'a> Lower<'a> {
                 Value { text, items: Some(values), span, ..Value::default() }
             }
             Shape::Dict(pairs) => {
+                if let Some(table) = self.table(pairs) {
+                    return Value { table, ..Value::unknown() };
+                }
                 let mut text = String::from("{");
                 for (key, value) in pairs {
                     let key = self.eval(key).text;
@@ -911,6 +931,9 @@ impl<'a> Lower<'a> {
             Shape::Index(object, key) => {
                 let held = self.link(object);
                 let key_value = self.eval(key);
+                if !held.table.is_empty() {
+                    return held;
+                }
                 if held.name.as_deref() == Some("sys.argv") {
                     if key_value.text == "0" {
                         return Value::of(SELF);
@@ -946,6 +969,36 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// A collection of nothing but functions of the script by words of the protocol.
+    fn table(&mut self, pairs: &'a [(Expr, Expr)]) -> Option<Vec<(Words, String)>> {
+        let mut table = Vec::new();
+        for (key, value) in pairs {
+            let (Shape::Name(name) | Shape::Attribute(_, name)) = &value.kind else { return None };
+            if !self.functions.contains_key(name) {
+                return None;
+            }
+            table.push((self.words(key)?, name.clone()));
+        }
+        (!table.is_empty()).then_some(table)
+    }
+
+    /// A call of what was looked up in a table of functions.
+    fn by_word(&mut self, table: &[(Words, String)], values: &[Value], named: &[(&str, Value)]) -> Value {
+        let mut arms = Vec::new();
+        for (words, name) in table {
+            let Some((parameters, body)) = self.functions.get(name).copied() else { continue };
+            let bound = parameters.first().is_some_and(|first| first.name == "self");
+            let live = std::mem::replace(&mut self.live, false);
+            let nodes = self.apart(|lower| {
+                lower.inline(name, parameters, body, bound, values, named);
+            });
+            self.live = live;
+            arms.push((Cond::Word(*words), nodes));
+        }
+        self.out.push(Node::If(arms));
+        Value::unknown()
+    }
+
     fn call(
         &mut self,
         expr: &'a Expr,
@@ -957,6 +1010,7 @@ impl<'a> Lower<'a> {
         // Methods of a value.
         let mut object = None;
         let mut method = "";
+        let mut table = Vec::new();
         let mut called = match &function.kind {
             Shape::Attribute(inner, name) => {
                 let held = self.link(inner);
@@ -977,12 +1031,20 @@ impl<'a> Lower<'a> {
                 whole
             }
             Shape::Name(name) => match self.variables.get(name) {
-                Some(value) => value.name.clone().unwrap_or_else(|| name.clone()),
+                Some(value) => {
+                    table.clone_from(&value.table);
+                    value.name.clone().unwrap_or_else(|| name.clone())
+                }
                 None => name.clone(),
             },
             _ => {
-                // A table of functions, or the like.
-                self.eval(function);
+                table = self.eval(function).table;
+                if !table.is_empty() {
+                    let values: Vec<Value> = args.iter().map(|arg| self.eval(arg)).collect();
+                    let named: Vec<(&str, Value)> =
+                        named.iter().map(|(name, value)| (name.as_str(), self.eval(value))).collect();
+                    return self.by_word(&table, &values, &named);
+                }
                 self.found.opaque = true;
                 self.event(Event::Opaque, span);
                 String::new()
@@ -1020,6 +1082,15 @@ impl<'a> Lower<'a> {
         let values: Vec<Value> = args.iter().map(|arg| self.eval(arg)).collect();
         let named_values: Vec<(&str, Value)> =
             named.iter().map(|(name, value)| (name.as_str(), self.eval(value))).collect();
+        if !table.is_empty() {
+            return self.by_word(&table, &values, &named_values);
+        }
+        if method == "get"
+            && let Some((held, _)) = &object
+            && !held.table.is_empty()
+        {
+            return Value { table: held.table.clone(), ..Value::unknown() };
+        }
         let named_text = |name: &str| named.iter().find(|(other, _)| other == name).map(|(_, value)| value);
         let first = values.first().cloned().unwrap_or_default();
         // A function of the script itself.
@@ -1034,6 +1105,7 @@ impl<'a> Lower<'a> {
         // A class of the script.
         if own_object
             && called.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && called != "SystemExit"
             && !self.variables.contains_key(&called)
         {
             if let Some((parameters, body)) = self.functions.get("__init__").copied() {
@@ -1176,7 +1248,9 @@ impl<'a> Lower<'a> {
                 return Value::unknown();
             }
             "sys.stdout.reconfigure" => {
-                self.event(Event::Unbuffered, span);
+                if named.iter().any(|(name, _)| matches!(name.as_str(), "line_buffering" | "write_through")) {
+                    self.event(Event::Unbuffered, span);
+                }
                 return Value::unknown();
             }
             "sys.stdout.close" => {
@@ -1301,11 +1375,10 @@ impl<'a> Lower<'a> {
                 }
                 "join" => return Value::of(text_of_all()),
                 "format" => {
-                    let mut text = held.text + &text_of_all();
-                    for (_, value) in &named_values {
-                        text.push_str(&value.text);
-                    }
-                    return Value::of(text);
+                    let values: Vec<&str> = values.iter().map(|value| value.text.as_str()).collect();
+                    let named: Vec<(&str, &str)> =
+                        named_values.iter().map(|(name, value)| (*name, value.text.as_str())).collect();
+                    return Value::of(message::braces(&held.text, &values, &named));
                 }
                 "append" | "update" | "add" | "extend" | "insert" | "setdefault" => {
                     if let Shape::Attribute(inner, _) = &function.kind
@@ -1338,9 +1411,10 @@ impl<'a> Lower<'a> {
                 | "search" | "group" | "groups" | "pop" | "find" | "rfind" | "index" | "rindex" | "count"
                 | "rsplit" | "partition" | "rpartition" | "removeprefix" | "removesuffix" | "casefold"
                 | "title" | "capitalize" | "swapcase" | "zfill" | "ljust" | "rjust" | "center"
-                | "strftime" | "isoformat" | "timestamp" | "ctime" | "total_seconds" | "hexdigest" | "digest"
-                | "translate" | "expandtabs" | "hex" | "isalnum" | "isalpha" | "isnumeric" | "isdecimal"
-                | "isspace" | "islower" | "isupper" | "isidentifier" | "isascii" | "isprintable" => {
+                | "strftime" | "isoformat" | "timestamp" | "ctime" | "total_seconds" | "hexdigest"
+                | "digest" | "translate" | "expandtabs" | "hex" | "isalnum" | "isalpha" | "isnumeric"
+                | "isdecimal" | "isspace" | "islower" | "isupper" | "isidentifier" | "isascii"
+                | "isprintable" => {
                     let text = if method == "read" { UNKNOWN.to_string() } else { held.text };
                     return Value::of(text);
                 }
@@ -1502,8 +1576,9 @@ impl<'a> Lower<'a> {
         if self.stack.len() > 7 || self.stack.iter().any(|other| other == name) {
             return Value::unknown();
         }
-        let skip =
-            usize::from(bound && parameters.first().is_some_and(|first| first.name == "self" || first.name == "cls"));
+        let skip = usize::from(
+            bound && parameters.first().is_some_and(|first| first.name == "self" || first.name == "cls"),
+        );
         let mut kept = Vec::new();
         for (at, Parameter { name: parameter, default }) in parameters.iter().enumerate() {
             kept.push((parameter.clone(), self.variables.get(parameter).cloned()));
