@@ -68,6 +68,27 @@ fn a_log_that_cannot_be_read_is_no_log_without_denials() {
 }
 
 #[test]
+fn a_rule_that_hides_denials_makes_them_unknown() {
+    let mut host = support::base(RHEL);
+    domain(&mut host, "responder_t");
+    assert_eq!(stage(&host, Stage::Launch), State::Pass);
+    host.write("/etc/audit/rules.d/quiet.rules", "-a always,exclude -F msgtype=AVC\n").expect("a file");
+    assert_eq!(stage(&host, Stage::Launch), State::Unknown);
+}
+
+#[test]
+fn a_store_of_modules_that_cannot_be_seen_is_no_claim() {
+    let mut host = support::base(RHEL);
+    domain(&mut host, "init_t");
+    host.set_selinux(SCRIPT, "unconfined_u:object_r:user_home_t:s0").expect("the script is there");
+    assert_eq!(only(&host).severity, Severity::Warning);
+    host.deny("/var/lib/selinux").expect("a path");
+    let outcome = support::diagnose(&host);
+    assert!(outcome.lines.is_empty(), "{:#?}", outcome.lines);
+    assert_eq!(stage(&host, Stage::Launch), State::Unknown);
+}
+
+#[test]
 fn a_host_with_a_journal_alone_says_where_denials_are() {
     let mut host = support::base(DEBIAN);
     host.remove("/var/log/syslog").expect("it is there");

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::executable::{about, about_all, who};
-use super::{Probe, Sink, lossy, quote, quote_path};
+use super::{Probe, Sink, interference, lossy, quote, quote_path};
 use crate::facts::alerts::iso;
 use crate::facts::security::{FiledProfile, Logged};
 use crate::facts::{Executable, Facts};
@@ -17,7 +17,7 @@ use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
 use crate::host::apparmor::{self, Loaded, Mode};
 use crate::host::audit_log::{Denial, Module};
 use crate::host::selinux::{Expected, type_of};
-use crate::host::{Fact, FileType, Gap, Value};
+use crate::host::{Fact, FileType, Gap, GapKind, Value};
 use crate::wazuh::launch::{self, Program};
 use crate::wazuh::stock;
 
@@ -282,7 +282,15 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
     let domain = security.execd.get().and_then(|label| type_of(label)).map(str::to_owned);
     let is_unconfined = is_unconfined(facts, domain.as_deref());
     let denials = facts.denials();
-    if let Some(gap) = denials.gap.clone().or_else(|| security.enforcing.unknown()) {
+    // AR231 says it to the user.
+    let hidden = || {
+        interference::hides(facts, &["AVC"]).map(|source| Gap {
+            kind: GapKind::NotCollected,
+            source,
+            why: "an audit rule keeps denials out of the log".to_owned(),
+        })
+    };
+    if let Some(gap) = denials.gap.clone().or_else(|| security.enforcing.unknown()).or_else(hidden) {
         // Where nothing is forbidden, what is not seen is no denial either.
         for &check in OF_SELINUX {
             let users = if is_unconfined { Vec::new() } else { users(facts, scripts) };
@@ -815,10 +823,14 @@ fn labels(
     if let Some(gap) = facts.security().execd.unknown() {
         sink.unknown(check, users(facts, scripts), gap);
     }
-    if let Some(domain) = domain
-        && facts.is_permissive_domain(domain).get() == Some(&true)
-    {
-        return;
+    if let Some(domain) = domain {
+        let permissive = facts.is_permissive_domain(domain);
+        if permissive.get() == Some(&true) {
+            return;
+        }
+        if let Some(gap) = permissive.unknown().filter(|_| !is_unconfined) {
+            return sink.unknown(check, users(facts, scripts), gap);
+        }
     }
     for script in scripts {
         let label = facts.selinux_label(&script.file);
