@@ -10,6 +10,7 @@ pub mod executable;
 pub mod install;
 pub mod response;
 pub mod rules;
+pub mod security;
 pub mod tools;
 
 use std::cell::OnceCell;
@@ -43,6 +44,7 @@ pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
 pub use rules::Rules;
+pub use security::Security;
 pub use tools::SearchPath;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
@@ -231,6 +233,7 @@ pub struct Facts<'h> {
     alerts_since: Since,
     alerts: OnceCell<Fact<Alerts>>,
     search_path: OnceCell<SearchPath>,
+    security: OnceCell<Security>,
 }
 
 impl<'h> Facts<'h> {
@@ -266,6 +269,7 @@ impl<'h> Facts<'h> {
             alerts_since: Since::Default,
             alerts: OnceCell::new(),
             search_path: OnceCell::new(),
+            security: OnceCell::new(),
         }
     }
 

@@ -6,6 +6,8 @@
 
 mod accounts;
 pub mod acl;
+pub mod apparmor;
+pub mod audit_log;
 pub mod capture;
 pub mod dpkg;
 pub mod elf;
@@ -13,6 +15,7 @@ pub mod fact;
 pub mod live;
 pub(crate) mod mountinfo;
 pub mod process;
+pub mod selinux;
 pub mod settings;
 pub mod tree;
 mod unix_socket;

@@ -15,6 +15,7 @@ mod resolve;
 mod rules;
 mod runtime;
 mod script_text;
+mod security;
 mod selectors;
 mod sink;
 mod syntax;
@@ -74,6 +75,7 @@ pub const PROBES: &[Probe] = &[
     drift::PROBE,
     tools::PROBE,
     interference::PROBE,
+    security::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

@@ -163,6 +163,7 @@ impl Ruleset {
         old.place = kept.place;
         old.overwrites = kept.overwrites;
         old.overwrites.push(place);
+        old.group_before = kept.group_before.or(Some(kept.group)).filter(|group| *group != old.group);
         old.if_sid = kept.if_sid;
         old.if_group = kept.if_group;
         old.if_level = kept.if_level;

@@ -11,6 +11,7 @@ mod delivery;
 mod host;
 mod rules;
 mod script;
+mod security;
 mod tools;
 
 use ar_doctor::findings::{CheckId, checks};
@@ -129,6 +130,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(change::CASES)
         .chain(tools::CASES)
         .chain(delivery::CASES)
+        .chain(security::CASES)
 }
 
 /// The text of a file of a host.
