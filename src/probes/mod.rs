@@ -9,6 +9,7 @@ mod delivery;
 mod drift;
 mod executable;
 mod feedback;
+mod filesystem;
 mod interference;
 mod placement;
 mod resolve;
@@ -74,6 +75,9 @@ pub const PROBES: &[Probe] = &[
     drift::PROBE,
     tools::PROBE,
     interference::PROBE,
+    filesystem::SPACE,
+    filesystem::FROZEN,
+    filesystem::MOUNTS,
 ];
 
 /// A place in the configuration as the subject of a finding.
