@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn who_is_named() {
-        let acl = list("user::rwx,user:0:rwx,user:5:rwx,user:6:r--,group::rwx,group:7:-w-,mask::rw-,other::rwx");
+        let acl =
+            list("user::rwx,user:0:rwx,user:5:rwx,user:6:r--,group::rwx,group:7:-w-,mask::rw-,other::rwx");
         assert_eq!(named_with(&acl, &meta(0o777), WRITE), [Who::User(5), Who::Group(998), Who::Group(7)]);
         let masked = list("user::rwx,user:5:rwx,group::r-x,mask::r-x,other::---");
         assert_eq!(named_with(&masked, &meta(0o750), WRITE), []);

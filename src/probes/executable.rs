@@ -728,7 +728,9 @@ fn file_permissions<'f>(
     if meta.mode & 0o111 == 0 {
         mode_said = true;
         // With a list the group bits are its mask, and that is what root is asked for too.
-        let masked = list.get().is_some_and(|list| list.entries().iter().any(|entry| entry.permissions & EXECUTE != 0));
+        let masked = list
+            .get()
+            .is_some_and(|list| list.entries().iter().any(|entry| entry.permissions & EXECUTE != 0));
         let mut finding = Finding::new(checks::SCRIPT_NOT_EXECUTABLE, subject(executable), "")
             .cause(if masked {
                 "execd runs as root, but root too needs one execute bit in the mode. The access control list gives x, its mask takes it away again, and the mode shows the mask: the kernel refuses (EACCES), execd drops the error and logs nothing."
@@ -908,13 +910,14 @@ fn one_directory(
         } else {
             "execd is root and enters it all the same; the documented form lets the group in."
         };
-        let mode = if let Some(Some(_)) = list.get().map(|list| named_uid.and_then(|uid| list.of(Who::User(uid)))) {
-            format!("setfacl -m u:{group}:rx,m::rx {quoted}")
-        } else if below_home {
-            format!("chown root:{group} {quoted} && chmod 750 {quoted}")
-        } else {
-            format!("chmod o+x {quoted}")
-        };
+        let mode =
+            if let Some(Some(_)) = list.get().map(|list| named_uid.and_then(|uid| list.of(Who::User(uid)))) {
+                format!("setfacl -m u:{group}:rx,m::rx {quoted}")
+            } else if below_home {
+                format!("chown root:{group} {quoted} && chmod 750 {quoted}")
+            } else {
+                format!("chmod o+x {quoted}")
+            };
         sink.find(
             Finding::new(
                 checks::DIRECTORY_NOT_SEARCHABLE,

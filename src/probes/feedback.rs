@@ -126,16 +126,12 @@ fn read_only_bin(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> Vec<ResponseInde
                 "The program makes a directory there as its lock, and cannot remove it again. Each later run takes that for a lock that is held, tries for 1225 seconds and gives up; execd waits for it, and every other response waits too.",
             ),
         };
-        Finding::new(
-            checks::BIN_READ_ONLY,
-            Subject::File(path.clone()),
-            format!("{who}: {path} {why}."),
-        )
-        .cause(cause)
-        .observed(&path, frozen.observed())
-        .remedy(format!("chattr {} {}", frozen.undo(), quote(&path)))
-        .verify(format!("lsattr -d {}", quote(&path)))
-        .shares(&path)
+        Finding::new(checks::BIN_READ_ONLY, Subject::File(path.clone()), format!("{who}: {path} {why}."))
+            .cause(cause)
+            .observed(&path, frozen.observed())
+            .remedy(format!("chattr {} {}", frozen.undo(), quote(&path)))
+            .verify(format!("lsattr -d {}", quote(&path)))
+            .shares(&path)
     };
     let mut finding = finding.stops(users.iter().copied());
     for executable in locking {

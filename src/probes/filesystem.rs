@@ -116,9 +116,7 @@ impl Frozen {
 /// The executables of the shipped host-deny.
 fn host_deny<'f>(facts: &'f Facts<'_>) -> Vec<&'f Executable> {
     let is_it = |executable: &&Executable| {
-        executable.name == b"host-deny"
-            && executable.file().is_some()
-            && facts.contract() == Contract::Json4
+        executable.name == b"host-deny" && executable.file().is_some() && facts.contract() == Contract::Json4
     };
     facts.executables().iter().filter(is_it).collect()
 }
@@ -252,7 +250,8 @@ fn disk_full(full: Full) -> Finding {
     let Space { block_size, blocks, blocks_free, blocks_available, inodes, inodes_free, .. } = full.space;
     let at = &full.at;
     let what = if full.no_block() { "no block" } else { "no inode" };
-    let (first, more) = full.harms.split_first().map_or(("", &[][..]), |(first, more)| (first.as_str(), more));
+    let (first, more) =
+        full.harms.split_first().map_or(("", &[][..]), |(first, more)| (first.as_str(), more));
     let mut cause = String::from(
         "The shipped programs take no notice of it: what they cannot write is lost without a line in any log.",
     );
@@ -284,7 +283,10 @@ fn disk_full(full: Full) -> Finding {
         finding = finding.observed(at, format!("{inodes_free} of {inodes} inodes free"));
     }
     finding = if full.no_block() {
-        finding.remedy(format!("du -xh {} | sort -h | tail -n 20   # what fills it; remove what is not needed", quote_path(Path::new(at))))
+        finding.remedy(format!(
+            "du -xh {} | sort -h | tail -n 20   # what fills it; remove what is not needed",
+            quote_path(Path::new(at))
+        ))
     } else {
         finding.remedy(format!(
             "du -x --inodes {} | sort -n | tail -n 20   # which directories hold the many files; remove what is not needed",
@@ -332,13 +334,14 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     let all = facts.indices(Response::is_here);
+    let behind = is_behind(facts);
     let make = |why: String| {
         Finding::new(
             check,
             Subject::File(shown(&paths[1])),
             format!("New and changed responses never arrive on this agent: {why}."),
         )
-        .severity(if is_behind(facts) { Severity::Error } else { Severity::Warning })
+        .severity(if behind { Severity::Error } else { Severity::Warning })
         .cause("agentd writes merged.mg, makes a new ar.conf beside the old one and renames it over that. Where it may not, the old list stays for ever, and execd refuses every name that is not in it with (1311).")
         .stops(all.iter().copied())
         .shares(shown(&paths[1]))
@@ -350,7 +353,6 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             make(format!("{} is {}", shown(&path), frozen.word()))
                 .observed(shown(&path), frozen.observed())
                 .remedy(format!("chattr {} {quoted}", frozen.undo()))
-                .remedy(send_again(facts, &paths[2]))
                 .verify(format!("lsattr -d {quoted}")),
         );
         return;
@@ -362,7 +364,10 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let quoted = quote_path(&mount.target);
         sink.find(
             make(format!("{} lies on {at}, which is mounted read-only", shown(&shared)))
-                .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
+                .observed(
+                    facts.mounts().source.clone(),
+                    format!("{at} {} {}", mount.fstype, mount.options.join(",")),
+                )
                 .remedy(format!("mount -o remount,rw {quoted}"))
                 .verify(format!("findmnt -no OPTIONS -T {}", quote_path(&shared)))
                 .shares(format!("mount:{at}")),
@@ -428,10 +433,6 @@ fn is_behind(facts: &Facts<'_>) -> bool {
     names(sent).iter().any(|name| !here.contains(name))
 }
 
-fn send_again(facts: &Facts<'_>, merged: &Path) -> String {
-    format!("rm -f {} && {}   # has the manager send all of it again", quote_path(merged), restart(facts))
-}
-
 /// host-deny writes behind the end of the file, and to take an address out puts another in its place
 /// (`src/active-response/host-deny.c main`, 4.14).
 fn hosts_deny(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
@@ -449,17 +450,20 @@ fn hosts_deny(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return;
     }
     let name = who(facts, first);
-    let make = |title: String| Finding::new(check, Subject::File(HOSTS_DENY.to_owned()), title).shares(HOSTS_DENY);
+    let make =
+        |title: String| Finding::new(check, Subject::File(HOSTS_DENY.to_owned()), title).shares(HOSTS_DENY);
     if let Some(gap) = facts.mounts().unknown() {
         sink.unknown(check, users.clone(), gap);
     } else if let Some(mount) = mount_here(facts, path).filter(|mount| has(mount, "ro")) {
         let at = shown(&mount.target);
-        let finding = make(format!("{name} blocks nothing: {HOSTS_DENY} lies on {at}, which is mounted read-only."))
-            .cause("host-deny writes \"Could not open file '/etc/hosts.deny'\" to active-responses.log and ends.")
-            .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
-            .remedy(format!("mount -o remount,rw {}", quote_path(&mount.target)))
-            .verify(format!("findmnt -no OPTIONS -T {HOSTS_DENY}"))
-            .shares(format!("mount:{at}"));
+        let finding = make(format!(
+            "{name} blocks nothing: {HOSTS_DENY} lies on {at}, which is mounted read-only."
+        ))
+        .cause("host-deny writes \"Could not open file '/etc/hosts.deny'\" to active-responses.log and ends.")
+        .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
+        .remedy(format!("mount -o remount,rw {}", quote_path(&mount.target)))
+        .verify(format!("findmnt -no OPTIONS -T {HOSTS_DENY}"))
+        .shares(format!("mount:{at}"));
         sink.find(about_all(facts, &denying, finding));
         return;
     }
@@ -560,7 +564,10 @@ fn start(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                     Subject::Process(daemon.clone()),
                     title(&format!("{} lies on {at}, which is mounted read-only", shown(&path))),
                 )
-                .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
+                .observed(
+                    facts.mounts().source.clone(),
+                    format!("{at} {} {}", mount.fstype, mount.options.join(",")),
+                )
                 .remedy(format!("mount -o remount,rw {}", quote_path(&mount.target)))
                 .verify(format!("findmnt -no OPTIONS -T {}", quote_path(&path)))
                 .shares(format!("mount:{at}"))
@@ -727,7 +734,9 @@ fn other_mounts(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 Confidence::Proven,
             ),
             Differs::Other => (
-                format!("{name} is not what you see: where execd lives, another file system is mounted at {at}."),
+                format!(
+                    "{name} is not what you see: where execd lives, another file system is mounted at {at}."
+                ),
                 "What this report says of the file is read from the mounts of the reader. execd starts what is at that path in its own mounts, or nothing.",
                 Severity::Warning,
                 Confidence::Likely,
@@ -750,9 +759,17 @@ fn other_mounts(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             );
         }
         finding = match differs {
-            Differs::Noexec => finding.remedy(format!("systemctl edit {unit}   # [Service] ExecPaths={}", facts.install.home.display())),
-            Differs::ReadOnly => finding.remedy(format!("systemctl edit {unit}   # [Service] ReadWritePaths={}", facts.install.home.display())),
-            Differs::Other => finding.remedy(format!("{enter} ls -l {}   # what execd has there", quote_path(&path))),
+            Differs::Noexec => finding.remedy(format!(
+                "systemctl edit {unit}   # [Service] ExecPaths={}",
+                facts.install.home.display()
+            )),
+            Differs::ReadOnly => finding.remedy(format!(
+                "systemctl edit {unit}   # [Service] ReadWritePaths={}",
+                facts.install.home.display()
+            )),
+            Differs::Other => {
+                finding.remedy(format!("{enter} ls -l {}   # what execd has there", quote_path(&path)))
+            }
         };
         sink.find(about_all(
             facts,
@@ -773,9 +790,10 @@ fn hidden(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .executables()
         .iter()
         .filter(|executable| {
-            let needed = facts.users_of(executable).iter().any(|&user| {
-                facts.response(user).is_some_and(|response| response.runs == Runs::Here)
-            });
+            let needed = facts
+                .users_of(executable)
+                .iter()
+                .any(|&user| facts.response(user).is_some_and(|response| response.runs == Runs::Here));
             needed && executable.target.is_absent()
         })
         .collect();
@@ -823,7 +841,8 @@ fn fuse(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             continue;
         }
         let Some(mount) = executable.mount.get() else { continue };
-        let is_fuse = mount.fstype == "fuse" || mount.fstype == "fuseblk" || mount.fstype.starts_with("fuse.");
+        let is_fuse =
+            mount.fstype == "fuse" || mount.fstype == "fuseblk" || mount.fstype.starts_with("fuse.");
         let owner = mount.super_options.iter().find_map(|option| option.strip_prefix("user_id="));
         let lets_in =
             mount.super_options.iter().any(|option| option == "allow_other" || option == "allow_root");

@@ -8,6 +8,7 @@ mod alerts;
 mod change;
 mod config;
 mod delivery;
+mod filesystem;
 mod host;
 mod rules;
 mod script;
@@ -129,6 +130,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(change::CASES)
         .chain(tools::CASES)
         .chain(delivery::CASES)
+        .chain(filesystem::CASES)
 }
 
 /// The text of a file of a host.
