@@ -347,14 +347,21 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .shares(shown(&paths[1]))
         .shares(shown(&paths[2]))
     };
+    let sent_again = |finding: Finding| {
+        if behind {
+            // agentd reports no sum for a file that is not there, and is sent all of it again.
+            finding.remedy(format!("rm -f {} && {}", quote_path(&paths[2]), restart(facts)))
+        } else {
+            finding
+        }
+    };
     if let Some((path, frozen)) = frozen_among(facts, sink, check, &all, &paths) {
         let quoted = quote_path(&path);
-        sink.find(
-            make(format!("{} is {}", shown(&path), frozen.word()))
-                .observed(shown(&path), frozen.observed())
-                .remedy(format!("chattr {} {quoted}", frozen.undo()))
-                .verify(format!("lsattr -d {quoted}")),
-        );
+        let finding = make(format!("{} is {}", shown(&path), frozen.word()))
+            .observed(shown(&path), frozen.observed())
+            .remedy(format!("chattr {} {quoted}", frozen.undo()))
+            .verify(format!("lsattr -d {quoted}"));
+        sink.find(sent_again(finding));
         return;
     }
     if facts.mounts().unknown().is_none()
