@@ -903,7 +903,10 @@ fn one_directory(
                 || (named_like_group && meta.mode & 0o100 != 0)
         }
     };
-    if !searchable && wazuh_gid.is_some() {
+    if let Some(gap) = list.unknown().filter(|_| !searchable) {
+        // A named entry may let it in.
+        sink.unknown(checks::DIRECTORY_NOT_SEARCHABLE, users.clone(), gap);
+    } else if !searchable && wazuh_gid.is_some() {
         let severity = if is_home { Severity::Warning } else { Severity::Advice };
         let cause = if is_home {
             "execd is root and enters it all the same, but the daemons that run as user wazuh (agentd, analysisd, remoted) reach nothing below it."

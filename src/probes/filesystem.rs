@@ -204,7 +204,7 @@ fn space(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let bin = facts.under_home("active-response/bin");
     let stuck = users_of(facts, &locking(facts));
     if !stuck.is_empty()
-        && facts.resolve(&bin).get().is_some()
+        && !facts.resolve(&bin).is_absent()
         && let Some(full) = file_system(facts, sink, &mut all, &bin, &stuck)
     {
         let in_memory = IN_MEMORY.contains(&full.fstype.as_str());
@@ -217,7 +217,7 @@ fn space(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let denying = host_deny(facts);
     let users = users_of(facts, &denying);
     if let Some(first) = denying.first()
-        && facts.resolve(Path::new(HOSTS_DENY)).get().is_some()
+        && !facts.resolve(Path::new(HOSTS_DENY)).is_absent()
         && let Some(full) = file_system(facts, sink, &mut all, Path::new(HOSTS_DENY), &users)
         && full.no_block()
     {
@@ -231,6 +231,9 @@ fn space(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         Some(target) => (log.path.as_path(), target.meta.file_type == FileType::Regular),
         None => (directory, false),
     };
+    if let Some(gap) = log.target.unknown() {
+        sink.unknown(checks::DISK_FULL, here.clone(), gap);
+    }
     if !here.is_empty()
         && log.target.unknown().is_none()
         && facts.resolve(place).get().is_some()
@@ -534,7 +537,11 @@ fn start(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         obstacles.push(obstacle(&analysisd.name, "write ar.conf", list, true));
     }
     for Obstacle { daemon, does, path, append_stops } in obstacles {
-        if facts.resolve(&path).get().is_none() {
+        let target = facts.resolve(&path);
+        if let Some(gap) = target.unknown().or_else(|| facts.mounts().unknown()) {
+            sink.unknown(check, all.clone(), gap);
+        }
+        if target.get().is_none() {
             continue;
         }
         let attributes = facts.attributes(&path);
@@ -629,6 +636,9 @@ fn failed(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         (PathBuf::from(HOSTS_DENY), &denying, true),
         (facts.under_home("logs"), &here, false),
     ] {
+        if let Some(gap) = facts.resolve(&path).unknown().filter(|_| !hurt.is_empty()) {
+            sink.unknown(check, hurt.clone(), gap);
+        }
         let Some(mount) = mount_here(facts, &path) else { continue };
         let Some(confidence) = has_failed(facts, &mount).filter(|_| !hurt.is_empty()) else { continue };
         if told.contains(&mount.target) {
@@ -699,6 +709,9 @@ fn other_mounts(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let (Some((pid, theirs)), Some(ours)) = (theirs.get(), facts.mounts().get()) else { return };
     let mut groups: Vec<(Differs, &Mount, Vec<&Executable>, PathBuf)> = Vec::new();
     for executable in facts.executables() {
+        if let Some(gap) = executable.target.unknown() {
+            sink.unknown(check, facts.users_of(executable), gap);
+        }
         let Some(file) = executable.file() else { continue };
         let (Some(mine), Some(other)) = (mount_at(ours, &file.path), mount_at(theirs, &file.path)) else {
             continue;
