@@ -346,7 +346,7 @@ fn ar_conf(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         )
         .severity(if behind { Severity::Error } else { Severity::Warning })
         .cause("agentd writes merged.mg, makes a new ar.conf beside the old one and renames it over that. Where it may not, the old list stays for ever, and execd refuses every name that is not in it with (1311).")
-        .stops(all.iter().copied())
+        // Those that are in the list run, so nothing that stops one of them explains this.
         .shares(shown(&paths[1]))
         .shares(shown(&paths[2]))
     };
@@ -594,7 +594,8 @@ fn start(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 .severity(if is_down { Severity::Error } else { Severity::Warning })
                 .cause("The daemon says so in ossec.log with CRITICAL and ends. One that runs keeps what it has, so it is noticed at the next restart or boot.")
                 .remedy(restart(facts))
-                .stops(all.iter().copied())
+                // While it runs, nothing is stopped.
+                .stops(all.iter().copied().filter(|_| is_down))
                 .shares(format!("process:{short}"))
                 .shares(shown(&path)),
         );
