@@ -7,6 +7,7 @@ pub mod change;
 pub mod daemon;
 pub mod delivery;
 pub mod executable;
+pub mod filesystem;
 pub mod install;
 pub mod response;
 pub mod rules;

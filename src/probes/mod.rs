@@ -9,6 +9,7 @@ mod delivery;
 mod drift;
 mod executable;
 mod feedback;
+mod filesystem;
 mod interference;
 mod placement;
 mod resolve;
@@ -76,6 +77,9 @@ pub const PROBES: &[Probe] = &[
     tools::PROBE,
     interference::PROBE,
     security::PROBE,
+    filesystem::SPACE,
+    filesystem::FROZEN,
+    filesystem::MOUNTS,
 ];
 
 /// A place in the configuration as the subject of a finding.

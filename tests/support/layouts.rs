@@ -156,14 +156,18 @@ impl Layout {
             json!({"target": "/etc/hostname", "source": "/dev/sda1", "type": "ext4", "options": "rw,relatime",
                    "super_options": "rw", "root": "/var/lib/docker/containers/c0ffee/hostname"}),
         ];
+        // All volumes lie on the disk that the container lies on.
+        let disk = host["space"]["/"].clone();
+        let mut space = json!({"/": disk, "/dev/shm": host["space"]["/tmp"]});
         for below in ["etc", "logs", "queue", "active-response/bin"] {
             let target = format!("{home}/{below}");
             if files(host).keys().any(|path| path.starts_with(&target)) {
+                space[&target] = disk.clone();
                 mounts.push(volume(target));
             }
         }
         host["mounts"] = Value::Array(mounts);
-        host["space"] = json!({"/": host["space"]["/"], "/dev/shm": host["space"]["/tmp"]});
+        host["space"] = space;
         if let Some(sockets) = host["unix_sockets"].as_array_mut() {
             sockets.retain(|socket| socket["path"] != "/run/systemd/private");
         }

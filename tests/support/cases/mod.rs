@@ -8,6 +8,7 @@ mod alerts;
 mod change;
 mod config;
 mod delivery;
+mod filesystem;
 mod host;
 mod rules;
 mod script;
@@ -131,6 +132,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(tools::CASES)
         .chain(delivery::CASES)
         .chain(security::CASES)
+        .chain(filesystem::CASES)
 }
 
 /// The text of a file of a host.
