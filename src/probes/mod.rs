@@ -4,6 +4,7 @@
 //! it reports; a stage passes only when all of them ran on known facts.
 
 mod alerts;
+mod blocked;
 mod config;
 mod delivery;
 mod drift;
@@ -68,6 +69,8 @@ pub const PROBES: &[Probe] = &[
     executable::INTERPRETER,
     executable::BINARY,
     runtime::PROBE,
+    blocked::PROBE,
+    blocked::STALE,
     script_text::PROBE,
     feedback::PROBE,
     versions::PROBE,

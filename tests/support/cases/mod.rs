@@ -5,6 +5,7 @@
 //! root, on real homes built from them.
 
 mod alerts;
+mod blocked;
 mod change;
 mod config;
 mod delivery;
@@ -129,6 +130,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(change::CASES)
         .chain(tools::CASES)
         .chain(delivery::CASES)
+        .chain(blocked::CASES)
 }
 
 /// The text of a file of a host.
