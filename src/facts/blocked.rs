@@ -11,8 +11,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::Facts;
+use crate::host::acl::{self, Acl};
 use crate::host::process::{Descriptor, DescriptorTarget};
-use crate::host::{Fact, Gap, Process, ProcessDetail, UnixSocket, Wait};
+use crate::host::{Fact, Gap, Meta, Process, ProcessDetail, UnixSocket, Value, Wait};
 
 /// How many processes below a child are looked at.
 const MAX_FAMILY: usize = 64;
@@ -148,11 +149,6 @@ impl Execd {
         let mut held = descriptors(detail).filter(|held| held.fd == 0);
         held.any(|held| pipe(held).is_some_and(|pipe| self.writes.contains(&pipe)))
     }
-
-    /// The Unix sockets it holds; unknown where its descriptors are.
-    pub fn sockets<'s>(&self, all: &'s [UnixSocket]) -> Result<Vec<&'s UnixSocket>, Gap> {
-        sockets_of(&self.detail, all)
-    }
 }
 
 /// The Unix sockets that a process holds.
@@ -250,4 +246,62 @@ fn name_of(facts: &Facts<'_>, process: &Process) -> Option<Vec<u8>> {
     }
     let mut names = facts.executables().iter().map(|executable| &executable.name);
     names.find(|name| name.get(..15).unwrap_or(name) == process.comm.as_bytes()).cloned()
+}
+
+impl Facts<'_> {
+    /// The sockets that a daemon can see: those of its network namespace.
+    pub fn sockets_of_daemon(
+        &self,
+        process: &Process,
+        detail: &Fact<ProcessDetail>,
+    ) -> Fact<Vec<UnixSocket>> {
+        let namespaces = detail.get().and_then(|detail| detail.namespaces.get());
+        let apart = namespaces.is_some_and(|namespaces| namespaces.others.contains("net"));
+        self.unix_sockets(apart.then_some(process.pid))
+    }
+
+    /// uid and gid of the user that agentd, analysisd and remoted run as; none when there is no such user.
+    pub fn daemon_user(&self) -> Fact<Option<(u32, u32)>> {
+        // User and group have the same name.
+        let name = self.install.group();
+        let uid = self
+            .users()
+            .as_ref()
+            .map(|users| users.iter().find(|user| user.name == name).map(|user| user.id));
+        let gid = self.group_id(name);
+        uid.and_then(|uid| match gid.value {
+            Value::Known(gid) => Value::Known(uid.zip(gid)),
+            Value::Absent => Value::Known(None),
+            Value::Denied(why) => Value::Denied(why),
+            Value::Failed(why) => Value::Failed(why),
+            Value::NotCollected(why) => Value::NotCollected(why),
+        })
+    }
+
+    /// Whether a user who is not root has all of `permissions` (4 read, 2 write, 1 search) on a file.
+    pub fn has_access(
+        &self,
+        path: &Path,
+        meta: &Meta,
+        (uid, gid): (u32, u32),
+        permissions: u32,
+    ) -> Fact<bool> {
+        let bits = match (uid == meta.uid, gid == meta.gid) {
+            (true, _) => meta.mode >> 6,
+            (_, true) => meta.mode >> 3,
+            _ => meta.mode,
+        };
+        let by_mode = bits & permissions == permissions;
+        let xattr = self.host.xattr(path, acl::ACCESS);
+        match (xattr.get(), xattr.unknown()) {
+            (Some(bytes), _) => match Acl::parse(bytes) {
+                Ok(list) => {
+                    Fact::known(xattr.source, list.allows(uid, &[gid], meta.uid, meta.gid, permissions))
+                }
+                Err(error) => Fact::failed(xattr.source, error.to_string()),
+            },
+            (None, Some(gap)) if !by_mode => gap.into_fact(),
+            _ => Fact::known(path.display().to_string(), by_mode),
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod runtime;
 mod script_text;
 mod selectors;
 mod sink;
+mod sockets;
 mod syntax;
 mod tools;
 mod versions;
@@ -71,6 +72,7 @@ pub const PROBES: &[Probe] = &[
     runtime::PROBE,
     blocked::PROBE,
     blocked::STALE,
+    sockets::PROBE,
     script_text::PROBE,
     feedback::PROBE,
     versions::PROBE,

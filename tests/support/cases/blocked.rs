@@ -1,14 +1,19 @@
 //! Rows about an execd that waits, about locks left behind, and about the sockets on the way to it.
 
 use ar_doctor::findings::checks;
+use ar_doctor::host::acl::Acl;
 use ar_doctor::host::capture::{CaptureHost, EditError};
 use ar_doctor::host::process::{Access, Descriptor, DescriptorTarget};
-use ar_doctor::host::{Fact, Host as _, Process, ProcessDetail};
+use ar_doctor::host::{
+    Fact, Host as _, Process, ProcessDetail, SocketKind, SocketName, SocketState, UnixSocket,
+};
 
 use super::{AGENT, Case, MANAGER, fault, near};
 
 const AGENT_50: &str = "agent-5.0-debian";
 const EXECD: u32 = 811;
+const AGENTD: u32 = 839;
+const EXECQ: &str = "/var/ossec/queue/alerts/execq";
 const NO_PROCESSES: &str = "trees have no processes";
 const BIN: &str = "/var/ossec/active-response/bin";
 
@@ -99,6 +104,49 @@ fn find(host: &CaptureHost, pid: u32) -> Result<Process, EditError> {
     all.into_iter()
         .find(|process| process.pid == pid)
         .ok_or_else(|| EditError::Missing(format!("/proc/{pid}").into()))
+}
+
+/// execd began after agentd, and made its socket anew.
+fn restarted(host: &mut CaptureHost) -> Done {
+    let mut execd = find(host, EXECD)?;
+    execd.start = NOW - 3000;
+    host.add_process(execd);
+    Ok(())
+}
+
+/// How many hold a socket.
+fn references(host: &mut CaptureHost, inode: u64, refs: u32) -> Done {
+    let mut all = host.unix_sockets(None).get().cloned().unwrap_or_default();
+    let missing = || EditError::Missing(format!("socket {inode}").into());
+    let socket = all.iter_mut().find(|socket| socket.inode == inode).ok_or_else(missing)?;
+    socket.refs = refs;
+    host.set_unix_sockets(all);
+    Ok(())
+}
+
+/// A queue that somebody has bound.
+fn bound(host: &mut CaptureHost, inode: u64, path: &str, refs: u32) {
+    host.add_unix_socket(UnixSocket {
+        inode,
+        kind: SocketKind::Datagram,
+        listening: false,
+        state: SocketState::Unconnected,
+        refs,
+        name: Some(SocketName::Path(path.into())),
+    });
+}
+
+/// The sockets a process holds, and no others.
+fn sockets(host: &mut CaptureHost, pid: u32, numbers: &[u64]) -> Done {
+    host.change_process(pid, |detail: &mut ProcessDetail| {
+        let mut held = detail.descriptors.get().cloned().unwrap_or_default();
+        held.retain(|held| match held.target {
+            DescriptorTarget::Socket(number) => numbers.contains(&number),
+            _ => true,
+        });
+        detail.descriptors = Fact::known(format!("/proc/{pid}/fd"), held);
+    })?;
+    Ok(())
 }
 
 /// A lock that was made some seconds ago.
@@ -240,5 +288,103 @@ pub(super) const CASES: &[Case] = &[
         execd.start = NOW - 20;
         host.add_process(execd);
         holds(host, EXECD, Some("hrtimer_nanosleep"), &[])
+    }),
+
+    fault(checks::QUEUE_SOCKET_GONE, "execq was removed, and agentd came later", AGENT, |host| {
+        host.remove(EXECQ)?;
+        references(host, 20_001, 2)
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "execq was removed, and agentd is still connected", AGENT, |host| {
+        host.remove(EXECQ)?;
+        Ok(())
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "a file in its place", AGENT, |host| {
+        host.remove(EXECQ)?.write(EXECQ, "")?;
+        Ok(())
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "execd was switched off when it started, and an old socket is there", AGENT, |host| {
+        host.remove_unix_socket("queue/alerts/execq")?;
+        sockets(host, EXECD, &[20_002])
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "another process has bound the name", AGENT, |host| {
+        sockets(host, EXECD, &[20_002])
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "a second execd made its own", AGENT, |host| {
+        bound(host, 20_050, "queue/alerts/execq", 3);
+        references(host, 20_001, 2)?;
+        host.set_times(EXECQ, NOW - 600, NOW - 600)?;
+        Ok(())
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "remoted's queue was removed", MANAGER, |host| {
+        host.remove("/var/ossec/queue/alerts/ar")?;
+        references(host, 20_003, 2)
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::QUEUE_SOCKET_GONE, "the queue of 5.x", AGENT_50, |host| {
+        host.remove("/var/ossec/queue/sockets/execq")?;
+        references(host, 20_001, 2)
+    }).not_on_a_tree(NO_PROCESSES),
+    near(checks::QUEUE_SOCKET_GONE, "execd was started a moment ago", AGENT, |host| {
+        let mut execd = find(host, EXECD)?;
+        execd.start = NOW - 3;
+        host.add_process(execd);
+        host.remove(EXECQ)?;
+        Ok(())
+    }),
+    near(checks::QUEUE_SOCKET_GONE, "bound by its whole path, with a connection under the same name", AGENT, |host| {
+        bound(host, 20_001, EXECQ, 3);
+        bound(host, 20_077, "/srv/jail/var/ossec/queue/alerts/execq", 3);
+        Ok(())
+    }),
+
+    fault(checks::QUEUE_NOT_REACHABLE, "execq is root's alone", AGENT, |host| {
+        references(host, 20_001, 2)?;
+        host.set_owner(EXECQ, 0, 0)?.set_mode(EXECQ, 0o660)?;
+        Ok(())
+    }),
+    fault(checks::QUEUE_NOT_REACHABLE, "mode 600, and agentd is still connected", AGENT, |host| {
+        host.set_mode(EXECQ, 0o600)?;
+        Ok(())
+    }),
+    fault(checks::QUEUE_NOT_REACHABLE, "queue/alerts is root's alone", MANAGER, |host| {
+        host.set_owner("/var/ossec/queue/alerts", 0, 0)?.set_mode("/var/ossec/queue/alerts", 0o700)?;
+        references(host, 20_001, 2)?;
+        references(host, 20_003, 2)
+    }),
+    fault(checks::QUEUE_NOT_REACHABLE, "an ACL shuts the user out", AGENT, |host| {
+        let acl = Acl::from_text(["user::rw-", "user:998:---", "group::rw-", "mask::rw-", "other::---"]);
+        host.set_acl(EXECQ, &acl.map_err(|error| EditError::Missing(error.to_string().into()))?)?;
+        Ok(())
+    }),
+    near(checks::QUEUE_NOT_REACHABLE, "everybody may write to it", AGENT, |host| {
+        host.set_owner(EXECQ, 0, 0)?.set_mode(EXECQ, 0o666)?;
+        Ok(())
+    }),
+    near(checks::QUEUE_NOT_REACHABLE, "an ACL lets the user in", AGENT, |host| {
+        let acl = Acl::from_text(["user::rw-", "user:998:rw-", "group::rw-", "mask::rw-", "other::---"]);
+        host.set_owner(EXECQ, 0, 0)?;
+        host.set_acl(EXECQ, &acl.map_err(|error| EditError::Missing(error.to_string().into()))?)?;
+        Ok(())
+    }),
+
+    fault(checks::AGENTD_LOST_EXECD, "execd was restarted alone", AGENT, |host| {
+        restarted(host)?;
+        references(host, 20_001, 2)
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::AGENTD_LOST_EXECD, "the same with 4.9", "agent-4.9-rhel", |host| {
+        restarted(host)?;
+        references(host, 20_001, 2)
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::AGENTD_LOST_EXECD, "the same with 5.x", AGENT_50, |host| {
+        restarted(host)?;
+        references(host, 20_001, 2)
+    }).not_on_a_tree(NO_PROCESSES),
+    near(checks::AGENTD_LOST_EXECD, "execd was restarted, and agentd has connected anew", AGENT, restarted),
+    near(checks::AGENTD_LOST_EXECD, "both were started a moment ago", AGENT, |host| {
+        for pid in [EXECD, AGENTD] {
+            let mut daemon = find(host, pid)?;
+            daemon.start = NOW - 20;
+            host.add_process(daemon);
+        }
+        references(host, 20_001, 2)
     }),
 ];
