@@ -13,7 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use ar_doctor::host::Host as _;
+use ar_doctor::findings::checks;
+use ar_doctor::host::capture::Part;
+use ar_doctor::host::{GapKind, Host as _};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ar-doctor");
@@ -266,4 +268,73 @@ fn a_dead_socket_and_a_removed_one_are_seen() {
     let gone = found(&report, "AR184").unwrap_or_else(|| panic!("{:#}", report["findings"]));
     assert!(gone.contains("was removed while wazuh-execd runs"), "{gone}");
     assert!(gone.contains("\"error\""), "{gone}");
+}
+
+/// What may not be read is unknown: the files of other users' processes, and the home.
+#[test]
+fn what_is_denied_is_no_claim() {
+    // A reader who is a member of group wazuh and sees the home, but not what execd holds.
+    let mut host = support::base(BASE);
+    host.set_reader(1000, &[1000, 998]);
+    let outcome = support::diagnose(&host);
+    for check in [checks::QUEUE_SOCKET_GONE, checks::AGENTD_LOST_EXECD] {
+        assert!(!outcome.all.contains(&check), "{:#?}", outcome.lines);
+        let id = check.check().id;
+        let said = outcome.unknown.iter().find(|unknown| unknown.contains(id));
+        assert!(said.is_some_and(|said| said.contains("permission denied")), "{id}: {:#?}", outcome.unknown);
+    }
+    for check in [checks::EXECD_BLOCKED, checks::EXECD_STANDS_STILL, checks::STALE_LOCK] {
+        assert!(!outcome.all.contains(&check), "{:#?}", outcome.lines);
+    }
+
+    // An outsider knows of no response at all.
+    let mut host = support::base(BASE);
+    host.set_reader(1000, &[1000]);
+    let outcome = support::diagnose(&host);
+    for check in [checks::STALE_LOCK, checks::QUEUE_NOT_REACHABLE, checks::QUEUE_SOCKET_GONE] {
+        assert!(!outcome.all.contains(&check), "{:#?}", outcome.lines);
+    }
+
+    // A member of the group may look into a lock, whose directory is open to the group alone; others may not.
+    for (groups, seen) in [(vec![1000, 998], true), (vec![1000], false)] {
+        let mut host = support::base(BASE);
+        let lock = format!("{BIN}/fw-drop");
+        host.mkdir(&lock).expect("a lock").set_mode(&lock, 0o070).expect("a mode");
+        for above in
+            ["/var/ossec", "/var/ossec/active-response", BIN, "/var/ossec/etc", "/var/ossec/etc/shared"]
+        {
+            host.set_mode(above, 0o755).expect("it is there");
+        }
+        host.set_mode("/var/ossec/etc/shared/ar.conf", 0o644).expect("it is there");
+        host.set_mode("/var/ossec/etc/ossec.conf", 0o644).expect("it is there");
+        host.set_reader(1000, &groups);
+        let outcome = support::diagnose(&host);
+        let id = checks::STALE_LOCK.check().id;
+        assert_eq!(outcome.all.contains(&checks::STALE_LOCK), seen, "{:#?}", outcome.lines);
+        let unknown = outcome.unknown.iter().any(|unknown| unknown.contains(id));
+        assert_eq!(unknown, !seen, "{:#?}", outcome.unknown);
+    }
+
+    // A script that hangs shows to everybody, but not what it waits for.
+    let mut host = support::base(BASE);
+    let mut script = host.processes().get().expect("processes")[1].clone();
+    script.pid = 4711;
+    script.ppid = 811;
+    script.comm = "edge-block.sh".to_owned();
+    script.exe = None;
+    script.args = vec!["/bin/sh".into(), "active-response/bin/edge-block.sh".into()];
+    script.start = host.now().get().expect("a clock") - 3600;
+    host.add_process(script);
+    host.set_reader(1000, &[1000, 998]);
+    let outcome = support::diagnose(&host);
+    let said = outcome.lines.iter().find(|line| line.contains("AR180"));
+    assert!(said.is_some_and(|line| line.contains("(likely)")), "{:#?}", outcome.lines);
+
+    // Without the processes nobody knows.
+    let mut host = support::base(BASE);
+    host.set_gap(Part::Processes, GapKind::NotCollected, "not asked for");
+    let outcome = support::diagnose(&host);
+    for id in ["AR180", "AR181", "AR184", "AR186"] {
+        assert!(outcome.unknown.iter().any(|unknown| unknown.contains(id)), "{id}: {:#?}", outcome.unknown);
+    }
 }

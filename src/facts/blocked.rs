@@ -117,7 +117,9 @@ impl Execd {
             })
             .collect();
         let only = scripts.len() == 1 && self.stands == Stands::ForEnd;
-        scripts.retain(|script| script.name.is_some() || script.is_linked || only);
+        // One that has ended since the processes were listed holds nobody up.
+        let has_ended = |script: &Script| script.family.first().is_some_and(|first| first.detail.is_absent());
+        scripts.retain(|script| (script.name.is_some() || script.is_linked || only) && !has_ended(script));
         scripts
     }
 

@@ -76,10 +76,15 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
 }
 
+/// A process in one line. Of its words only the program and a file are shown: the others may hold secrets.
 fn process_text(process: &Process, detail: &Fact<crate::host::ProcessDetail>, now: i64) -> String {
     let words: Vec<String> =
-        process.args.iter().take(4).map(|word| word.to_string_lossy().into_owned()).collect();
-    let words = if words.is_empty() { process.comm.clone() } else { words.join(" ") };
+        process.args.iter().take(2).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = match words.as_slice() {
+        [] => process.comm.clone(),
+        [program, file] if file.contains("active-response/") => format!("{program} {file}"),
+        [program, ..] => program.clone(),
+    };
     let wchan = detail.get().and_then(|detail| detail.wchan.get());
     let wchan = wchan.map_or_else(String::new, |wchan| format!(" in {wchan}"));
     let age = span((now - process.start).max(0));
@@ -112,7 +117,7 @@ fn stands_still(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Execd, now: 
         )
         .cause("A process that is traced stands still until its tracer lets it go on.")
         .remedy(format!("grep TracerPid /proc/{}/status", process.pid)),
-        'D' => finding(
+        'D' if execd.detail.get().and_then(|detail| detail.state.get()) == Some(&'D') => finding(
             checks::EXECD_STANDS_STILL,
             format!("{name} (process {}) waits for a disk.", process.pid),
         )
@@ -133,7 +138,7 @@ fn stands_still(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Execd, now: 
             && now - process.start > START =>
         {
             let title = format!(
-                "No response runs on this agent: {name} waits at its start since {}.",
+                "No response runs on this agent: {name} has waited at its start for {}.",
                 span(now - process.start)
             );
             finding(checks::STARTUP_GATE_CLOSED, title)
@@ -156,6 +161,10 @@ fn blocked(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Execd, now: i64) 
     // Of several, the one a pipe leads to; what is left are children that were orphaned to execd.
     let script = scripts.iter().find(|script| script.is_linked).or_else(|| scripts.first());
     let Some(script) = script else { return };
+    if matches!(execd.stands, Stands::Unknown(_)) && script.name.is_none() {
+        // The thread that serves the control socket has children and pipes of its own.
+        return;
+    }
     let holder = match execd.stands {
         Stands::ForLine if !script.is_linked => execd.holder(facts, script),
         _ => None,
@@ -237,6 +246,10 @@ fn report(
             format!("{} (process {})", process.comm, process.pid)
         }
     };
+    // The script alone may leave behind what holds its pipes.
+    let living = script.family.iter().filter(|member| member.process.state != 'Z');
+    let living: Vec<String> = living.map(|member| member.process.pid.to_string()).collect();
+    let kill = format!("kill {}", living.join(" "));
     let (why, remedy) = match cause {
         Cause::Stopped(process) => {
             (format!("a signal has stopped {}", told(process)), format!("kill -CONT {}", process.pid))
@@ -258,11 +271,11 @@ fn report(
                 "{} waits for the end of its input, which comes only when execd has its answer",
                 told(process)
             ),
-            format!("kill {pid}"),
+            kill,
         ),
         Cause::Input(process, false) => (
             format!("execd waits for its keys, and {} sleeps with execd's pipe as its input", told(process)),
-            format!("kill {pid}"),
+            kill,
         ),
         Cause::Holder(process) => (
             format!("it has ended, but {} keeps its output open", told(process)),
@@ -270,16 +283,16 @@ fn report(
         ),
         Cause::Waits(process, wait) => {
             let what = match wait {
-                Wait::Network => "the network",
-                Wait::Time => "time to pass: it sleeps",
-                Wait::Fifo => "the other end of a FIFO",
-                Wait::Lock => "a lock on a file",
-                Wait::Child | Wait::Pipe | Wait::Ready => "another process",
+                Wait::Network => "waits for the network",
+                Wait::Time => "sleeps",
+                Wait::Fifo => "waits for the other end of a FIFO",
+                Wait::Lock => "waits for a lock on a file",
+                Wait::Child | Wait::Pipe | Wait::Ready => "waits for another process",
             };
-            (format!("{} waits for {what}", told(process)), format!("kill {pid}"))
+            (format!("{} {what}", told(process)), kill)
         }
-        Cause::Busy(process) => (format!("{} is still computing", told(process)), format!("kill {pid}")),
-        Cause::Unknown => ("it has not ended".to_owned(), format!("kill {pid}")),
+        Cause::Busy(process) => (format!("{} is still computing", told(process)), kill),
+        Cause::Unknown => ("it has not ended".to_owned(), kill),
     };
     let never_ends = matches!(cause, Cause::Stopped(_) | Cause::Input(_, true));
     let seen_waiting = matches!(execd.stands, Stands::ForLine | Stands::ForEnd);
@@ -522,4 +535,24 @@ fn lock_left(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, seen: &LockSeen, users:
         Owner::Nobody => finding.observed(format!("{path}/pid"), "holds no number, or is not there"),
     };
     sink.find(finding.remedy(format!("rm -r {}", quote(&path))).verify(format!("ls -d {}", quote(&path))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_of_pid_files() {
+        for (text, pid) in [
+            ("3100", Some(3100)),
+            (" 3100\n", Some(3100)),
+            ("3100x", Some(3100)),
+            ("", None),
+            ("x3100", None),
+            ("-1", None),
+            ("99999999999", None),
+        ] {
+            assert_eq!(number(text.as_bytes()), pid, "{text:?}");
+        }
+    }
 }

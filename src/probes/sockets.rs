@@ -306,6 +306,8 @@ fn not_reachable(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, queue: &Queue<'_>) 
         let owner = facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string());
         let group = facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string());
         let quoted = quote_path(&path);
+        // What the mode allows an ACL takes away.
+        let by_mode = group == name && meta.mode & (needed << 3) != 0;
         let socket_shown = socket.display().to_string();
         let mut finding = Finding::new(
             check,
@@ -319,7 +321,9 @@ fn not_reachable(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, queue: &Queue<'_>) 
         .severity(if connected { Severity::Warning } else { Severity::Error })
         .cause("Whoever connects to a Unix socket has to search its directories and to write to it. A connection that was made before lasts. agentd says nothing of a refusal at default log level; the manager's analysisd says (1210) once.")
         .observed(path.display().to_string(), format!("mode {:04o}, {owner}:{group}", meta.mode & 0o7777))
-        .remedy(if meta.mode & 0o070 == 0 || group == name {
+        .remedy(if by_mode {
+            format!("setfacl -b {quoted}")
+        } else if meta.mode & 0o070 == 0 || group == name {
             format!("chgrp {name} {quoted} && chmod {mode} {quoted}")
         } else {
             format!("chgrp {name} {quoted}")

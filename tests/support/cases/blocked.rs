@@ -233,7 +233,8 @@ pub(super) const CASES: &[Case] = &[
     near(checks::EXECD_BLOCKED, "an upgrade that the control socket started", AGENT, |host| {
         let words = ["/bin/sh", "/var/ossec/var/upgrade/upgrade.sh"];
         host.add_process(process(4711, EXECD, "/usr/bin/dash", &words, 'S', 300));
-        Ok(())
+        holds(host, EXECD, None, &[(7, OUTPUT, true)])?;
+        holds(host, 4711, None, &[(1, OUTPUT, false)])
     }),
     near(checks::EXECD_BLOCKED, "a dead child that execd has not collected yet", AGENT, |host| {
         host.add_process(edge_block('Z', 300));
