@@ -71,9 +71,14 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         return sink.unknown_for_all(PROBE.checks, &gap);
     }
     let Some(now) = facts.now().get().copied() else { return };
-    if !stands_still(facts, sink, &execd, now) {
-        blocked(facts, sink, &execd, now);
+    if stands_still(facts, sink, &execd, now) {
+        return;
     }
+    let wchan = |detail: &crate::host::ProcessDetail| detail.wchan.unknown();
+    if let Some(gap) = execd.detail.unknown().or_else(|| execd.detail.get().and_then(wchan)) {
+        sink.unknown_for_all(&[checks::EXECD_STANDS_STILL, checks::STARTUP_GATE_CLOSED], &gap);
+    }
+    blocked(facts, sink, &execd, now);
 }
 
 /// A process in one line. Of its words only the program and a file are shown: the others may hold secrets.
