@@ -3,6 +3,7 @@
 
 pub mod alert_log;
 pub mod alerts;
+pub mod blocked;
 pub mod change;
 pub mod daemon;
 pub mod delivery;
@@ -24,8 +25,8 @@ use std::path::{Path, PathBuf};
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
-    Value, dpkg,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
+    Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::wazuh::alerts::histogram::Need;
@@ -537,6 +538,16 @@ impl<'h> Facts<'h> {
     /// All processes.
     pub fn processes(&self) -> &Fact<Vec<Process>> {
         self.processes.get_or_init(|| self.host.processes())
+    }
+
+    /// One process in detail: some twenty files, so it is asked for few.
+    pub fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
+        self.host.process_detail(pid)
+    }
+
+    /// The Unix sockets of the host, or of the network namespace that a process lives in.
+    pub fn unix_sockets(&self, pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        self.host.unix_sockets(pid)
     }
 
     /// The daemon that runs scripts.

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use fact::{Fact, Gap, GapKind, Value};
 pub use mountinfo::mount_at;
-pub use process::ProcessDetail;
+pub use process::{ProcessDetail, Wait};
 pub use unix_socket::{SocketKind, SocketName, SocketState, UnixSocket};
 pub(crate) use walk::TOO_MANY_LINKS;
 

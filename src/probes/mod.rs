@@ -4,6 +4,7 @@
 //! it reports; a stage passes only when all of them ran on known facts.
 
 mod alerts;
+mod blocked;
 mod config;
 mod delivery;
 mod drift;
@@ -19,6 +20,7 @@ mod script_text;
 mod security;
 mod selectors;
 mod sink;
+mod sockets;
 mod syntax;
 mod tools;
 mod versions;
@@ -70,6 +72,9 @@ pub const PROBES: &[Probe] = &[
     executable::INTERPRETER,
     executable::BINARY,
     runtime::PROBE,
+    blocked::PROBE,
+    blocked::STALE,
+    sockets::PROBE,
     script_text::PROBE,
     feedback::PROBE,
     versions::PROBE,

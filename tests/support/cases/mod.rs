@@ -5,6 +5,7 @@
 //! root, on real homes built from them.
 
 mod alerts;
+mod blocked;
 mod change;
 mod config;
 mod delivery;
@@ -133,6 +134,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(delivery::CASES)
         .chain(security::CASES)
         .chain(filesystem::CASES)
+        .chain(blocked::CASES)
 }
 
 /// The text of a file of a host.
