@@ -6,10 +6,12 @@ pub mod alerts;
 pub mod change;
 pub mod daemon;
 pub mod delivery;
+pub mod demand;
 pub mod executable;
 pub mod install;
 pub mod response;
 pub mod rules;
+pub mod service;
 pub mod tools;
 
 use std::cell::OnceCell;
@@ -22,13 +24,14 @@ use std::path::{Path, PathBuf};
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
-    Value, dpkg,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
+    Source, SourceKind, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
+use crate::wazuh::daemon_log;
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
 use crate::wazuh::stock;
@@ -43,6 +46,7 @@ pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
 pub use rules::Rules;
+pub use service::Service;
 pub use tools::SearchPath;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
@@ -231,6 +235,10 @@ pub struct Facts<'h> {
     alerts_since: Since,
     alerts: OnceCell<Fact<Alerts>>,
     search_path: OnceCell<SearchPath>,
+    execd_detail: OnceCell<Fact<ProcessDetail>>,
+    wazuh_db: OnceCell<Daemon>,
+    daemon_log: OnceCell<Fact<Vec<daemon_log::Line>>>,
+    service: OnceCell<Fact<Service>>,
 }
 
 impl<'h> Facts<'h> {
@@ -266,6 +274,10 @@ impl<'h> Facts<'h> {
             alerts_since: Since::Default,
             alerts: OnceCell::new(),
             search_path: OnceCell::new(),
+            execd_detail: OnceCell::new(),
+            wazuh_db: OnceCell::new(),
+            daemon_log: OnceCell::new(),
+            service: OnceCell::new(),
         }
     }
 

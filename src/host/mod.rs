@@ -6,6 +6,7 @@
 
 mod accounts;
 pub mod acl;
+pub mod capability;
 pub mod capture;
 pub mod dpkg;
 pub mod elf;
@@ -14,6 +15,7 @@ pub mod live;
 pub(crate) mod mountinfo;
 pub mod process;
 pub mod settings;
+pub mod systemd;
 pub mod tree;
 mod unix_socket;
 mod walk;

@@ -11,6 +11,7 @@ mod executable;
 mod feedback;
 mod interference;
 mod placement;
+mod processes;
 mod resolve;
 mod rules;
 mod runtime;
@@ -74,6 +75,7 @@ pub const PROBES: &[Probe] = &[
     drift::PROBE,
     tools::PROBE,
     interference::PROBE,
+    processes::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.
