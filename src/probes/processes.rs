@@ -17,6 +17,7 @@ use crate::host::process::{Namespaces, Seccomp};
 use crate::host::systemd::{Filter, Setting, is_yes};
 use crate::host::{Gap, GapKind, Process, ProcessDetail};
 use crate::wazuh::daemon_log::{self, Event};
+use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Contract;
 
@@ -57,9 +58,6 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     restarts(facts, sink);
     let demands = facts.demands();
-    if demands.is_empty() {
-        return;
-    }
     capabilities(facts, sink, &demands);
     network(facts, sink, &demands);
     unit(facts, sink, &demands);
@@ -128,7 +126,9 @@ fn needed<'f>(facts: &'f Facts<'_>) -> Vec<(&'f Daemon, Vec<ResponseIndex>, &'st
             found.extend(by_name("-analysisd").map(|daemon| {
                 (daemon, facts.meant_to_run(), "It alone matches events with rules and sends responses.")
             }));
-            let there = facts.indices(Response::is_there);
+            // A local installation has no agents, nor the daemon that speaks with them.
+            let has_agents = facts.install.kind.get() != Some(&Kind::Local);
+            let there = if has_agents { facts.indices(Response::is_there) } else { Vec::new() };
             if contract != Contract::Json5 && !there.is_empty() {
                 found.extend(by_name("-remoted").map(|daemon| {
                     (
@@ -163,7 +163,11 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let names: Vec<&str> = down.iter().map(|(daemon, ..)| daemon.name.as_str()).collect();
     let responses: Vec<ResponseIndex> =
         down.iter().flat_map(|(_, responses, _)| responses.iter().copied()).collect();
-    let far = if facts.role() == Role::Agent { "reaches this agent" } else { "is sent" };
+    let far = match (facts.role(), first.name.rsplit('-').next()) {
+        (Role::Agent, _) => "reaches this agent",
+        (Role::Manager, Some("analysisd")) => "is sent",
+        (Role::Manager, _) => "reaches an agent",
+    };
     let title = if execd_is_down && down.len() == needed.len() {
         format!(
             "No response runs: Wazuh is not running on this host, neither execd nor {}.",
@@ -224,6 +228,9 @@ fn twice(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let mut alive: Vec<&Process> = all
             .iter()
             .filter(|process| process.state != 'Z')
+            // wazuh-control tries a configuration so before it restarts (`src/init/wazuh-server.sh
+            // testconfig`, 4.14).
+            .filter(|process| !process.args.iter().any(|argument| argument == "-t"))
             // Between fork and exec a child is a copy of its parent.
             .filter(|process| {
                 !all.iter().any(|parent| parent.pid == process.ppid && parent.pid != process.pid)
@@ -649,20 +656,24 @@ fn standing(facts: &Facts<'_>, service: &Service, setting: &Setting, seen: Optio
 
 fn unit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, demands: &[Demand<'_>]) {
     let check = checks::UNIT_RESTRICTS;
-    let all: Vec<&Demand<'_>> = demands.iter().collect();
+    let here = facts.indices(Response::is_here);
+    if here.is_empty() {
+        return;
+    }
     let service = facts.service();
     if let Some(gap) = service.unknown() {
-        return sink.unknown(check, users(facts, &all), gap);
+        return sink.unknown(check, here, gap);
     }
     let Some(service) = service.get() else { return };
     if let Some(gap) = &service.gap {
-        sink.unknown(check, users(facts, &all), gap.clone());
+        sink.unknown(check, here, gap.clone());
     }
     // With `+` none of this counts (systemd.service(5)).
     if service.unit.last("ExecStart").is_some_and(|start| start.value.starts_with('+')) {
         return;
     }
     other_user(facts, sink, service);
+    home_shut(facts, sink, service);
     let detail = facts.execd_detail().get();
     let bars: Vec<Bar<'_, '_, '_>> =
         demands.iter().flat_map(|demand| bars(service, detail, demand)).collect();
@@ -777,9 +788,6 @@ fn other_user(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, service: &Service) {
         return;
     }
     let here = facts.indices(Response::is_here);
-    if here.is_empty() {
-        return;
-    }
     let is_down = facts.execd().is_some_and(|execd| execd.running().get() == Some(&false));
     let title = if is_down {
         format!("No response runs on this host: {} does not start execd as root.", service.name)
@@ -794,6 +802,69 @@ fn other_user(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, service: &Service) {
         .stops(here)
         .shares("process:execd");
     sink.find(mended(facts, finding, service, setting));
+}
+
+/// execd makes its pid file and its socket below the home, and ends with (1212) or (1210) where it cannot
+/// (`src/os_execd/main.c main`, 4.14).
+fn home_shut(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, service: &Service) {
+    let places = ["var/run", "queue/alerts", "logs"].map(|place| facts.under_home(place));
+    let shut = places.iter().find_map(|place| {
+        let real = facts.resolve(place);
+        let real = real.get().map_or(place, |resolved| &resolved.path);
+        Some((real.display().to_string(), service.unit.shuts(&real.to_string_lossy())?))
+    });
+    let Some((place, setting)) = shut else { return };
+    let detail = facts.execd_detail().get();
+    let seen = detail.and_then(|detail| seen_shut(detail, &place));
+    let stands = standing(facts, service, setting, seen);
+    let is_down = facts.execd().is_some_and(|execd| execd.running().get() == Some(&false));
+    let unit = &service.name;
+    let (title, severity) = match stands {
+        Standing::InForce => (
+            format!("No response leaves a trace: {unit} makes {place} read-only for execd."),
+            Severity::Error,
+        ),
+        Standing::Later(_) if is_down => (
+            format!(
+                "No response runs on this host: {unit} makes {place} read-only, and execd does not come up."
+            ),
+            Severity::Error,
+        ),
+        _ => (
+            format!("No response runs where {unit} starts execd: it makes {place} read-only."),
+            Severity::Warning,
+        ),
+    };
+    if let Standing::Unknown(gap) = stands {
+        sink.unknown(checks::UNIT_RESTRICTS, facts.indices(Response::is_here), gap);
+    }
+    let directory = format!("/etc/systemd/system/{unit}.d");
+    let home = facts.install.home.display().to_string();
+    sink.find(
+        Finding::new(checks::UNIT_RESTRICTS, Subject::Config(place.clone(), setting.key.clone()), title)
+            .severity(severity)
+            .confidence(Confidence::Likely)
+            .cause("execd makes its pid file and its socket below the home at its start and ends with (1212) or (1210) where it cannot; scripts write their log there.")
+            .evidence(service.excerpt(setting, format!("holds {place} too")))
+            .remedy(format!(
+                "mkdir -p {directory} && printf '[Service]\\nReadWritePaths=%s\\n' {} >{directory}/zz-home.conf",
+                quote(&home)
+            ))
+            .remedy(format!("systemctl daemon-reload && {}", restart(facts)))
+            .verify(format!("systemctl show {unit} -p ReadWritePaths -p {}", setting.key))
+            .stops(facts.indices(Response::is_here))
+            .shares("process:execd"),
+    );
+}
+
+/// Whether a path is read-only for a process; none where that cannot be told.
+fn seen_shut(detail: &ProcessDetail, path: &str) -> Option<bool> {
+    if detail.mounts.is_absent() {
+        // It lives with the reader, for whom systemd changed nothing.
+        return Some(false);
+    }
+    let mount = mount_of(&detail.mounts, Path::new(path));
+    mount.get().map(|mount| mount.options.iter().any(|option| option == "ro"))
 }
 
 /// What the settings of a unit take away from a demand.
@@ -862,13 +933,7 @@ fn bars<'s, 'd, 'f>(
     }
     for path in &demand.writes {
         if let Some(setting) = unit.shuts(path) {
-            let seen = detail.and_then(|detail| {
-                if detail.mounts.is_absent() {
-                    return Some(false);
-                }
-                let mount = mount_of(&detail.mounts, Path::new(path));
-                mount.get().map(|mount| mount.options.iter().any(|option| option == "ro"))
-            });
+            let seen = detail.and_then(|detail| seen_shut(detail, path));
             bar(setting, format!("writing to {path}"), seen);
         }
     }

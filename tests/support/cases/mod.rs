@@ -9,6 +9,7 @@ mod change;
 mod config;
 mod delivery;
 mod host;
+mod processes;
 mod rules;
 mod script;
 mod tools;
@@ -129,6 +130,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(change::CASES)
         .chain(tools::CASES)
         .chain(delivery::CASES)
+        .chain(processes::CASES)
 }
 
 /// The text of a file of a host.
