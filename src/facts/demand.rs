@@ -93,7 +93,7 @@ impl Facts<'_> {
             return;
         }
         let hosts_deny = || {
-            let mut demand = Demand::of(executable, "/etc/hosts.deny", &NOTHING);
+            let mut demand = Demand::of(executable, String::from_utf8_lossy(&executable.name), &NOTHING);
             demand.writes = vec!["/etc/hosts.deny".to_owned()];
             demand
         };

@@ -510,7 +510,7 @@ fn remedies(facts: &Facts<'_>, names: &[String]) -> Vec<String> {
 
 /// What shows that the host that is read is a container of one application.
 fn container(facts: &Facts<'_>) -> Option<(String, String)> {
-    for path in ["/.dockerenv", "/run/.containerenv"] {
+    for path in ["/.dockerenv", "/run/.containerenv", "/run/secrets/kubernetes.io"] {
         if facts.entry(Path::new(path)).get().is_some() {
             return Some((path.to_owned(), "is there: this is a container".to_owned()));
         }
@@ -610,7 +610,10 @@ const FILTERS: &[&str] = &[
 /// What a setting takes away from a demand.
 struct Bar<'s, 'd, 'f> {
     setting: &'s Setting,
+    /// What the setting does, behind its name.
     takes: String,
+    /// Whether what is called needs that; else the response itself is meant.
+    is_needed: bool,
     demand: &'d Demand<'f>,
     /// Whether the running execd shows it; none when nothing can be told.
     seen: Option<bool>,
@@ -687,33 +690,30 @@ fn unit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, demands: &[Demand<'_>]) {
         let concerned: Vec<&Demand<'_>> = bars.iter().map(|bar| bar.demand).collect();
         let responses = users(facts, &concerned);
         let takes: BTreeSet<&str> = bars.iter().map(|bar| bar.takes.as_str()).collect();
-        let takes = takes.into_iter().collect::<Vec<_>>().join(", ");
+        let more = takes.len().saturating_sub(3);
+        let mut takes = takes.into_iter().take(3).collect::<Vec<_>>().join(" and ");
+        if more > 0 {
+            takes.push_str(&format!(" and {more} more"));
+        }
+        let whom =
+            if first.is_needed { format!(", which {} needs", callees(&concerned)) } else { String::new() };
         let stands = standing(facts, service, setting, first.seen);
         let who = who(facts, &responses);
         let name = setting.key.as_str();
         let (title, severity) = match &stands {
             Standing::InForce => (
-                format!(
-                    "{who} has no effect: {name}= of {} takes away {takes}, which {} needs.",
-                    service.name,
-                    callees(&concerned)
-                ),
+                format!("{who} has no effect: {name}= of {} {takes}{whom}.", service.name),
                 severity(&concerned),
             ),
             Standing::Later(_) => (
                 format!(
-                    "{who} will have no effect once {} starts execd: {name}= takes away {takes}, which {} needs.",
-                    service.name,
-                    callees(&concerned)
+                    "{who} will have no effect once {} starts execd: {name}= {takes}{whom}.",
+                    service.name
                 ),
                 Severity::Warning,
             ),
             Standing::Unknown(_) => (
-                format!(
-                    "{who} has no effect where {} started execd: {name}= takes away {takes}, which {} needs.",
-                    service.name,
-                    callees(&concerned)
-                ),
+                format!("{who} has no effect where {} started execd: {name}= {takes}{whom}.", service.name),
                 Severity::Warning,
             ),
         };
@@ -721,7 +721,7 @@ fn unit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, demands: &[Demand<'_>]) {
             .severity(severity)
             .confidence(Confidence::Likely)
             .cause("What systemd forbids a service, all its children are forbidden, scripts that run as root too. They fail, their messages go to /dev/null, and Wazuh's own programs write \"Ended\" as after a success.")
-            .evidence(service.excerpt(setting, format!("takes away {takes}")));
+            .evidence(service.excerpt(setting, takes.clone()));
         finding = match &stands {
             Standing::InForce => match facts
                 .execd_detail()
@@ -876,7 +876,8 @@ fn bars<'s, 'd, 'f>(
     let unit = &service.unit;
     let mut bars: Vec<Bar<'s, 'd, 'f>> = Vec::new();
     let mut bar = |setting: &'s Setting, takes: String, seen: Option<bool>| {
-        bars.push(Bar { setting, takes, demand, seen });
+        let is_needed = !takes.starts_with("hides /") && !takes.starts_with("forbids starting");
+        bars.push(Bar { setting, takes, is_needed, demand, seen });
     };
     let filtered =
         detail.and_then(|detail| detail.seccomp.get()).map(|seccomp| *seccomp != Seccomp::Disabled);
@@ -897,19 +898,19 @@ fn bars<'s, 'd, 'f>(
         let left = detail.and_then(|detail| left(detail).ok());
         let seen = left.map(|left| taken.iter().any(|&number| !has(left, number)));
         let names: Vec<String> = taken.into_iter().map(capability::name).collect();
-        bar(setting, names.join(", "), seen);
+        bar(setting, format!("takes {} away", names.join(", ")), seen);
     }
     if let Some((families, setting)) = unit.filter("RestrictAddressFamilies") {
         let taken: Vec<&str> =
             demand.families.iter().copied().filter(|family| !families.lets(family)).collect();
         if !taken.is_empty() {
-            bar(setting, format!("sockets of {}", taken.join(", ")), filtered);
+            bar(setting, format!("forbids sockets of {}", taken.join(", ")), filtered);
         }
     }
     if let Some((calls, setting)) = unit.filter("SystemCallFilter") {
         for (what, groups, is_common) in calls_of(demand) {
             if refuses(&calls, groups, is_common) {
-                bar(setting, what.to_owned(), filtered);
+                bar(setting, format!("forbids {what}"), filtered);
                 break;
             }
         }
@@ -917,24 +918,24 @@ fn bars<'s, 'd, 'f>(
     if demand.reaches != Reach::Nothing {
         let alone = unit.on("PrivateNetwork").or_else(|| unit.last("NetworkNamespacePath"));
         if let Some(setting) = alone {
-            bar(setting, "the network of the host".to_owned(), lives_apart("net"));
+            bar(setting, "hides the network of the host".to_owned(), lives_apart("net"));
         }
     }
     if demand.reaches == Reach::Talks {
         let denied = unit.list("IPAddressDeny").into_iter().find(|(word, _)| *word == "any");
         if let Some((_, setting)) = denied.filter(|_| unit.list("IPAddressAllow").is_empty()) {
-            bar(setting, "every connection".to_owned(), None);
+            bar(setting, "forbids every connection".to_owned(), None);
         }
     }
     if demand.capabilities.iter().any(|&number| matches!(number, capability::NET_ADMIN | capability::NET_RAW))
         && let Some(setting) = unit.last("PrivateUsers").filter(|setting| !is_no(&setting.value))
     {
-        bar(setting, "root's rights over the network".to_owned(), lives_apart("user"));
+        bar(setting, "takes root's rights over the network away".to_owned(), lives_apart("user"));
     }
     for path in &demand.writes {
         if let Some(setting) = unit.shuts(path) {
             let seen = detail.and_then(|detail| seen_shut(detail, path));
-            bar(setting, format!("writing to {path}"), seen);
+            bar(setting, format!("forbids writing to {path}"), seen);
         }
     }
     let inside = |path: &str| ["/home/", "/root/"].iter().any(|home| path.starts_with(home));
@@ -945,19 +946,19 @@ fn bars<'s, 'd, 'f>(
             is_yes(&setting.value) || setting.value == "tmpfs"
         })
     {
-        bar(setting, format!("{program}, with all homes"), lives_apart("mnt"));
+        bar(setting, format!("hides {program}, with all homes"), lives_apart("mnt"));
     }
     let script = demand.executable.path.to_string_lossy();
     for path in [program, script.as_ref()] {
         if let Some(setting) = unit.forbids_start(path) {
-            bar(setting, format!("starting {path}"), lives_apart("mnt"));
+            bar(setting, format!("forbids starting {path}"), lives_apart("mnt"));
             break;
         }
     }
     if demand.makes_code
         && let Some(setting) = unit.on("MemoryDenyWriteExecute")
     {
-        bar(setting, "memory that is written and executed".to_owned(), filtered);
+        bar(setting, "forbids memory that is written and executed".to_owned(), filtered);
     }
     // Root gains nothing by the bit, so only another user loses it.
     let is_root = detail.and_then(|detail| detail.credentials.get()).is_none_or(|user| user.euid == 0);
@@ -966,7 +967,7 @@ fn bars<'s, 'd, 'f>(
         && let Some(setting) = unit.on("NoNewPrivileges")
     {
         let seen = detail.and_then(|detail| detail.no_new_privs.get().copied());
-        bar(setting, "the set-user-ID bit".to_owned(), seen);
+        bar(setting, "takes the set-user-ID bit away".to_owned(), seen);
     }
     bars
 }

@@ -165,7 +165,9 @@ pub const CASES: &[Case] = &[
         .not_on_a_tree(NO_PROCESSES),
     near(checks::DAEMON_NOT_RUNNING, "no wazuh-db, and no response for an agent", MANAGER, |host| {
         super::config(host, "<location>local</location>", "<location>server</location>")?;
-        super::config(host, "<location>defined-agent</location>", "<disabled>yes</disabled>")?;
+        const NETSH: &str = "<command>netsh</command>\n    <location>defined-agent</location>\n    <agent_id>004</agent_id>\n    <rules_group>authentication_failures</rules_group>\n    <timeout>1800</timeout>";
+        const ONCALL: &str = "<command>notify-oncall</command>\n    <location>server</location>\n    <level>13</level>";
+        super::config(host, NETSH, ONCALL)?;
         without(host, 853)
     })
     .not_on_a_tree(NO_PROCESSES),
@@ -347,6 +349,31 @@ pub const CASES: &[Case] = &[
         host.write("/root/bin/block", "#!/bin/sh\n")?.set_mode("/root/bin/block", 0o755)?;
         line(host, "/root/bin/block \"$SRCIP\"")?;
         drop_in(host, "ProtectHome=yes")
+    }),
+    fault(checks::UNIT_RESTRICTS, "no_new_privs and a script that becomes another user, not as root", AGENT, |host| {
+        script_only(host)?;
+        host.write("/usr/bin/sudo", "#!/bin/sh\n")?.set_mode("/usr/bin/sudo", 0o4755)?;
+        line(host, "sudo -n jq --version")?;
+        drop_in(host, "NoNewPrivileges=yes")?;
+        execd(host, |detail| {
+            let mut user = detail.credentials.get().cloned().unwrap_or_default();
+            user.euid = 998;
+            set(&mut detail.credentials, user);
+            set(&mut detail.no_new_privs, true);
+            let sets = Capabilities { permitted: 0, effective: 0, bounding: ALL, ambient: ALL };
+            set(&mut detail.capabilities, sets);
+        })
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    near(checks::UNIT_RESTRICTS, "no_new_privs takes nothing from root", AGENT, |host| {
+        host.write("/usr/bin/sudo", "#!/bin/sh\n")?.set_mode("/usr/bin/sudo", 0o4755)?;
+        line(host, "sudo -n jq --version")?;
+        drop_in(host, "NoNewPrivileges=yes")
+    }),
+    fault(checks::UNIT_RESTRICTS, "no chown for a script, by group of system calls", AGENT, |host| {
+        host.write("/usr/bin/chown", "#!/bin/sh\n")?.set_mode("/usr/bin/chown", 0o755)?;
+        line(host, "chown root:root /srv/quarantine")?;
+        drop_in(host, "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources")
     }),
     near(checks::UNIT_RESTRICTS, "netlink is among the families", AGENT, |host| {
         drop_in(host, "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX\nRestrictAddressFamilies=AF_NETLINK")
