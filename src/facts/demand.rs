@@ -173,7 +173,7 @@ impl Facts<'_> {
                     line.contains(*word)
                 }
             };
-            let changes = program.words.is_empty() || program.words.iter().any(|word| says(&word));
+            let changes = program.words.is_empty() || program.words.iter().any(says);
             let mut demand =
                 Demand::of(executable, tool.name.clone(), if changes { program } else { &NOTHING });
             demand.shipped = false;

@@ -886,9 +886,8 @@ fn bars<'s, 'd, 'f>(
 
     // What systemd takes from the bounding set besides (systemd.exec(5)).
     let mut bounds: Vec<(u64, &Setting)> = unit.capabilities().into_iter().collect();
-    for (key, number) in [("ProtectKernelModules", capability::SYS_MODULE)] {
-        bounds.extend(unit.on(key).map(|setting| (capability::ALL & !(1 << number), setting)));
-    }
+    let modules = unit.on("ProtectKernelModules");
+    bounds.extend(modules.map(|setting| (capability::ALL & !(1 << capability::SYS_MODULE), setting)));
     for (set, setting) in bounds {
         let taken: Vec<u32> =
             demand.capabilities.iter().copied().filter(|&number| !has(set, number)).collect();
