@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod cases;
+pub mod layouts;
 
 use std::path::{Path, PathBuf};
 
