@@ -239,6 +239,16 @@ fn twice(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         if alive.len() < 2 {
             continue;
         }
+        // Who may not look at a program knows it by a name that another installation has too.
+        if let Some(hidden) = alive.iter().find(|process| process.exe.is_none()) {
+            let gap = Gap {
+                kind: GapKind::Denied,
+                source: format!("/proc/{}/exe", hidden.pid),
+                why: format!("whose {} it is may be told to root only", daemon.name),
+            };
+            sink.unknown(checks::DAEMON_TWICE, facts.indices(Response::is_here), gap);
+            continue;
+        }
         alive.sort_by_key(|process| (process.start, process.pid));
         let short = daemon.name.rsplit('-').next().unwrap_or(&daemon.name);
         let (title, cause, responses) = match short {

@@ -353,7 +353,7 @@ pub const CASES: &[Case] = &[
     fault(checks::UNIT_RESTRICTS, "no_new_privs and a script that becomes another user, not as root", AGENT, |host| {
         script_only(host)?;
         host.write("/usr/bin/sudo", "#!/bin/sh\n")?.set_mode("/usr/bin/sudo", 0o4755)?;
-        line(host, "sudo -n jq --version")?;
+        line(host, "sudo -n jq --version >/dev/null")?;
         drop_in(host, "NoNewPrivileges=yes")?;
         execd(host, |detail| {
             let mut user = detail.credentials.get().cloned().unwrap_or_default();
@@ -367,7 +367,7 @@ pub const CASES: &[Case] = &[
     .not_on_a_tree(NO_PROCESSES),
     near(checks::UNIT_RESTRICTS, "no_new_privs takes nothing from root", AGENT, |host| {
         host.write("/usr/bin/sudo", "#!/bin/sh\n")?.set_mode("/usr/bin/sudo", 0o4755)?;
-        line(host, "sudo -n jq --version")?;
+        line(host, "sudo -n jq --version >/dev/null")?;
         drop_in(host, "NoNewPrivileges=yes")
     }),
     fault(checks::UNIT_RESTRICTS, "no chown for a script, by group of system calls", AGENT, |host| {
