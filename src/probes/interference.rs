@@ -55,7 +55,7 @@ const PRODUCTS: &[Product] = &[
     product("SentinelOne", &["s1-agent", "s1-orchestrator", "s1-perf"], "/opt/sentinelone/"),
     product("VMware Carbon Black", &["cbagentd", "cbdaemon"], "/opt/carbonblack/"),
     product("Trend Micro Deep Security", &["ds_agent", "ds_am"], "/opt/ds_agent/"),
-    product("Sophos", &["savscand", "sophos_managemen"], "/opt/sophos-spl/"),
+    product("Sophos", &["savscand", "sophos_manageme"], "/opt/sophos-spl/"),
     product("Trellix Endpoint Security", &["mfetpd", "mfeespd", "xagt"], "/opt/McAfee/"),
     product("Trellix Application Control", &["scsrvc"], "/usr/local/mcafee/solidcore/"),
     product("Palo Alto Cortex XDR", &["traps_pmd"], "/opt/traps/"),
