@@ -11,9 +11,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::Facts;
-use crate::host::acl::{self, Acl};
 use crate::host::process::{Descriptor, DescriptorTarget};
-use crate::host::{Fact, Gap, Meta, Process, ProcessDetail, UnixSocket, Value, Wait};
+use crate::host::{Fact, Gap, Process, ProcessDetail, UnixSocket, Value, Wait};
 
 /// How many processes below a child are looked at.
 const MAX_FAMILY: usize = 64;
@@ -278,32 +277,5 @@ impl Facts<'_> {
             Value::Failed(why) => Value::Failed(why),
             Value::NotCollected(why) => Value::NotCollected(why),
         })
-    }
-
-    /// Whether a user who is not root has all of `permissions` (4 read, 2 write, 1 search) on a file.
-    pub fn has_access(
-        &self,
-        path: &Path,
-        meta: &Meta,
-        (uid, gid): (u32, u32),
-        permissions: u32,
-    ) -> Fact<bool> {
-        let bits = match (uid == meta.uid, gid == meta.gid) {
-            (true, _) => meta.mode >> 6,
-            (_, true) => meta.mode >> 3,
-            _ => meta.mode,
-        };
-        let by_mode = bits & permissions == permissions;
-        let xattr = self.host.xattr(path, acl::ACCESS);
-        match (xattr.get(), xattr.unknown()) {
-            (Some(bytes), _) => match Acl::parse(bytes) {
-                Ok(list) => {
-                    Fact::known(xattr.source, list.allows(uid, &[gid], meta.uid, meta.gid, permissions))
-                }
-                Err(error) => Fact::failed(xattr.source, error.to_string()),
-            },
-            (None, Some(gap)) if !by_mode => gap.into_fact(),
-            _ => Fact::known(path.display().to_string(), by_mode),
-        }
     }
 }

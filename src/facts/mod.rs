@@ -7,12 +7,14 @@ pub mod blocked;
 pub mod change;
 pub mod daemon;
 pub mod delivery;
+pub mod demand;
 pub mod executable;
 pub mod filesystem;
 pub mod install;
 pub mod response;
 pub mod rules;
 pub mod security;
+pub mod service;
 pub mod tools;
 
 use std::cell::OnceCell;
@@ -32,6 +34,7 @@ use crate::redact::{self, Redactor};
 use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
+use crate::wazuh::daemon_log;
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
 use crate::wazuh::stock;
@@ -47,6 +50,7 @@ pub use install::Install;
 pub use response::{Place, Response, Runs};
 pub use rules::Rules;
 pub use security::Security;
+pub use service::Service;
 pub use tools::SearchPath;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
@@ -236,6 +240,10 @@ pub struct Facts<'h> {
     alerts: OnceCell<Fact<Alerts>>,
     search_path: OnceCell<SearchPath>,
     security: OnceCell<Security>,
+    execd_detail: OnceCell<Fact<ProcessDetail>>,
+    wazuh_db: OnceCell<Daemon>,
+    daemon_log: OnceCell<Fact<Vec<daemon_log::Line>>>,
+    service: OnceCell<Fact<Service>>,
 }
 
 impl<'h> Facts<'h> {
@@ -272,6 +280,10 @@ impl<'h> Facts<'h> {
             alerts: OnceCell::new(),
             search_path: OnceCell::new(),
             security: OnceCell::new(),
+            execd_detail: OnceCell::new(),
+            wazuh_db: OnceCell::new(),
+            daemon_log: OnceCell::new(),
+            service: OnceCell::new(),
         }
     }
 

@@ -372,7 +372,7 @@ impl Facts<'_> {
 
     /// Whether a rule of a profile may allow an access (`r`, `x`) to a file: false only when no rule
     /// can, none when that cannot be told.
-    pub fn may(&self, profile: &Profile, path: &Path, letter: char) -> Option<bool> {
+    pub fn profile_may(&self, profile: &Profile, path: &Path, letter: char) -> Option<bool> {
         let mut left = MAX_PROFILES;
         self.may_by(&profile.rules, path.as_os_str().as_bytes(), letter, MAX_DEPTH, &mut left)
     }

@@ -13,6 +13,7 @@ mod feedback;
 mod filesystem;
 mod interference;
 mod placement;
+mod processes;
 mod resolve;
 mod rules;
 mod runtime;
@@ -85,6 +86,7 @@ pub const PROBES: &[Probe] = &[
     filesystem::SPACE,
     filesystem::FROZEN,
     filesystem::MOUNTS,
+    processes::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

@@ -1057,7 +1057,7 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
     let refused: Vec<&Executable> = scripts
         .iter()
         .filter(|script| {
-            filed.is_some_and(|filed| facts.may(&filed.profile, &script.file, 'x') == Some(false))
+            filed.is_some_and(|filed| facts.profile_may(&filed.profile, &script.file, 'x') == Some(false))
         })
         .map(|script| script.executable)
         .collect();
@@ -1107,7 +1107,7 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
 /// of an interpreter does not count.
 fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>, filed: &FiledProfile) {
     let is_script = !script.interpreters.is_empty();
-    let cannot_read = is_script && facts.may(&filed.profile, &script.file, 'r') == Some(false);
+    let cannot_read = is_script && facts.profile_may(&filed.profile, &script.file, 'r') == Some(false);
     let rule = rule_of(&script.file.display().to_string(), "r").filter(|_| cannot_read);
     let who = who(facts, script.executable);
     let name = &filed.profile.name;

@@ -294,7 +294,7 @@ fn not_reachable(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, queue: &Queue<'_>) 
             FileType::Socket => (2, "write to", "660", "rw"),
             _ => return,
         };
-        let access = facts.has_access(&path, meta, ids, needed);
+        let access = facts.may(&path, ids.0, ids.1, needed);
         if let Some(gap) = access.unknown() {
             return sink.unknown(check, queue.responses.clone(), gap);
         }

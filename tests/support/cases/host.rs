@@ -1298,7 +1298,10 @@ pub const CASES: &[Case] = &[
     }),
     near(checks::LOCALFILE_MISSING, "the home is a link, and the location names the real path", AGENT, |host| {
         host.rename("/var/ossec", "/srv/ossec")?.symlink("/var/ossec", "/srv/ossec")?;
-        process(host, EXECD, |execd| execd.exe = Some("/srv/ossec/bin/wazuh-execd".into()))?;
+        for (pid, name) in [(EXECD, "execd"), (818, "logcollector"), (839, "agentd")] {
+            let exe = format!("/srv/ossec/bin/wazuh-{name}");
+            process(host, pid, |daemon| daemon.exe = Some(exe.into()))?;
+        }
         replace(host, CONF, "/var/ossec/logs/active-responses.log", "/srv/ossec/logs/active-responses.log")
     })
     .not_on_a_tree(NO_PROCESSES),

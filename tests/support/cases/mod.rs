@@ -11,6 +11,7 @@ mod config;
 mod delivery;
 mod filesystem;
 mod host;
+mod processes;
 mod rules;
 mod script;
 mod security;
@@ -135,6 +136,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(security::CASES)
         .chain(filesystem::CASES)
         .chain(blocked::CASES)
+        .chain(processes::CASES)
 }
 
 /// The text of a file of a host.
