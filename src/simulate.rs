@@ -269,16 +269,10 @@ pub fn run(facts: &Facts<'_>, given: &Given) -> Result<Simulation, String> {
     let rule = given.rule.ok_or("no rule is given")?;
     let mut notes: Vec<String> = ground.gap_note("that were given").into_iter().collect();
     let Some(mut judged) = ground.judge(rule, given.level, &given.alert_groups) else {
-        return Err(if ground.rules.is_some() {
-            format!("no loaded rule has the number {rule}; give --level to say what its alerts have")
-        } else {
-            "the rules are not known; give --level".to_owned()
-        });
+        return Err(format!("{}; give --level to say what its alerts have", ground.not_loaded(rule)));
     };
     if judged.own.is_none() && ground.rules.is_some() {
-        notes.push(format!(
-            "no loaded rule has the number {rule}: level and groups are those that were given"
-        ));
+        notes.push(format!("{}; level and groups are those that were given", ground.not_loaded(rule)));
     }
     if let Some(now) = judged.other_level {
         let level = judged.facts.level;
@@ -449,8 +443,12 @@ impl Play<'_, '_> {
     fn response(&mut self, response: &crate::facts::Response) -> Option<Response> {
         let index = response.block?;
         let conf = self.ground.conf;
-        let fires = match decide(conf, self.ground.facts.version(), index, &self.event) {
-            Verdict::Fires(fires) => {
+        let verdict = match decide(conf, self.ground.facts.version(), index, &self.event) {
+            Verdict::Fires(fires) => Ok(fires),
+            Verdict::Not(reason) => Err(reason),
+        };
+        let fires = match self.ground.settle(verdict) {
+            Ok(fires) => {
                 let bound_by = [
                     (fires.bound.id, "rules_id"),
                     (fires.bound.group, "rules_group"),
@@ -488,7 +486,7 @@ impl Play<'_, '_> {
                     line,
                 })
             }
-            Verdict::Not(reason) => {
+            Err(reason) => {
                 Err(Stop { why: self.ground.why(index, &reason, &self.judged), logged: reason.number() })
             }
         };

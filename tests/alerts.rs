@@ -158,6 +158,8 @@ fn what_cannot_be_read_is_a_gap() {
     assert!(rules.len() > 2 && rules[2..].iter().all(|rule| *rule == 6), "what came before the end counts");
     let kinds: Vec<GapKind> = reading.gaps.iter().map(|gap| gap.kind).collect();
     assert_eq!(kinds, [GapKind::Denied, GapKind::Failed, GapKind::Failed], "{:?}", reading.gaps);
+    let cut = format!("the rest of it, behind {} lines: ", rules.len() - 2);
+    assert!(reading.gaps.iter().any(|gap| gap.why.starts_with(&cut)), "{cut}: {:?}", reading.gaps);
     // A year that may not be listed, and no directory at all.
     let mut host = days();
     host.deny_read(format!("{LOGS}/2026")).unwrap();

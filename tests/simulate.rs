@@ -473,6 +473,119 @@ fn a_child_that_wins_is_named() {
     }
 }
 
+/// analysisd ends at a fatal rule: nothing fires, whatever the event, and `show` says so as well.
+#[test]
+fn nothing_fires_where_a_rule_is_refused() {
+    const BAD: &str = "<rule id=\"100010\" level=\"7\"><match>a</match><description>x</description></rule>\n\
+        <rule id=\"100011\" level=\"7\"><match>a</match><no_such>b</no_such><description>x</description></rule>\n\
+        <rule id=\"100012\" level=\"7\"><match>a</match><description>x</description></rule>";
+    let why = "analysisd does not start: it refuses the rules, etc/rules/local_rules.xml:2";
+    let directory = tempfile::tempdir().expect("a directory");
+    manager(directory.path(), &["<location>local</location><level>3</level>"], BAD);
+    let from = directory.path().to_str().expect("a name");
+    let alert = r#"{"rule":{"id":"5712","level":10},"agent":{"id":"001"}}"#;
+    for (arguments, input) in [
+        (&["--rule", "5712"][..], ""),
+        (&["--rule", "100010"], ""),
+        (&["--rule", "100012", "--level", "7"], ""),
+        (&["-"], alert),
+        (&["--logtest", "-"], LOGTEST),
+    ] {
+        let (said, entry) = first(&[&["--from", from], arguments].concat(), input);
+        assert_eq!((said.as_str(), entry["fires"].as_bool()), (why, Some(false)), "{arguments:?}");
+    }
+    let document = many(&["-", "--from", from], alert, 0);
+    assert_eq!(counts(&document, 0), (0, vec![(why.to_owned(), 1)]));
+    // A rule behind it is not loaded, and that is said.
+    let output = run(&["--from", from, "--rule", "100012"], "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("100012 before etc/rules/local_rules.xml:2, at which analysisd ends"), "{said}");
+
+    for (format, status) in [("text", Some(1)), ("json", Some(1))] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+            .args(["show", "--format", format, "--from", from])
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), status, "{said}");
+        if format == "text" {
+            assert!(said.contains("wazuh-analysisd     refuses to start"), "{said}");
+            assert!(said.contains("ERROR: Invalid option 'no_such' for rule '100011'."), "{said}");
+            assert!(said.contains("(1220)"), "{said}");
+        } else {
+            let document: Value = serde_json::from_str(&said).expect("it is JSON");
+            let daemon = &document["daemons"]["wazuh-analysisd"];
+            assert_eq!((&daemon["starts"], &daemon["end"]), (&false.into(), &"exits".into()));
+        }
+    }
+}
+
+/// Why a rule that is asked for is not there, and why its group does not fit any more.
+#[test]
+fn rules_that_are_left_out_or_overwritten_are_named() {
+    const RULES: &str = "<rule id=\"100010\" level=\"7\"><if_sid>99999</if_sid><description>x</description></rule>\n\
+        <rule id=\"5712\" level=\"12\" overwrite=\"yes\"><if_matched_sid>5710</if_matched_sid><description>x</description></rule>";
+    let directory = tempfile::tempdir().expect("a directory");
+    let group = "<location>local</location><rules_group>authentication_failures</rules_group>";
+    manager(directory.path(), &[group], RULES);
+    let from = directory.path().to_str().expect("a name");
+    let output = run(&["--from", from, "--rule", "100010"], "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the one in etc/rules/local_rules.xml:1 is left out, (7619)"), "{said}");
+    let (said, _) = first(&["--from", from, "--rule", "5712"], "");
+    let taken_out = "; its overwrite in etc/rules/local_rules.xml:2 took it out";
+    assert_eq!(said, format!("rules_group \"authentication_failures\" is not in \"local,\"{taken_out}"));
+    // Groups that are given are not those of the overwrite.
+    let (said, _) = first(&["--from", from, "--rule", "5712", "--group", "x"], "");
+    assert!(!said.contains(taken_out), "{said}");
+    let alert = r#"{"rule":{"id":"5712","level":12},"agent":{"id":"001"}}"#;
+    let document = many(&["-", "--from", from], alert, 0);
+    let (started, stopped) = counts(&document, 0);
+    assert!(started == 0 && stopped[0].0.ends_with(taken_out), "{stopped:?}");
+}
+
+/// Alerts without a source start responses, and it is said that their scripts get none; an empty
+/// log has no beginning.
+#[test]
+fn alerts_without_a_source_and_logs_without_alerts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = conf(directory.path(), "", &["<location>local</location><level>6</level>"]);
+    let bare = ["-", "--config", &path, "--role", "manager"];
+    let with = r#"{"rule":{"id":"1","level":6},"agent":{"id":"001"},"data":{"srcip":"192.0.2.1"}}"#;
+    let without = r#"{"rule":{"id":"1","level":6},"agent":{"id":"001"},"data":{"src_ip":"192.0.2.1"}}"#;
+    let low = without.replace("6}", "5}");
+    for (alerts, note) in [
+        (vec![with, &low], None),
+        (vec![with, without, without], Some("2 of 3 alerts that start a response have no data.srcip")),
+        (vec![without], Some("1 alert that starts a response has no data.srcip")),
+    ] {
+        let notes = many(&bare, &alerts.join("\n"), 0)["notes"].to_string();
+        assert_eq!(notes.contains("no data.srcip"), note.is_some(), "{notes}");
+        assert!(note.is_none_or(|note| notes.contains(note)), "{notes}");
+    }
+
+    // A tree has no clock, and neither an alert to go by.
+    let tree = tempfile::tempdir().expect("a directory");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(MANAGER).join("files"), tree.path());
+    let from = tree.path().to_str().expect("a name");
+    let logs = tree.path().join("var/ossec/logs/alerts");
+    fs::create_dir_all(&logs).expect("a directory");
+    assert_eq!(many(&["--from", from], "", 3)["read"]["since"], Value::Null);
+    fs::write(logs.join("alerts.json"), "").expect("it is written");
+    assert_eq!(many(&["--from", from], "", 0)["read"]["since"], Value::Null);
+    fs::remove_file(logs.join("alerts.json")).expect("it is removed");
+    let ossec = tree.path().join("var/ossec/etc/ossec.conf");
+    let text = fs::read_to_string(&ossec).expect("it is read");
+    fs::write(&ossec, text.replace("<jsonout_output>yes", "<jsonout_output>no")).expect("it is written");
+    let output = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["simulate", "--from-alerts", "--from", from])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("no file of alerts to read: jsonout_output is off, etc/ossec.conf:4."), "{said}");
+}
+
 /// A line as analysisd writes it.
 fn line(time: &str, rule: u32, level: u32, agent: &str, srcip: &str) -> String {
     format!(

@@ -261,7 +261,7 @@ fn from_alerts(
     };
     terminal::print(&out)?;
     // Alerts that could not be read may have fired it.
-    if summary.totals.alerts == 0 && !reading.gaps.is_empty() {
+    if summary.totals.alerts == 0 && (!reading.gaps.is_empty() || reading.files.is_empty()) {
         return Ok(exit::NOTHING);
     }
     let fired =

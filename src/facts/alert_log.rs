@@ -126,21 +126,22 @@ impl AlertLog {
             let from = match since {
                 Since::All => None,
                 Since::At(time) => Some(time.saturating_mul(1000)),
-                Since::Default => Some(Self::before(facts, DEFAULT_AGE)),
-                Since::Age(age) => Some(Self::before(facts, age)),
+                Since::Default => Self::before(facts, DEFAULT_AGE),
+                Since::Age(age) => Self::before(facts, age),
             };
             Self::of(facts, Window { since: from, until: None }, budget)
         })
     }
 
-    /// Milliseconds since 1970 of so many seconds before the host's clock, or the newest alert.
-    fn before(facts: &Facts<'_>, age: i64) -> i64 {
+    /// Milliseconds since 1970 of so many seconds before the host's clock, or the newest alert;
+    /// none where there is neither.
+    fn before(facts: &Facts<'_>, age: i64) -> Option<i64> {
         let now = facts.now().get().map(|now| now.saturating_mul(1000));
         let now = now.or_else(|| {
             let all = Self::of(facts, Window::default(), None);
             all.files.iter().find_map(|file| newest(facts, file))
         });
-        now.map_or(i64::MIN, |now| now.saturating_sub(age.saturating_mul(1000)))
+        now.map(|now| now.saturating_sub(age.saturating_mul(1000)))
     }
 
     fn of(facts: &Facts<'_>, window: Window, budget: Option<u64>) -> Self {
@@ -221,7 +222,13 @@ impl AlertLog {
                     let why = "more is packed in it than it says; the rest was not read";
                     reading.gaps.push(gap(GapKind::Failed, why.to_owned()));
                 }
-                Err(error) => reading.gaps.push(gap(GapKind::Failed, error.to_string())),
+                Err(error) => {
+                    let why = match scanner.stats().lines {
+                        0 => error.to_string(),
+                        read => format!("the rest of it, behind {read} lines: {error}"),
+                    };
+                    reading.gaps.push(gap(GapKind::Failed, why));
+                }
             }
             if source.truncated() {
                 let why = "the capture holds only its beginning";

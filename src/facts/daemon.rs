@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::host::{Fact, Host, Process, Value};
+use crate::host::{Fact, Gap, Host, Process, ProcessDetail, Value};
+use crate::wazuh::daemon_log;
 
 /// A pid file of a daemon (`var/run/NAME-PID.pid`, `src/shared/file_op.c CreatePID`, 4.14).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,4 +98,51 @@ fn pid_file(run: &Path, file: &OsString, name: &str) -> Option<PidFile> {
     let text = file.to_str()?;
     let pid = text.strip_prefix(name)?.strip_prefix('-')?.strip_suffix(".pid")?.parse().ok()?;
     Some(PidFile { path: run.join(text), pid })
+}
+
+/// How much of the end of ossec.log is read.
+const TAIL: u64 = 512 * 1024;
+
+impl super::Facts<'_> {
+    /// The process of execd in detail; absent when it does not run.
+    pub fn execd_detail(&self) -> &Fact<ProcessDetail> {
+        self.execd_detail.get_or_init(|| {
+            let Some(execd) = self.execd() else { return Fact::absent("execd") };
+            match execd.process() {
+                Some(process) => self.host.process_detail(process.pid),
+                None => execd
+                    .processes
+                    .unknown()
+                    .map_or_else(|| Fact::absent(self.processes().source.clone()), Gap::into_fact),
+            }
+        })
+    }
+
+    /// The process of wazuh-db; the manager's daemons ask it which agent is where.
+    pub fn wazuh_db(&self) -> &Daemon {
+        self.wazuh_db
+            .get_or_init(|| Daemon::read(self.host, &self.install.home, "wazuh-db", self.processes()))
+    }
+
+    /// What the end of ossec.log tells of starts and ends of daemons.
+    pub fn daemon_log(&self) -> &Fact<Vec<daemon_log::Line>> {
+        self.daemon_log.get_or_init(|| {
+            self.host.open(&self.under_home("logs/ossec.log")).and_then(|source| {
+                let from = source.size().saturating_sub(TAIL);
+                let mut bytes = vec![0; usize::try_from(source.size() - from).unwrap_or(0)];
+                let mut filled = 0;
+                while filled < bytes.len() {
+                    match source.read_at(&mut bytes[filled..], from + filled as u64) {
+                        Ok(0) => break,
+                        Ok(read) => filled += read,
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                        Err(error) => return Value::Failed(error.to_string()),
+                    }
+                }
+                bytes.truncate(filled);
+                self.redactor.mark(&bytes);
+                Value::Known(daemon_log::read(&bytes))
+            })
+        })
+    }
 }

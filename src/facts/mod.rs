@@ -3,13 +3,18 @@
 
 pub mod alert_log;
 pub mod alerts;
+pub mod blocked;
 pub mod change;
 pub mod daemon;
 pub mod delivery;
+pub mod demand;
 pub mod executable;
+pub mod filesystem;
 pub mod install;
 pub mod response;
 pub mod rules;
+pub mod security;
+pub mod service;
 pub mod tools;
 
 use std::cell::OnceCell;
@@ -22,13 +27,14 @@ use std::path::{Path, PathBuf};
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, Resolved, Source, SourceKind,
-    Value, dpkg,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
+    Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
+use crate::wazuh::daemon_log;
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::{self, AgentConf, Configuration, Dispatch, Role, RulesetKind};
 use crate::wazuh::stock;
@@ -43,6 +49,8 @@ pub use executable::Executable;
 pub use install::Install;
 pub use response::{Place, Response, Runs};
 pub use rules::Rules;
+pub use security::Security;
+pub use service::Service;
 pub use tools::SearchPath;
 
 /// The most that is read of a configuration file. OS_XML has no such limit; a
@@ -231,6 +239,11 @@ pub struct Facts<'h> {
     alerts_since: Since,
     alerts: OnceCell<Fact<Alerts>>,
     search_path: OnceCell<SearchPath>,
+    security: OnceCell<Security>,
+    execd_detail: OnceCell<Fact<ProcessDetail>>,
+    wazuh_db: OnceCell<Daemon>,
+    daemon_log: OnceCell<Fact<Vec<daemon_log::Line>>>,
+    service: OnceCell<Fact<Service>>,
 }
 
 impl<'h> Facts<'h> {
@@ -266,6 +279,11 @@ impl<'h> Facts<'h> {
             alerts_since: Since::Default,
             alerts: OnceCell::new(),
             search_path: OnceCell::new(),
+            security: OnceCell::new(),
+            execd_detail: OnceCell::new(),
+            wazuh_db: OnceCell::new(),
+            daemon_log: OnceCell::new(),
+            service: OnceCell::new(),
         }
     }
 
@@ -532,6 +550,16 @@ impl<'h> Facts<'h> {
     /// All processes.
     pub fn processes(&self) -> &Fact<Vec<Process>> {
         self.processes.get_or_init(|| self.host.processes())
+    }
+
+    /// One process in detail: some twenty files, so it is asked for few.
+    pub fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
+        self.host.process_detail(pid)
+    }
+
+    /// The Unix sockets of the host, or of the network namespace that a process lives in.
+    pub fn unix_sockets(&self, pid: Option<u32>) -> Fact<Vec<UnixSocket>> {
+        self.host.unix_sockets(pid)
     }
 
     /// The daemon that runs scripts.

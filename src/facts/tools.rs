@@ -2,15 +2,12 @@
 //! libraries a program of the system loads.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::Facts;
-use super::install::{UNIT_DIRS, UNITS};
 use crate::host::{Fact, FileType, Gap, Resolved, Value, settings};
 use crate::lint::{self, Context, Need};
-use crate::wazuh::install;
 use crate::wazuh::launch;
 use crate::wazuh::stock::{Search, Tool};
 
@@ -78,34 +75,9 @@ impl Facts<'_> {
 
     /// The `PATH` that the unit of this installation sets, and the unit.
     fn unit_path(&self) -> Option<(String, String)> {
-        let home = self.install.home.to_string_lossy();
-        for unit in UNITS {
-            let Some(main) = UNIT_DIRS.iter().find_map(|dir| self.settings(&Path::new(dir).join(unit)))
-            else {
-                continue;
-            };
-            if !install::unit_homes(&main).iter().any(|named| *named == home) {
-                continue;
-            }
-            // One of the same name in an earlier directory takes the place of the others.
-            let mut drop_ins: std::collections::BTreeMap<OsString, PathBuf> = Default::default();
-            for dir in UNIT_DIRS {
-                let dir = Path::new(dir).join(format!("{unit}.d"));
-                for name in self.list(&dir).get().into_iter().flatten() {
-                    if name.as_bytes().ends_with(b".conf") {
-                        drop_ins.entry(name.clone()).or_insert_with(|| dir.join(name));
-                    }
-                }
-            }
-            let mut files = vec![main];
-            files.extend(drop_ins.values().filter_map(|path| self.settings(path)));
-            return settings::unit_path(&files).map(|path| (path, (*unit).to_owned()));
-        }
-        None
-    }
-
-    fn settings(&self, path: &Path) -> Option<Vec<u8>> {
-        self.head(path, SETTINGS_LIMIT).get().map(|content| content.bytes.clone())
+        let service = self.service().get()?;
+        let files: Vec<Vec<u8>> = service.files.iter().filter_map(|file| file.bytes.get().cloned()).collect();
+        settings::unit_path(&files).map(|path| (path, service.name.clone()))
     }
 
     /// Where a shipped program finds a tool; absent where it does not. Without execute bit it finds

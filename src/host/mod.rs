@@ -6,6 +6,9 @@
 
 mod accounts;
 pub mod acl;
+pub mod apparmor;
+pub mod audit_log;
+pub mod capability;
 pub mod capture;
 pub mod dpkg;
 pub mod elf;
@@ -13,7 +16,9 @@ pub mod fact;
 pub mod live;
 pub(crate) mod mountinfo;
 pub mod process;
+pub mod selinux;
 pub mod settings;
+pub mod systemd;
 pub mod tree;
 mod unix_socket;
 mod walk;
@@ -29,7 +34,7 @@ use std::sync::Arc;
 
 pub use fact::{Fact, Gap, GapKind, Value};
 pub use mountinfo::mount_at;
-pub use process::ProcessDetail;
+pub use process::{ProcessDetail, Wait};
 pub use unix_socket::{SocketKind, SocketName, SocketState, UnixSocket};
 pub(crate) use walk::TOO_MANY_LINKS;
 

@@ -192,6 +192,69 @@ impl DescriptorTarget {
     }
 }
 
+/// What a process waits for, by the kernel function it waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wait {
+    /// Any of several descriptors, with or without a limit of time (select(2), poll(2), epoll(7)).
+    Ready,
+    /// Bytes from a pipe.
+    Pipe,
+    /// The other end of a FIFO that it opens (fifo(7)).
+    Fifo,
+    /// The end of a child (wait(2)).
+    Child,
+    /// Time (nanosleep(2)).
+    Time,
+    /// A peer of a connection.
+    Network,
+    /// A lock on a file (flock(2), fcntl(2)).
+    Lock,
+}
+
+impl Wait {
+    /// The wait that a name of `/proc/PID/wchan` stands for; none for a name that tells nothing.
+    /// The names are those of Linux 3.10 to 6.18.
+    #[must_use]
+    pub fn of(wchan: &str) -> Option<Self> {
+        // The compiler's variants of a function (`poll_schedule_timeout.constprop.0`).
+        let name = wchan.split('.').next().unwrap_or_default();
+        let name = name.trim_start_matches('_');
+        Some(match name {
+            "do_select"
+            | "core_sys_select"
+            | "poll_schedule_timeout"
+            | "do_poll"
+            | "do_sys_poll"
+            | "ep_poll"
+            | "do_epoll_wait" => Self::Ready,
+            "pipe_read" | "anon_pipe_read" | "fifo_pipe_read" | "pipe_wait" | "pipe_wait_readable" => {
+                Self::Pipe
+            }
+            "wait_for_partner" | "fifo_open" => Self::Fifo,
+            "do_wait" | "do_wait4" | "kernel_wait4" | "wait4" => Self::Child,
+            "hrtimer_nanosleep" | "do_nanosleep" | "common_nsleep" | "clock_nanosleep" => Self::Time,
+            "tcp_recvmsg"
+            | "tcp_recvmsg_locked"
+            | "tcp_sendmsg_locked"
+            | "sk_wait_data"
+            | "sk_stream_wait_memory"
+            | "sk_stream_wait_connect"
+            | "inet_csk_accept"
+            | "inet_stream_connect"
+            | "inet_wait_for_connect"
+            | "skb_wait_for_more_packets"
+            | "skb_recv_udp" => Self::Network,
+            "fcntl_setlk"
+            | "flock_lock_inode_wait"
+            | "flock_lock_inode"
+            | "posix_lock_inode_wait"
+            | "locks_lock_inode_wait"
+            | "do_flock" => Self::Lock,
+            _ => return None,
+        })
+    }
+}
+
 /// What the kernel puts behind the path of a removed file.
 pub(super) const DELETED: &[u8] = b" (deleted)";
 
@@ -322,6 +385,27 @@ mod tests {
         Uid:\t0\t1\t0\t0\nGid:\t5\t6\t5\t5\nFDSize:\t64\nGroups:\t4 998 \nThreads:\t3\n\
         CapInh:\t0000000000000000\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000001000\n\
         CapBnd:\t000001ffffffefff\nCapAmb:\t0000000000000001\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t9\n";
+
+    #[test]
+    fn names_of_waits() {
+        for (wchan, wait) in [
+            ("do_select", Some(Wait::Ready)),
+            ("poll_schedule_timeout.constprop.0", Some(Wait::Ready)),
+            ("pipe_read", Some(Wait::Pipe)),
+            ("anon_pipe_read", Some(Wait::Pipe)),
+            ("wait_for_partner", Some(Wait::Fifo)),
+            ("do_wait", Some(Wait::Child)),
+            ("hrtimer_nanosleep", Some(Wait::Time)),
+            ("__skb_wait_for_more_packets", Some(Wait::Network)),
+            ("__inet_stream_connect", Some(Wait::Network)),
+            ("locks_lock_inode_wait", Some(Wait::Lock)),
+            ("n_tty_read", None),
+            ("pipe_write", None),
+            ("", None),
+        ] {
+            assert_eq!(Wait::of(wchan), wait, "{wchan}");
+        }
+    }
 
     #[test]
     fn status() {

@@ -160,7 +160,8 @@ pub(super) struct KeysLook {
 /// What happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// One line of standard input; `raw` keeps backslashes.
+    /// One line of standard input; `raw` keeps backslashes. The rewrite reads raw or, where this is
+    /// raw, no more than one line.
     ReadLine {
         raw: bool,
         rewrite: Option<String>,
@@ -732,7 +733,8 @@ impl Walk {
                     state.eof = true;
                     return true;
                 }
-                if !self.before_answer(state, span, None) {
+                let alone = rewrite.clone().filter(|_| *raw);
+                if !self.before_answer(state, span, None, alone) {
                     return false;
                 }
                 state.eof = state.reads >= 2;
@@ -747,7 +749,7 @@ impl Walk {
                 self.seen.reads = true;
                 if add && self.json && !state.closed && state.reads < 2 {
                     let look = (*certain, how.clone(), rewrite.clone());
-                    if !self.before_answer(state, span, Some(look)) {
+                    if !self.before_answer(state, span, Some(look), None) {
                         return !certain;
                     }
                     self.noise(state);
@@ -860,12 +862,14 @@ impl Walk {
         }
     }
 
-    /// A read that needs execd's answer, or the end of input. False when neither ever comes.
+    /// A read that needs execd's answer, or the end of input. False when neither ever comes. `alone`
+    /// is what reads one line in place of a loop.
     fn before_answer(
         &mut self,
         state: &mut State,
         span: &Span,
         all: Option<(bool, String, Option<String>)>,
+        alone: Option<String>,
     ) -> bool {
         if state.reads >= 2 {
             return true;
@@ -874,6 +878,7 @@ impl Walk {
         let (kind, at, text, rewrite, best) = match (state.wrote, unflushed) {
             (Wrote::Line, _) => return true,
             (Wrote::Nothing | Wrote::Maybe, Some((_, at, rewrite))) => {
+                self.seen.writes = true;
                 let text = "this stays in the buffer while the script waits for the answer".to_owned();
                 (FaultKind::KeysNotFlushed, at, text, rewrite, Confidence::Likely)
             }
@@ -895,7 +900,7 @@ impl Walk {
                     span.clone(),
                     "this loop waits for the end of standard input, which comes only after the keys"
                         .to_owned(),
-                    None,
+                    alone,
                     Confidence::Likely,
                 ),
                 None => (

@@ -67,6 +67,81 @@ pub(super) fn field(path: &[String]) -> char {
     }
 }
 
+/// A format of C (`%s`, `%-5d`, `%(name)s`) with its values; all that is left over stands in front.
+pub(super) fn percent(format: &str, values: &[&str]) -> String {
+    let mut left = values.iter();
+    let mut out = String::new();
+    let mut rest = format;
+    while let Some((head, tail)) = rest.split_once('%') {
+        out.push_str(head);
+        let (named, tail) = match tail.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
+            Some((_, tail)) => (true, tail),
+            None => (false, tail),
+        };
+        let flags = |letter: char| letter.is_ascii_digit() || "-+ #.*lh".contains(letter);
+        let length = tail.len() - tail.trim_start_matches(flags).len();
+        rest = tail;
+        match tail.get(length..).and_then(|tail| tail.chars().next()) {
+            Some('%') => out.push('%'),
+            Some(kind) if kind.is_ascii_alphabetic() => {
+                // What is looked up by its name is somewhere in the only value.
+                let value = if named { values.first() } else { left.next() };
+                out.push_str(value.copied().unwrap_or("\u{e006}"));
+            }
+            _ => {
+                out.push('%');
+                continue;
+            }
+        }
+        rest = tail.get(length + 1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    let over: String = if format.contains("%(") { String::new() } else { left.copied().collect() };
+    over + &out
+}
+
+/// A format of Python (`{}`, `{0}`, `{name}`) with its values; all that is left over stands in front.
+pub(super) fn braces(format: &str, values: &[&str], named: &[(&str, &str)]) -> String {
+    let mut taken = vec![false; values.len()];
+    let mut next = 0;
+    let mut out = String::new();
+    let mut rest = format;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (head, tail) = rest.split_at(at);
+        out.push_str(head);
+        let mark = if tail.starts_with('{') { '{' } else { '}' };
+        let inside = tail.get(1..).unwrap_or_default();
+        if let Some(after) = inside.strip_prefix(mark) {
+            out.push(mark);
+            rest = after;
+            continue;
+        }
+        let Some((field, after)) = inside.split_once('}').filter(|_| mark == '{') else {
+            out.push(mark);
+            rest = inside;
+            continue;
+        };
+        rest = after;
+        let name = field.split(['.', '[', '!', ':']).next().unwrap_or_default();
+        let at = if name.is_empty() { Some(next) } else { name.parse::<usize>().ok() };
+        next += usize::from(name.is_empty());
+        let value = match at {
+            Some(at) => {
+                if let Some(taken) = taken.get_mut(at) {
+                    *taken = true;
+                }
+                values.get(at).copied()
+            }
+            None => named.iter().find(|(other, _)| *other == name).map(|(_, value)| *value),
+        };
+        out.push_str(value.unwrap_or("\u{e006}"));
+    }
+    out.push_str(rest);
+    let over: String =
+        values.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(value, _)| *value).collect();
+    over + &out
+}
+
 /// Looks at a text that is printed; none when it is no `check_keys` message.
 pub(super) fn keys(text: &str, newline: bool, contract: Contract) -> Option<KeysLook> {
     if !text.contains("check_keys") {

@@ -462,7 +462,8 @@ fn relative(text: &str) -> Option<flow::Event> {
     let first = text.trim_start_matches("./").split('/').next().unwrap_or_default();
     let known = !message::plain(text)
         || text.is_empty()
-        || text.starts_with(['/', '~', '-'])
+        || text.starts_with(['/', '~', '-', '\\'])
+        || matches!(text.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic())
         || text.bytes().all(|byte| byte.is_ascii_digit())
         || text.contains('/') && OF_THE_HOME.contains(&first);
     let what = "this is looked for in Wazuh's home, where execd starts every script".to_owned();
@@ -583,6 +584,13 @@ fn whole(lowered: &Lowered, add: &Seen, delete: &Seen, stateful: bool, found: &m
         let text = "execd gives no arguments since 4.2; the event is on standard input".to_owned();
         found.push((FaultKind::Arguments, span.clone(), Confidence::Likely, text, None));
         return;
+    }
+    if let Some(span) = &lowered.arguments
+        && lowered.fields.is_empty()
+        && !opaque
+    {
+        let text = "execd gives no arguments since 4.2, and no field of the event is read here".to_owned();
+        found.push((FaultKind::Arguments, span.clone(), Confidence::Possible, text, None));
     }
     let likely = |doubt: bool| if doubt { Confidence::Possible } else { Confidence::Likely };
     if !reads

@@ -137,10 +137,19 @@ impl Value {
     }
 }
 
+/// What a table holds for one word of the protocol.
+struct Deed<'a> {
+    word: &'a str,
+    span: Span,
+    body: &'a [Tree],
+}
+
 struct Lower<'a> {
     text: &'a [u8],
     contract: Contract,
     functions: HashMap<String, &'a [Tree]>,
+    /// A table of functions by the words of the protocol; empty when a reference may be another's.
+    deeds: Vec<Deed<'a>>,
     called: HashSet<String>,
     stack: Vec<String>,
     variables: HashMap<String, Value>,
@@ -158,10 +167,12 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
     let (trees, spans) = parse(text);
     let mut functions = HashMap::new();
     collect(&trees, &mut functions, 0);
+    let deeds = deeds(&trees, &functions);
     let mut lower = Lower {
         text,
         contract,
         functions,
+        deeds,
         called: HashSet::new(),
         stack: Vec::new(),
         variables: HashMap::new(),
@@ -220,6 +231,57 @@ fn collect<'a>(trees: &'a [Tree], into: &mut HashMap<String, &'a [Tree]>, depth:
         }
         if let Kind::Group(_, inner) = &tree.kind {
             collect(inner, into, depth + 1);
+        }
+    }
+}
+
+/// The table of functions of a script that has one such table, and takes no reference to a function
+/// elsewhere.
+fn deeds<'a>(trees: &'a [Tree], functions: &HashMap<String, &'a [Tree]>) -> Vec<Deed<'a>> {
+    let (mut all, mut references) = (Vec::new(), 0);
+    entries(trees, functions, &mut all, &mut references, 0);
+    let twice = all
+        .iter()
+        .enumerate()
+        .any(|(at, deed): (usize, &Deed<'_>)| all.iter().skip(at + 1).any(|other| other.word == deed.word));
+    if twice || references != all.len() { Vec::new() } else { all }
+}
+
+fn entries<'a>(
+    trees: &'a [Tree],
+    functions: &HashMap<String, &'a [Tree]>,
+    into: &mut Vec<Deed<'a>>,
+    references: &mut usize,
+    depth: u32,
+) {
+    /// There are four words of the protocol that a table can have.
+    const MOST: usize = 4;
+    if depth > 60 {
+        return;
+    }
+    for (at, tree) in trees.iter().enumerate() {
+        if let Kind::Group(_, inner) = &tree.kind {
+            entries(inner, functions, into, references, depth + 1);
+        }
+        let body = match &tree.kind {
+            Kind::Word(sub) if sub == "sub" && operator(trees.get(at + 1)) != "=>" => {
+                trees.get(at + 1).and_then(block_of)
+            }
+            Kind::Variable(name) if at > 0 && operator(trees.get(at - 1)) == "\\" => {
+                name.strip_prefix('&').and_then(|name| functions.get(name)).copied()
+            }
+            _ => None,
+        };
+        let Some(body) = body else { continue };
+        *references += 1;
+        let arrow = at - usize::from(matches!(tree.kind, Kind::Variable(_)));
+        let key = arrow.checked_sub(2).and_then(|at| trees.get(at));
+        if operator(arrow.checked_sub(1).and_then(|at| trees.get(at))) == "=>"
+            && let Some(Tree { kind: Kind::Word(word) | Kind::Text { text: word, .. }, span }) = key
+            && Words::of(word).is_some()
+            && into.len() <= MOST
+        {
+            into.push(Deed { word, span: span.clone(), body });
         }
     }
 }
@@ -602,6 +664,7 @@ impl<'a> Lower<'a> {
                 | "unshift"
                 | "open"
                 | "close"
+                | "sprintf"
                 | "unlink"
                 | "join"
                 | "sleep"
@@ -633,7 +696,7 @@ impl<'a> Lower<'a> {
         if takes_all
             && !(round(trees.get(1)).is_some()
                 && trees.len() > 2
-                && matches!(verb, "exit" | "system" | "open" | "join" | "sleep" | "exec"))
+                && matches!(verb, "exit" | "system" | "open" | "join" | "sleep" | "exec" | "sprintf"))
         {
             return self.verb(verb, trees);
         }
@@ -1041,9 +1104,7 @@ impl<'a> Lower<'a> {
                     *at += 1 + usize::from(arrow);
                 }
                 Kind::Group(b'(', inner) if arrow => {
-                    self.found.opaque = true;
-                    self.event(Event::Opaque, &next.span);
-                    self.in_list(true, |lower| lower.eval(inner));
+                    value = self.by_reference(inner, &next.span);
                     *at += 2;
                 }
                 Kind::Word(method) if arrow => {
@@ -1130,6 +1191,31 @@ impl<'a> Lower<'a> {
         Value::of(if message::tainted(&tainted) { EVENT } else { UNKNOWN })
     }
 
+    /// A call of a function that is held in a variable.
+    fn by_reference(&mut self, arguments: &'a [Tree], span: &Span) -> Value {
+        let parts = arguments.split(|tree| matches!(operator(Some(tree)), "," | "=>"));
+        let arguments: Vec<Value> = parts.map(|part| self.in_list(true, |lower| lower.eval(part))).collect();
+        if self.deeds.is_empty() {
+            self.found.opaque = true;
+            self.event(Event::Opaque, span);
+            return Value::unknown();
+        }
+        let deeds: Vec<(&str, Span, &[Tree])> =
+            self.deeds.iter().map(|deed| (deed.word, deed.span.clone(), deed.body)).collect();
+        let mut arms = Vec::new();
+        for (word, span, body) in deeds {
+            let Some(words) = self.found.protocol(word, &span) else { continue };
+            let name = self.functions.iter().find(|(_, known)| std::ptr::eq(**known, body));
+            let name = name.map_or_else(|| format!("=> {word}"), |(name, _)| name.clone());
+            let nodes = self.perhaps(|lower| {
+                lower.call(&name, body, arguments.clone());
+            });
+            arms.push((Cond::Word(words), nodes));
+        }
+        self.out.push(Node::If(arms));
+        Value::unknown()
+    }
+
     /// A bare word: a function, a handle, a class.
     fn named(&mut self, name: &str, trees: &'a [Tree], start: usize, at: &mut usize) -> Value {
         if operator(trees.get(*at)) == "->" || operator(trees.get(*at)) == "=>" {
@@ -1182,6 +1268,11 @@ impl<'a> Lower<'a> {
                 }
             }
             "encode_json" | "to_json" => unary(self, at, false),
+            "sprintf" => {
+                let list = if brackets { inner } else { trees.get(*at..).unwrap_or_default() };
+                *at = if brackets { *at + 1 } else { trees.len() };
+                self.formatted(list)
+            }
             "int" | "length" | "hex" | "oct" | "abs" | "time" | "ord" => {
                 if brackets {
                     unary(self, at, false);
@@ -1306,7 +1397,6 @@ impl<'a> Lower<'a> {
                         | "each"
                         | "exists"
                         | "delete"
-                        | "sprintf"
                         | "split"
                         | "map"
                         | "grep"
@@ -1387,6 +1477,17 @@ impl<'a> Lower<'a> {
         self.in_list(true, |lower| lower.eval(rest))
     }
 
+    /// What `sprintf` makes of a format and its values.
+    fn formatted(&mut self, list: &'a [Tree]) -> Value {
+        let parts: Vec<String> = list
+            .split(|tree| matches!(operator(Some(tree)), "," | "=>"))
+            .map(|part| self.in_list(true, |lower| lower.eval(part)).text)
+            .collect();
+        let Some((format, values)) = parts.split_first() else { return Value::unknown() };
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        Value::of(message::percent(format, &values))
+    }
+
     /// A function whose operands are all that follows.
     fn verb(&mut self, verb: &str, trees: &'a [Tree]) -> Value {
         let span = span_of(trees);
@@ -1418,7 +1519,11 @@ impl<'a> Lower<'a> {
                     _ => None,
                 };
                 let list = if handle.is_some() { rest.get(1..).unwrap_or_default() } else { rest };
-                let value = self.in_list(true, |lower| lower.eval(list));
+                let value = if verb == "printf" {
+                    self.formatted(list)
+                } else {
+                    self.in_list(true, |lower| lower.eval(list))
+                };
                 match handle {
                     Some("STDERR") => return Value::unknown(),
                     None | Some("STDOUT") => {}
@@ -1440,6 +1545,7 @@ impl<'a> Lower<'a> {
                 self.event(Event::Flush, &span);
                 Value::unknown()
             }
+            "sprintf" => self.formatted(rest),
             "die" => {
                 self.eval(rest);
                 self.out.push(Node::Exit(Some(255)));

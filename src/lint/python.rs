@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::flow::{Cond, Event, Node, Output, Span, Words};
 use super::message::{self, CONSTANT, EVENT, LINE, NUMBER, SELF, UNKNOWN};
-use super::python_syntax::{Block, Expr, Item, Kind, Piece, Shape, Statement, parse};
+use super::python_syntax::{Block, Expr, Item, Kind, Parameter, Piece, Shape, Statement, parse};
 use super::shell_tools::{self as tools, Input, Prints};
 use super::{Confidence, FaultKind, FieldRead, Lowered, Need, jq};
 use crate::wazuh::version::Contract;
@@ -51,6 +51,11 @@ struct Value {
     span: Option<Span>,
     /// It is a condition.
     cond: Option<Cond>,
+    /// What it may be, letter by letter, and for which words of the protocol it is that; none for
+    /// others too.
+    codes: Vec<(String, Option<Words>)>,
+    /// It is a table of functions by words of the protocol, or what was looked up in one.
+    table: Vec<(Words, String)>,
 }
 
 impl Value {
@@ -62,6 +67,21 @@ impl Value {
         Self::of(UNKNOWN)
     }
 
+    /// It may also be what `other` is.
+    fn or_codes(&mut self, other: &[(String, Option<Words>)], sure: bool) {
+        if !sure || self.codes.len() > MANY {
+            self.codes.clear();
+            return;
+        }
+        for (text, words) in other {
+            match self.codes.iter_mut().find(|(known, _)| known == text) {
+                Some((_, known)) if known != words => *known = None,
+                Some(_) => {}
+                None => self.codes.push((text.clone(), *words)),
+            }
+        }
+    }
+
     fn root() -> Self {
         Self { text: LINE.to_string(), path: Some((Vec::new(), false)), ..Self::default() }
     }
@@ -70,12 +90,14 @@ impl Value {
 struct Lower<'a> {
     text: &'a [u8],
     contract: Contract,
-    functions: HashMap<String, (&'a [String], &'a Block)>,
+    functions: HashMap<String, (&'a [Parameter], &'a Block)>,
     called: HashSet<String>,
     stack: Vec<String>,
     variables: HashMap<String, Value>,
     tested: HashSet<Vec<String>>,
     live: bool,
+    /// The words of the protocol for which the statements here run.
+    guard: Option<Words>,
     imports_may_fail: bool,
     waits: bool,
     out: Vec<Node>,
@@ -98,6 +120,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
         variables: HashMap::new(),
         tested: HashSet::new(),
         live: true,
+        guard: None,
         imports_may_fail: false,
         waits: [&b".wait("[..], b".communicate(", b".poll("]
             .iter()
@@ -114,7 +137,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
     }
     lower.block(&block);
     lower.found.nodes = std::mem::take(&mut lower.out);
-    let mut rest: Vec<(String, &[String], &Block)> = lower
+    let mut rest: Vec<(String, &[Parameter], &Block)> = lower
         .functions
         .iter()
         .filter(|(name, _)| !lower.called.contains(*name))
@@ -131,7 +154,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
         lower.live = false;
         lower.steps = 0;
         for parameter in parameters {
-            lower.variables.remove(parameter);
+            lower.variables.remove(&parameter.name);
         }
         lower.stack.push(name);
         lower.block(body);
@@ -145,7 +168,7 @@ pub(super) fn lower(text: &[u8], contract: Contract) -> Lowered {
     lower.found
 }
 
-fn collect<'a>(block: &'a Block, into: &mut HashMap<String, (&'a [String], &'a Block)>) {
+fn collect<'a>(block: &'a Block, into: &mut HashMap<String, (&'a [Parameter], &'a Block)>) {
     for statement in block {
         match &statement.kind {
             Kind::Def(name, parameters, body) => {
@@ -224,6 +247,8 @@ impl<'a> Lower<'a> {
                 if old.path != value.path {
                     old.path = old.path.take().or(value.path);
                 }
+                let sure = !value.codes.is_empty();
+                old.or_codes(&value.codes, sure);
                 old.items = value.items.or(old.items.take());
                 old.cond = None;
             }
@@ -245,7 +270,12 @@ impl<'a> Lower<'a> {
             return;
         };
         let cond = self.condition(test);
+        let outer = self.guard;
+        if let Cond::Word(words) = cond {
+            self.guard = Some(words);
+        }
         let then = self.perhaps(body);
+        self.guard = outer;
         let live = std::mem::replace(&mut self.live, false);
         let other = self.apart(|lower| lower.arms(rest, otherwise, depth + 1));
         self.live = live;
@@ -276,7 +306,8 @@ impl<'a> Lower<'a> {
                 let value = self.eval(over);
                 let stdin = value.name.as_deref() == Some("sys.stdin");
                 let (test, cond, element) = if stdin {
-                    let read = Node::Do(Event::ReadLine { raw: true, rewrite: None }, over.span.clone());
+                    let rewrite = Some(format!("[{}.readline()]", self.source(&over.span)));
+                    let read = Node::Do(Event::ReadLine { raw: true, rewrite }, over.span.clone());
                     (vec![read], Cond::Read, Value::of(LINE))
                 } else {
                     let cond = if value.items.as_ref().is_some_and(|items| !items.is_empty()) {
@@ -297,6 +328,13 @@ impl<'a> Lower<'a> {
                 for statement in body {
                     if !matches!(statement.kind, Kind::Def(..)) {
                         self.statement(statement);
+                    }
+                    // A constant of the class is read as an attribute: of an enum, say.
+                    if let Kind::Assign(targets, Expr { kind: Shape::Text(_), .. }, false) = &statement.kind
+                        && let [Expr { kind: Shape::Name(name), .. }] = targets.as_slice()
+                        && let Some(value) = self.variables.get(name).cloned()
+                    {
+                        self.set(&format!(".{name}"), value);
                     }
                 }
             }
@@ -325,10 +363,14 @@ impl<'a> Lower<'a> {
             Kind::Return(value) => {
                 if let Some(value) = value {
                     let value = self.eval(value);
+                    let value = self.coded(value);
                     if let Some(last) = self.returned.last_mut() {
                         if last.text.is_empty() && last.path.is_none() {
                             *last = value;
                         } else if last.text.len() < 600 {
+                            // An object is none of the texts that are compared with it.
+                            let sure = !value.codes.is_empty() || value.name.is_some();
+                            last.or_codes(&value.codes, sure);
                             last.text.push_str(&value.text);
                             last.path = last.path.take().filter(|path| value.path.as_ref() == Some(path));
                             last.cond = None;
@@ -379,7 +421,32 @@ impl<'a> Lower<'a> {
         source.contains("__name__") && source.contains("__main__") && source.contains("==")
     }
 
+    /// The value, with the words of the protocol it stands for when it is given here.
+    fn coded(&self, mut value: Value) -> Value {
+        const LONGEST_CODE: usize = 40;
+        if !value.text.is_empty()
+            && value.text.len() <= LONGEST_CODE
+            && value.path.is_none()
+            && value.items.is_none()
+            && message::plain(&value.text)
+            && (value.codes.is_empty() || self.guard.is_some() && value.codes.len() == 1)
+        {
+            value.codes = vec![(value.text.clone(), self.guard)];
+        }
+        value
+    }
+
+    /// The words of the protocol for which one of two values is what the other is.
+    fn code(one: &Value, other: &Value) -> Option<Words> {
+        let of = |held: &Value, text: &Value| {
+            let mut codes = held.codes.iter().filter(|(code, _)| *code == text.text);
+            (held.codes.len() > 1).then(|| codes.next().and_then(|(_, words)| *words)).flatten()
+        };
+        of(one, other).or_else(|| of(other, one))
+    }
+
     fn assign(&mut self, target: &'a Expr, value: Value, more: bool) {
+        let value = if more { value } else { self.coded(value) };
         match &target.kind {
             Shape::Name(name) => {
                 if name == "print" && value.text.contains("flush") {
@@ -412,6 +479,8 @@ impl<'a> Lower<'a> {
             Shape::Attribute(object, name) => {
                 let object = self.eval(object);
                 match object.name.as_deref().map(|object| format!("{object}.{name}")).as_deref() {
+                    // The same stream in other clothes.
+                    Some(stream @ ("sys.stdout" | "sys.stdin")) if value.name.as_deref() == Some(stream) => {}
                     Some("sys.stdout") => self.event(Event::StdoutGone, &target.span),
                     Some("sys.stdin") => self.event(Event::StdinGone, &target.span),
                     _ => {
@@ -459,8 +528,12 @@ impl<'a> Lower<'a> {
                 [Item::Expr(inner)] => self.words(inner),
                 _ => None,
             },
-            Shape::Name(name) => {
-                let text = self.variables.get(name)?.text.clone();
+            Shape::Name(name) | Shape::Attribute(_, name) => {
+                let name = match &expr.kind {
+                    Shape::Name(_) => name.clone(),
+                    _ => format!(".{name}"),
+                };
+                let text = self.variables.get(&name)?.text.clone();
                 if text.contains("continue") || text.len() > 12 {
                     None
                 } else {
@@ -551,7 +624,7 @@ impl<'a> Lower<'a> {
             }
             [Item::Expr(left), Item::Operator(op), Item::Expr(right)] => {
                 let not = op == "!=";
-                if op == "==" || not || op == "in" {
+                if op == "==" || op == "is" || not || op == "in" {
                     // A member that is asked for may be missing.
                     if op == "in"
                         && let Shape::Text(pieces) = &left.kind
@@ -562,14 +635,10 @@ impl<'a> Lower<'a> {
                         self.tested.insert(path);
                         return Cond::Unknown;
                     }
-                    self.eval(left);
-                    if op != "in" {
-                        self.eval(right);
-                    }
-                    let words = match self.words(right) {
-                        Some(words) => Some(words),
-                        None => self.words(left),
-                    };
+                    let one = self.eval(left);
+                    let other = if op == "in" { Value::default() } else { self.eval(right) };
+                    let words =
+                        self.words(right).or_else(|| self.words(left)).or_else(|| Self::code(&one, &other));
                     return match words {
                         Some(words) if not => Cond::Word(words).not(),
                         Some(words) => Cond::Word(words),
@@ -579,6 +648,13 @@ impl<'a> Lower<'a> {
                 self.eval(left);
                 self.eval(right);
                 Cond::Unknown
+            }
+            // A member of an enum that is not this one.
+            [Item::Expr(left), Item::Operator(is), Item::Operator(not), Item::Expr(right)]
+                if is == "is" && not == "not" && self.words(right).is_some() =>
+            {
+                self.eval(left);
+                self.words(right).map_or(Cond::Unknown, |words| Cond::Word(words).not())
             }
             [Item::Expr(left), Item::Operator(not), Item::Operator(within), Item::Expr(right)]
                 if not == "not" && within == "in" =>
@@ -665,6 +741,21 @@ impl<'a> Lower<'a> {
             }
             return Value { path, ..Value::of(text) };
         }
+        if let [Item::Operator(minus), Item::Expr(Expr { kind: Shape::Number(number), .. })] = items
+            && minus == "-"
+        {
+            return Value::of(format!("-{number}"));
+        }
+        if let [Item::Expr(format), Item::Operator(percent), Item::Expr(right)] = items
+            && percent == "%"
+        {
+            let (format, right) = (self.eval(format).text, self.eval(right));
+            let values: Vec<&str> = match &right.items {
+                Some(items) => items.iter().map(|item| item.text.as_str()).collect(),
+                None => vec![right.text.as_str()],
+            };
+            return Value::of(message::percent(&format, &values));
+        }
         let fallback = ops("or");
         let mut whole = Value::default();
         let mut first = true;
@@ -677,6 +768,9 @@ impl<'a> Lower<'a> {
                     }
                     let value = self.eval(expr);
                     self.live = live;
+                    if fallback && !first && !whole.text.is_empty() && !value.text.is_empty() {
+                        whole.text.push(' ');
+                    }
                     whole.text.push_str(&value.text);
                     if fallback && first {
                         whole.path = value.path.map(|(path, _)| (path, true));
@@ -814,6 +908,9 @@ impl<'a> Lower<'a> {
                 Value { text, items: Some(values), span, ..Value::default() }
             }
             Shape::Dict(pairs) => {
+                if let Some(table) = self.table(pairs) {
+                    return Value { table, ..Value::unknown() };
+                }
                 let mut text = String::from("{");
                 for (key, value) in pairs {
                     let key = self.eval(key).text;
@@ -834,6 +931,9 @@ impl<'a> Lower<'a> {
             Shape::Index(object, key) => {
                 let held = self.link(object);
                 let key_value = self.eval(key);
+                if !held.table.is_empty() {
+                    return held;
+                }
                 if held.name.as_deref() == Some("sys.argv") {
                     if key_value.text == "0" {
                         return Value::of(SELF);
@@ -869,6 +969,36 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// A collection of nothing but functions of the script by words of the protocol.
+    fn table(&mut self, pairs: &'a [(Expr, Expr)]) -> Option<Vec<(Words, String)>> {
+        let mut table = Vec::new();
+        for (key, value) in pairs {
+            let (Shape::Name(name) | Shape::Attribute(_, name)) = &value.kind else { return None };
+            if !self.functions.contains_key(name) {
+                return None;
+            }
+            table.push((self.words(key)?, name.clone()));
+        }
+        (!table.is_empty()).then_some(table)
+    }
+
+    /// A call of what was looked up in a table of functions.
+    fn by_word(&mut self, table: &[(Words, String)], values: &[Value], named: &[(&str, Value)]) -> Value {
+        let mut arms = Vec::new();
+        for (words, name) in table {
+            let Some((parameters, body)) = self.functions.get(name).copied() else { continue };
+            let bound = parameters.first().is_some_and(|first| first.name == "self");
+            let live = std::mem::replace(&mut self.live, false);
+            let nodes = self.apart(|lower| {
+                lower.inline(name, parameters, body, bound, values, named);
+            });
+            self.live = live;
+            arms.push((Cond::Word(*words), nodes));
+        }
+        self.out.push(Node::If(arms));
+        Value::unknown()
+    }
+
     fn call(
         &mut self,
         expr: &'a Expr,
@@ -880,6 +1010,7 @@ impl<'a> Lower<'a> {
         // Methods of a value.
         let mut object = None;
         let mut method = "";
+        let mut table = Vec::new();
         let mut called = match &function.kind {
             Shape::Attribute(inner, name) => {
                 let held = self.link(inner);
@@ -900,12 +1031,20 @@ impl<'a> Lower<'a> {
                 whole
             }
             Shape::Name(name) => match self.variables.get(name) {
-                Some(value) => value.name.clone().unwrap_or_else(|| name.clone()),
+                Some(value) => {
+                    table.clone_from(&value.table);
+                    value.name.clone().unwrap_or_else(|| name.clone())
+                }
                 None => name.clone(),
             },
             _ => {
-                // A table of functions, or the like.
-                self.eval(function);
+                table = self.eval(function).table;
+                if !table.is_empty() {
+                    let values: Vec<Value> = args.iter().map(|arg| self.eval(arg)).collect();
+                    let named: Vec<(&str, Value)> =
+                        named.iter().map(|(name, value)| (name.as_str(), self.eval(value))).collect();
+                    return self.by_word(&table, &values, &named);
+                }
                 self.found.opaque = true;
                 self.event(Event::Opaque, span);
                 String::new()
@@ -943,6 +1082,15 @@ impl<'a> Lower<'a> {
         let values: Vec<Value> = args.iter().map(|arg| self.eval(arg)).collect();
         let named_values: Vec<(&str, Value)> =
             named.iter().map(|(name, value)| (name.as_str(), self.eval(value))).collect();
+        if !table.is_empty() {
+            return self.by_word(&table, &values, &named_values);
+        }
+        if method == "get"
+            && let Some((held, _)) = &object
+            && !held.table.is_empty()
+        {
+            return Value { table: held.table.clone(), ..Value::unknown() };
+        }
         let named_text = |name: &str| named.iter().find(|(other, _)| other == name).map(|(_, value)| value);
         let first = values.first().cloned().unwrap_or_default();
         // A function of the script itself.
@@ -957,6 +1105,7 @@ impl<'a> Lower<'a> {
         // A class of the script.
         if own_object
             && called.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && called != "SystemExit"
             && !self.variables.contains_key(&called)
         {
             if let Some((parameters, body)) = self.functions.get("__init__").copied() {
@@ -1099,7 +1248,9 @@ impl<'a> Lower<'a> {
                 return Value::unknown();
             }
             "sys.stdout.reconfigure" => {
-                self.event(Event::Unbuffered, span);
+                if named.iter().any(|(name, _)| matches!(name.as_str(), "line_buffering" | "write_through")) {
+                    self.event(Event::Unbuffered, span);
+                }
                 return Value::unknown();
             }
             "sys.stdout.close" => {
@@ -1224,11 +1375,10 @@ impl<'a> Lower<'a> {
                 }
                 "join" => return Value::of(text_of_all()),
                 "format" => {
-                    let mut text = held.text + &text_of_all();
-                    for (_, value) in &named_values {
-                        text.push_str(&value.text);
-                    }
-                    return Value::of(text);
+                    let values: Vec<&str> = values.iter().map(|value| value.text.as_str()).collect();
+                    let named: Vec<(&str, &str)> =
+                        named_values.iter().map(|(name, value)| (*name, value.text.as_str())).collect();
+                    return Value::of(message::braces(&held.text, &values, &named));
                 }
                 "append" | "update" | "add" | "extend" | "insert" | "setdefault" => {
                     if let Shape::Attribute(inner, _) = &function.kind
@@ -1258,7 +1408,13 @@ impl<'a> Lower<'a> {
                 "isatty" => return Value { cond: Some(Cond::No), ..Value::default() },
                 "split" | "splitlines" | "replace" | "get" | "read" | "readline" | "readlines" | "items"
                 | "keys" | "values" | "startswith" | "endswith" | "isdigit" | "match" | "fullmatch"
-                | "search" | "group" | "pop" => {
+                | "search" | "group" | "groups" | "pop" | "find" | "rfind" | "index" | "rindex" | "count"
+                | "rsplit" | "partition" | "rpartition" | "removeprefix" | "removesuffix" | "casefold"
+                | "title" | "capitalize" | "swapcase" | "zfill" | "ljust" | "rjust" | "center"
+                | "strftime" | "isoformat" | "timestamp" | "ctime" | "total_seconds" | "hexdigest"
+                | "digest" | "translate" | "expandtabs" | "hex" | "isalnum" | "isalpha" | "isnumeric"
+                | "isdecimal" | "isspace" | "islower" | "isupper" | "isidentifier" | "isascii"
+                | "isprintable" => {
                     let text = if method == "read" { UNKNOWN.to_string() } else { held.text };
                     return Value::of(text);
                 }
@@ -1367,7 +1523,7 @@ impl<'a> Lower<'a> {
         if text.is_empty() || path {
             text.push(UNKNOWN);
         }
-        Value { cond: None, items: None, path: None, name: None, span: None, text }
+        Value { text, ..Value::default() }
     }
 
     fn check(&mut self, args: &[Expr]) {
@@ -1410,7 +1566,7 @@ impl<'a> Lower<'a> {
     fn inline(
         &mut self,
         name: &str,
-        parameters: &'a [String],
+        parameters: &'a [Parameter],
         body: &'a Block,
         bound: bool,
         values: &[Value],
@@ -1420,10 +1576,11 @@ impl<'a> Lower<'a> {
         if self.stack.len() > 7 || self.stack.iter().any(|other| other == name) {
             return Value::unknown();
         }
-        let skip =
-            usize::from(bound && parameters.first().is_some_and(|first| first == "self" || first == "cls"));
+        let skip = usize::from(
+            bound && parameters.first().is_some_and(|first| first.name == "self" || first.name == "cls"),
+        );
         let mut kept = Vec::new();
-        for (at, parameter) in parameters.iter().enumerate() {
+        for (at, Parameter { name: parameter, default }) in parameters.iter().enumerate() {
             kept.push((parameter.clone(), self.variables.get(parameter).cloned()));
             let value = if at < skip {
                 Value { name: Some("self".to_owned()), ..Value::unknown() }
@@ -1433,13 +1590,16 @@ impl<'a> Lower<'a> {
                     .find(|(name, _)| name == parameter)
                     .map(|(_, value)| value.clone())
                     .or_else(|| values.get(at - skip).cloned())
+                    .or_else(|| default.as_ref().map(|default| self.eval(default)))
                     .unwrap_or_else(Value::unknown)
             };
             self.variables.insert(parameter.clone(), value);
         }
         self.stack.push(name.to_owned());
         self.returned.push(Value::default());
+        let guard = self.guard.take();
         let nodes = self.apart(|lower| lower.block(body));
+        self.guard = guard;
         self.out.push(Node::Function(nodes));
         self.stack.pop();
         for (parameter, value) in kept {

@@ -18,7 +18,7 @@ pub(super) enum Kind {
     If(Vec<(Expr, Block)>, Block),
     While(Expr, Block, Block),
     For(Expr, Expr, Block, Block),
-    Def(String, Vec<String>, Block),
+    Def(String, Vec<Parameter>, Block),
     Class(Block),
     /// Body, handlers, else, finally; whether a handler is for failed imports.
     Try(Block, Vec<Block>, Block, Block, bool),
@@ -33,6 +33,13 @@ pub(super) enum Kind {
     Assign(Vec<Expr>, Expr, bool),
     Expr(Expr),
     Other,
+}
+
+/// A parameter of a function, and what it is when the call gives none.
+#[derive(Clone, Debug)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) default: Option<Expr>,
 }
 
 #[derive(Clone, Debug)]
@@ -351,25 +358,7 @@ fn statement(text: &[u8], lines: &[Line], at: &mut usize, depth: u32, into: &mut
                 Some((Token::Name(name), _)) => name.clone(),
                 _ => String::new(),
             };
-            let mut parameters = Vec::new();
-            let mut level = 0;
-            let mut takes = true;
-            for (token, _) in head.get(2 + skipped..).unwrap_or_default() {
-                match token {
-                    Token::Operator(operator) => match operator.as_str() {
-                        "(" | "[" | "{" => level += 1,
-                        ")" | "]" | "}" => level -= 1,
-                        "," if level == 1 => takes = true,
-                        "*" | "**" => {}
-                        _ => takes = false,
-                    },
-                    Token::Name(name) if level == 1 && takes => {
-                        parameters.push(name.clone());
-                        takes = false;
-                    }
-                    _ => takes = false,
-                }
-            }
+            let parameters = parameters(text, head.get(2 + skipped..).unwrap_or_default());
             Kind::Def(name, parameters, body)
         }
         "class" => Kind::Class(compound(text, lines, at, depth).1),
@@ -494,6 +483,36 @@ fn split<'a>(tokens: &'a [Spanned], by: &str) -> Vec<&'a [Spanned]> {
     }
     parts.push(tokens.get(start..).unwrap_or_default());
     parts
+}
+
+/// What stands in the round brackets of a `def`, from the first of them on.
+fn parameters(text: &[u8], tokens: &[Spanned]) -> Vec<Parameter> {
+    let mut depth = 0_i32;
+    let end = tokens.iter().position(|(token, _)| {
+        if let Token::Operator(operator) = token {
+            match operator.as_str() {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth -= 1,
+                _ => {}
+            }
+        }
+        depth == 0
+    });
+    let inside = tokens.get(1..end.unwrap_or(tokens.len())).unwrap_or_default();
+    split(inside, ",")
+        .into_iter()
+        .filter_map(|part| {
+            let name = match part.iter().find(|(token, _)| !matches!(token, Token::Operator(_))) {
+                Some((Token::Name(name), _)) => name.clone(),
+                _ => return None,
+            };
+            let default = match split(part, "=").as_slice() {
+                [_, default, ..] => Some(expression(text, default, 0)),
+                _ => None,
+            };
+            Some(Parameter { name, default })
+        })
+        .collect()
 }
 
 fn simple(text: &[u8], tokens: &[Spanned], into: &mut Block) {

@@ -1008,6 +1008,8 @@ impl<'a> Lower<'a> {
         let name = called.rsplit('/').next().unwrap_or_default().to_owned();
         let cond = if let Some(body) = self.functions.get(&called).copied() {
             self.call(&called, body, rest)
+        } else if self.by_word(&called, rest, &span) {
+            Cond::Unknown
         } else {
             self.program(&called, &name, word, &args, rest, rest_words, &span, limited)
         };
@@ -1015,6 +1017,45 @@ impl<'a> Lower<'a> {
             self.out.push(Node::Exit(None));
         }
         cond
+    }
+
+    /// A call of a function whose name ends with what comes from elsewhere, as in `do_$action`; false
+    /// when it can be none. Those named after words of the protocol run for these.
+    fn by_word(&mut self, called: &str, arguments: &[Value], span: &Span) -> bool {
+        /// Beyond these they are not gone through for every such call.
+        const MANY_FUNCTIONS: usize = 200;
+        let head = called.trim_end_matches(|letter: char| !message::plain(letter.encode_utf8(&mut [0; 4])));
+        if head == called || !message::plain(head) || self.functions.len() > MANY_FUNCTIONS {
+            return false;
+        }
+        let mut bodies: Vec<(String, &'a Command)> = self
+            .functions
+            .iter()
+            .filter(|(name, _)| name.starts_with(head))
+            .map(|(name, body)| (name.clone(), *body))
+            .collect();
+        bodies.sort_by_key(|(_, body)| body.span.start);
+        if bodies.is_empty() {
+            return false;
+        }
+        let mut arms = Vec::new();
+        for (name, body) in bodies {
+            let word = name.strip_prefix(head).unwrap_or_default();
+            if let Some(words) = self.found.protocol(word, &body.span) {
+                let nodes = self.perhaps(|lower| {
+                    lower.call(&name, body, arguments);
+                });
+                arms.push((Cond::Word(words), nodes));
+            }
+        }
+        if arms.is_empty() && head.is_empty() {
+            return false;
+        }
+        if arms.is_empty() {
+            self.opaque(span);
+        }
+        self.out.push(Node::If(arms));
+        true
     }
 
     fn call(&mut self, name: &str, body: &'a Command, arguments: &[Value]) -> Cond {

@@ -1095,3 +1095,259 @@ proptest! {
         }
     }
 }
+
+/// A Python script in the style of Wazuh's documentation: numbers stand for the commands.
+const DOCUMENTED: &str = r##"#!/usr/bin/python3
+import os, sys, json, datetime
+from pathlib import PureWindowsPath, PurePosixPath
+if os.name == 'nt':
+    LOG_FILE = "C:\\Program Files (x86)\\ossec-agent\\active-response\\active-responses.log"
+else:
+    LOG_FILE = "/var/ossec/logs/active-responses.log"
+ADD_COMMAND = 0
+DELETE_COMMAND = 1
+CONTINUE_COMMAND = 2
+ABORT_COMMAND = 3
+OS_INVALID = -1
+class message:
+    def __init__(self):
+        self.alert = ""
+        self.command = 0
+def log(ar_name, text):
+    with open(LOG_FILE, mode="a") as log_file:
+        name = str(PurePosixPath(PureWindowsPath(ar_name[ar_name.find("active-response"):])))
+        log_file.write(str(datetime.datetime.now().strftime('%Y/%m/%d')) + " " + name + ": " + text + "\n")
+def take(argv):
+    input_str = ""
+    for line in sys.stdin:
+        input_str = line
+        break
+    log(argv[0], input_str)
+    try:
+        data = json.loads(input_str)
+    except ValueError:
+        message.command = OS_INVALID
+        return message
+    message.alert = data
+    command = data.get("command")
+    if command == "add":
+        message.command = ADD_COMMAND
+    elif command == "delete":
+        message.command = DELETE_COMMAND
+    else:
+        message.command = OS_INVALID
+    return message
+def ask(argv, keys):
+    keys_msg = json.dumps({"version": 1, "origin": {"name": argv[0], "module": "active-response"}, "command": "check_keys", "parameters": {"keys": keys}})
+    print(keys_msg)
+    sys.stdout.flush()
+    input_str = ""
+    while True:
+        line = sys.stdin.readline()
+        if line:
+            input_str = line
+            break
+    try:
+        data = json.loads(input_str)
+    except ValueError:
+        return message
+    action = data.get("command")
+    if "continue" == action:
+        ret = CONTINUE_COMMAND
+    elif "abort" == action:
+        ret = ABORT_COMMAND
+    else:
+        ret = OS_INVALID
+    return ret
+def main(argv):
+    log(argv[0], "Started")
+    msg = take(argv)
+    if msg.command < 0:
+        sys.exit(OS_INVALID)
+    if msg.command == ADD_COMMAND:
+        keys = [msg.alert["parameters"]["alert"]["data"]["srcip"]]
+        action = ask(argv, keys)
+        if action != CONTINUE_COMMAND:
+            sys.exit(0)
+        open("/srv/blocked", mode="a").write(str(keys))
+    elif msg.command == DELETE_COMMAND:
+        os.remove("/srv/blocked")
+    log(argv[0], "Ended")
+main(sys.argv)
+"##;
+
+/// Slugs of what is likely, with the line.
+fn likely(text: &str, timeout: i32) -> Vec<(&'static str, u64)> {
+    let language = language(b"x", text.as_bytes()).unwrap();
+    let found = lint(text.as_bytes(), language, &Context { contract: Contract::Json4, timeout });
+    let faults = found.faults.iter().filter(|fault| fault.confidence == Confidence::Likely);
+    faults.map(|fault| (fault.kind.slug(), fault.line)).collect()
+}
+
+#[test]
+fn numbers_that_stand_for_the_command() {
+    assert_eq!(run(DOCUMENTED, "", 600).faults, []);
+    for (from, to, (slug, place)) in [
+        ("        break\n    log", "    log", ("stdin-read-to-end", "for line in sys.stdin")),
+        ("    sys.stdout.flush()\n", "", ("keys-not-flushed", "print(keys_msg)")),
+        (
+            "[msg.alert[\"parameters\"][\"alert\"][\"data\"][\"srcip\"]]",
+            "[]",
+            ("keys-empty", "print(keys_msg)"),
+        ),
+        (
+            "[msg.alert[\"parameters\"][\"alert\"][\"data\"][\"srcip\"]]",
+            "[\"block\"]",
+            ("keys-constant", "print(keys_msg)"),
+        ),
+        (
+            "        os.remove(\"/srv/blocked\")\n",
+            "        pass\n",
+            ("delete-does-not-revert", "open(\"/srv/blocked\""),
+        ),
+        (
+            "    log(argv[0], \"Started\")",
+            "    print(\"Started\")",
+            ("noise-before-keys", "print(\"Started\")"),
+        ),
+    ] {
+        assert!(DOCUMENTED.contains(from), "{from}");
+        let text = DOCUMENTED.replacen(from, to, 1);
+        let line = 1 + text.lines().position(|line| line.contains(place)).unwrap() as u64;
+        assert_eq!(likely(&text, 600), [(slug, line)], "{from}");
+    }
+    let text = DOCUMENTED.replacen("        break\n    log", "    log", 1);
+    let fault = run(&text, "", 600).faults.remove(0);
+    let mended = text.replacen("in sys.stdin", &format!("in {}", fault.rewrite.unwrap()), 1);
+    assert_eq!(likely(&mended, 600), []);
+}
+
+const ASK: &str = r#"{"version":1,"origin":{"name":"a","module":"active-response"},"command":"check_keys","parameters":{"keys":["#;
+
+#[test]
+fn formats_and_their_values() {
+    let braces = ASK.replace('{', "{{").replace('}', "}}");
+    for (print, wanted) in [
+        (format!("print('{ASK}\"%s\"]}}}}' % ip, flush=True)"), ""),
+        (format!("print('{ASK}\"%s\"]}}}}' % 'x', flush=True)"), "keys-constant"),
+        (format!("print('{ASK}\"%(ip)s\"]}}}}' % {{'ip': ip}}, flush=True)"), ""),
+        (format!("print('{braces}\"{{}}\"]}}}}}}}}'.format(ip), flush=True)"), ""),
+        (format!("print('{braces}\"{{}}\"]}}}}}}}}'.format(''), flush=True)"), "keys-empty"),
+        (format!("print('{braces}\"{{a}}\"]}}}}}}}}'.format(a=ip), flush=True)"), ""),
+        (format!("sys.stdout.write('{ASK}%s]}}}}\\n' % json.dumps(ip)); sys.stdout.flush()"), ""),
+        (format!("sys.stdout.write('{ASK}\"%s\"]}}}}' % ip); sys.stdout.flush()"), "keys-not-flushed"),
+    ] {
+        let body = format!(
+            "m = json.loads(sys.stdin.readline())\nip = m['parameters']['alert']['data']['srcip']\n\
+             if m['command'] == 'add':\n    {print}\n    if 'continue' in sys.stdin.readline():\n        \
+             open('/srv/x', 'w')\nelse:\n    os.remove('/srv/x')"
+        );
+        assert_eq!(slugs(PY, &body, 600), wanted, "{print}");
+    }
+    for (print, wanted) in [
+        (format!("my $k = sprintf('{ASK}\"%s\"]}}}}', $ip); print \"$k\\n\";"), ""),
+        (format!("printf '{ASK}\"%s\"]}}}}'.\"\\n\", $ip;"), ""),
+        (format!("printf('{ASK}\"%s\"]}}}}'.\"\\n\", 'x');"), "keys-constant"),
+    ] {
+        let body = format!(
+            "$| = 1; my $m = decode_json(scalar <STDIN>); my $ip = $m->{{parameters}}{{alert}}{{data}}{{srcip}};\n\
+             if ($m->{{command}} eq 'add') {{ {print} exit 0 if <STDIN> !~ /continue/; mkdir '/srv/x'; }}\n\
+             else {{ rmdir '/srv/x' }}"
+        );
+        assert_eq!(slugs(PL, &body, 600), wanted, "{print}");
+    }
+}
+
+#[test]
+fn tables_of_functions_are_followed() {
+    let python = |flush: &str, undo: &str, call: &str| {
+        format!(
+            "def block(ip):\n    print('{ASK}\"' + ip + '\"]}}}}'{flush})\n    \
+             if 'continue' in sys.stdin.readline():\n        open('/srv/x', 'w')\n\
+             def unblock(ip):\n    {undo}\nDEEDS = {{'add': block, 'delete': unblock}}\n\
+             m = json.loads(sys.stdin.readline())\nip = m['parameters']['alert']['data']['srcip']\n{call}"
+        )
+    };
+    let (flush, undo) = (", flush=True", "os.remove('/srv/x')");
+    for call in [
+        "DEEDS[m['command']](ip)",
+        "f = DEEDS.get(m['command'])\nif f:\n    f(ip)",
+        "DEEDS.get(m['command'])(ip)",
+    ] {
+        assert_eq!(slugs(PY, &python(flush, undo, call), 600), "", "{call}");
+        assert_eq!(slugs(PY, &python("", undo, call), 600), "keys-not-flushed", "{call}");
+        assert_eq!(slugs(PY, &python(flush, "pass", call), 600), "delete-does-not-revert", "{call}");
+    }
+    let perl = |head: &str, undo: &str| {
+        format!(
+            "{head} my $m = decode_json(scalar <STDIN>); my $ip = $m->{{parameters}}{{alert}}{{data}}{{srcip}};\n\
+             my %do = (add => \\&block, delete => sub {{ {undo} }});\nmy $f = $do{{$m->{{command}}}} or exit 0;\n\
+             $f->($ip);\nsub block {{ my $ip = shift; print '{ASK}\"'.$ip.'\"]}}}}'.\"\\n\";\n\
+             exit 0 if <STDIN> !~ /continue/; mkdir '/srv/x'; }}"
+        )
+    };
+    assert_eq!(slugs(PL, &perl("$| = 1;", "rmdir '/srv/x'"), 600), "");
+    assert_eq!(slugs(PL, &perl("", "rmdir '/srv/x'"), 600), "keys-not-flushed");
+    assert_eq!(slugs(PL, &perl("$| = 1;", ""), 600), "delete-does-not-revert");
+    // A reference that goes elsewhere may be what is called.
+    assert_eq!(slugs(PL, &perl("my $g = sub { 1 };", ""), 600), "");
+    let shell = |undo: &str| {
+        format!(
+            "do_add() {{ echo '{ASK}\"'\"$1\"'\"]}}}}'; read -r a; mkdir /srv/x; }}\ndo_delete() {{ {undo}; }}\n\
+             read -r m\na=$(jq -r .command <<<\"$m\")\ni=$(jq -r .parameters.alert.data.srcip <<<\"$m\")\n\"do_$a\" \"$i\""
+        )
+    };
+    assert_eq!(slugs(SH, &shell("rmdir /srv/x"), 600), "");
+    assert_eq!(slugs(SH, &shell(":"), 600), "delete-does-not-revert");
+}
+
+#[test]
+fn streams_and_defaults_in_python() {
+    let work = "m = json.loads(take())\nopen('/srv/x', 'w')";
+    for (body, wanted) in [
+        (format!("def take(stream=sys.stdin):\n    return stream.readline()\n{work}"), ""),
+        (format!("def take(stream=sys.stdin):\n    return stream.read()\n{work}"), END),
+        (
+            format!(
+                "import io\nsys.stdin = io.TextIOWrapper(sys.stdin.buffer, errors='replace')\n\
+                 def take():\n    return sys.stdin.readline()\n{work}"
+            ),
+            "",
+        ),
+        (
+            "class R:\n    def __init__(self, i=sys.stdin):\n        self.i = i\n    def go(self):\n        \
+             m = self.i.readline()\n        os.remove('/srv/x')\nR().go()"
+                .to_owned(),
+            "",
+        ),
+    ] {
+        assert_eq!(slugs(PY, &body, 0), wanted, "{body}");
+    }
+    let found = run(
+        PY,
+        "import shutil\nm = input()\nsubprocess.run([shutil.which('nft') or '/usr/sbin/nft', 'x'], stdout=-3)\n\
+         open('C:\\\\x.txt', 'a')",
+        0,
+    );
+    assert_eq!(found.faults, []);
+    assert_eq!(
+        found.tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(),
+        ["nft", "/usr/sbin/nft"]
+    );
+}
+
+#[test]
+fn arguments_beside_a_line_nobody_uses() {
+    let found =
+        run(SH, "read -r LINE\necho \"$LINE\" >>/var/log/x.log\n[ \"$1\" = add ] && touch \"/srv/$3\"", 0);
+    let fault = found.faults.first().unwrap();
+    assert_eq!((fault.kind, fault.confidence, fault.line), (FaultKind::Arguments, Confidence::Possible, 4));
+    assert_eq!(
+        slugs(
+            SH,
+            "read -r LINE\nI=$(jq -r .parameters.alert.data.srcip <<<\"$LINE\")\ntouch \"/srv/$I$1\"",
+            0
+        ),
+        ""
+    );
+}

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{Probe, Sink, lossy, quote, quote_bytes, quote_path};
+use crate::facts::filesystem::{acl_text, named_with};
 use crate::facts::{Executable, Facts, Response, Runs, TextFile};
 use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
+use crate::host::acl::{Acl, EXECUTE, WRITE, Who};
 use crate::host::{Fact, FileType, Gap, Meta, Mount, Value};
 use crate::wazuh::launch::{self, Program, Shebang};
 use crate::wazuh::ossec_conf::Role;
@@ -674,6 +676,30 @@ fn permissions(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     directories(facts, sink, &wazuh);
 }
 
+/// Who besides root may write, in words; none when nobody may. Group root has no members but root,
+/// as a rule.
+fn writers(facts: &Facts<'_>, meta: &Meta, list: Option<&Acl>) -> Option<String> {
+    let group = |gid: u32| facts.group_name(gid).unwrap_or_else(|| gid.to_string());
+    if meta.mode & 0o002 != 0 {
+        return Some("every user".to_owned());
+    }
+    let Some(list) = list else {
+        return (meta.mode & 0o020 != 0 && meta.gid != 0)
+            .then(|| format!("every member of group {}", group(meta.gid)));
+    };
+    let named: Vec<String> = named_with(list, meta, WRITE)
+        .into_iter()
+        .filter_map(|who| match who {
+            Who::User(uid) => {
+                Some(format!("user {}", facts.user_name(uid).unwrap_or_else(|| uid.to_string())))
+            }
+            Who::Group(gid) => Some(format!("every member of group {}", group(gid))),
+            _ => None,
+        })
+        .collect();
+    (!named.is_empty()).then(|| named.join(" and "))
+}
+
 fn owner_text(facts: &Facts<'_>, meta: &Meta) -> String {
     let user = facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string());
     let group = facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string());
@@ -698,42 +724,56 @@ fn file_permissions<'f>(
             .verify(format!("stat -c '%a %U:%G' {quoted}"))
     };
     let mut mode_said = false;
+    let list = facts.acl(&executable.path);
     if meta.mode & 0o111 == 0 {
         mode_said = true;
+        // With a list the group bits are its mask, and that is what root is asked for too.
+        let masked = list
+            .get()
+            .is_some_and(|list| list.entries().iter().any(|entry| entry.permissions & EXECUTE != 0));
+        let mut finding = Finding::new(checks::SCRIPT_NOT_EXECUTABLE, subject(executable), "")
+            .cause(if masked {
+                "execd runs as root, but root too needs one execute bit in the mode. The access control list gives x, its mask takes it away again, and the mode shows the mask: the kernel refuses (EACCES), execd drops the error and logs nothing."
+            } else {
+                "execd runs as root, but root too needs one execute bit: the kernel refuses (EACCES), execd drops the error and logs nothing."
+            })
+            .observed(&path, seen.clone());
+        if let Some(list) = list.get() {
+            finding = finding.observed(&path, format!("access control list {}", acl_text(list)));
+        }
         hits.push(Hit {
             executable,
-            cause: String::new(),
-            finding: Finding::new(checks::SCRIPT_NOT_EXECUTABLE, subject(executable), "")
-                .cause("execd runs as root, but root too needs one execute bit: the kernel refuses (EACCES), execd drops the error and logs nothing.")
-                .observed(&path, seen.clone())
+            cause: if masked { "mask".to_owned() } else { String::new() },
+            finding: finding
                 .remedy(format!("chmod 750 {FILES}"))
                 .verify(format!("stat -c '%a %U:%G' {FILES}")),
-            one: format!("does not run: {path} has no execute bit (mode {:04o}).", meta.mode),
+            one: if masked {
+                format!(
+                    "does not run: the mask of the access control list of {path} leaves no execute bit (mode {:04o}).",
+                    meta.mode
+                )
+            } else {
+                format!("does not run: {path} has no execute bit (mode {:04o}).", meta.mode)
+            },
             many: "do not run: their files have no execute bit.".to_owned(),
             file: quoted.clone(),
         });
     }
-    // Group root has no members but root, as a rule.
-    if meta.mode & 0o002 != 0 || (meta.mode & 0o020 != 0 && meta.gid != 0) {
+    // With an extended list the mode's group bits are its mask.
+    mode_said |= list.get().is_some_and(Acl::is_extended);
+    if let Some(by) = writers(facts, meta, list.get()) {
         mode_said = true;
-        let by = if meta.mode & 0o002 != 0 {
-            "every user".to_owned()
-        } else {
-            format!(
-                "every member of group {}",
-                facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())
-            )
-        };
-        sink.find(about(
-            facts,
-            executable,
-            make(
-                checks::EXECUTABLE_WRITABLE,
-                format!("{path} may be changed by {by} (mode {:04o}), and execd runs it as root.", meta.mode),
-            )
-            .cause("Whoever may write the file decides what root executes at the next alert. Wazuh does not check it.")
-            .remedy(format!("chmod 750 {quoted}")),
-        ));
+        let mut finding = make(
+            checks::EXECUTABLE_WRITABLE,
+            format!("{path} may be changed by {by} (mode {:04o}), and execd runs it as root.", meta.mode),
+        )
+        .cause("Whoever may write the file decides what root executes at the next alert. Wazuh does not check it.");
+        if let Some(list) = list.get() {
+            finding = finding
+                .observed(&path, format!("access control list {}", acl_text(list)))
+                .remedy(format!("setfacl -b {quoted}   # takes the whole list away"));
+        }
+        sink.find(about(facts, executable, finding.remedy(format!("chmod 750 {quoted}"))));
     }
     if meta.uid != 0 {
         let user = facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string());
@@ -852,21 +892,35 @@ fn one_directory(
     let wazuh_gid = wazuh.get().copied().flatten();
     let in_group = wazuh_gid == Some(meta.gid);
     let named_like_group = facts.user_name(meta.uid).as_deref() == Some(group);
-    let searchable = meta.mode & 0o001 != 0
-        || (in_group && meta.mode & 0o010 != 0)
-        || (named_like_group && meta.mode & 0o100 != 0);
-    if !searchable && wazuh_gid.is_some() {
+    let list = facts.acl(directory);
+    let named_uid = facts.user_id(group).get().copied().flatten();
+    let searchable = match (list.get(), named_uid, wazuh_gid) {
+        // Named entries give and take what the mode does not show.
+        (Some(list), Some(uid), Some(gid)) => list.allows(uid, &[gid], meta.uid, meta.gid, EXECUTE),
+        _ => {
+            meta.mode & 0o001 != 0
+                || (in_group && meta.mode & 0o010 != 0)
+                || (named_like_group && meta.mode & 0o100 != 0)
+        }
+    };
+    if let Some(gap) = list.unknown().filter(|_| !searchable) {
+        // A named entry may let it in.
+        sink.unknown(checks::DIRECTORY_NOT_SEARCHABLE, users.clone(), gap);
+    } else if !searchable && wazuh_gid.is_some() {
         let severity = if is_home { Severity::Warning } else { Severity::Advice };
         let cause = if is_home {
             "execd is root and enters it all the same, but the daemons that run as user wazuh (agentd, analysisd, remoted) reach nothing below it."
         } else {
             "execd is root and enters it all the same; the documented form lets the group in."
         };
-        let mode = if below_home {
-            format!("chown root:{group} {quoted} && chmod 750 {quoted}")
-        } else {
-            format!("chmod o+x {quoted}")
-        };
+        let mode =
+            if let Some(Some(_)) = list.get().map(|list| named_uid.and_then(|uid| list.of(Who::User(uid)))) {
+                format!("setfacl -m u:{group}:rx,m::rx {quoted}")
+            } else if below_home {
+                format!("chown root:{group} {quoted} && chmod 750 {quoted}")
+            } else {
+                format!("chmod o+x {quoted}")
+            };
         sink.find(
             Finding::new(
                 checks::DIRECTORY_NOT_SEARCHABLE,
@@ -885,12 +939,10 @@ fn one_directory(
     let sticky = meta.mode & 0o1000 != 0;
     let by = if meta.uid != 0 {
         Some(format!("its owner {}", facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string())))
-    } else if meta.mode & 0o002 != 0 && !sticky {
-        Some("every user".to_owned())
-    } else if meta.mode & 0o020 != 0 && meta.gid != 0 && !sticky {
-        Some(format!("group {}", facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string())))
-    } else {
+    } else if sticky {
         None
+    } else {
+        writers(facts, meta, list.get())
     };
     if let Some(by) = by {
         let linked = facts.executables().iter().find(|executable| {

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::filesystem::Frozen;
 use super::{Probe, Sink, block_subject, lossy, quote, read_config};
 use crate::facts::executable::mount_of;
-use crate::facts::{Facts, Response, Runs};
+use crate::facts::{Executable, Facts, Response, Runs};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::host::{Fact, FileType, Mount, Value};
 use crate::wazuh::ossec_conf::Role;
@@ -51,23 +52,40 @@ fn has(mount: &Mount, option: &str) -> bool {
     mount.options.iter().any(|have| have == option)
 }
 
+/// The programs that make their lock in active-response/bin, of those that are started at all.
+pub(super) fn locking<'f>(facts: &'f Facts<'_>) -> Vec<&'f Executable> {
+    if facts.contract() != Contract::Json4 {
+        return Vec::new();
+    }
+    let starts = |executable: &&Executable| {
+        // One that is not started takes no time.
+        let starts = executable.file().is_some_and(|file| file.meta.mode & 0o111 != 0);
+        let noexec = executable.mount.get().is_some_and(|mount| has(mount, "noexec"));
+        LOCKING.contains(&executable.name.as_slice()) && starts && !noexec
+    };
+    facts.executables().iter().filter(starts).collect()
+}
+
+/// `NAME blocks nothing and holds execd up ...` of programs that cannot take their lock.
+pub(super) fn blocks_nothing(facts: &Facts<'_>, users: &[ResponseIndex]) -> String {
+    let first = users.iter().min().and_then(|&index| facts.response(index));
+    let first = first.map_or_else(String::new, Response::shown);
+    let (who, what) = match users.len() {
+        0 | 1 => (first, "blocks nothing and holds"),
+        more => (format!("{first} and {} more", more - 1), "block nothing and hold"),
+    };
+    format!("{who} {what} execd up for 20 minutes each time")
+}
+
 /// The responses whose program can never take its lock.
 fn read_only_bin(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> Vec<ResponseIndex> {
     let bin = facts.under_home("active-response/bin");
-    let locking: Vec<_> = facts
-        .executables()
-        .iter()
-        .filter(|executable| {
-            // One that is not started takes no time.
-            let starts = executable.file().is_some_and(|file| file.meta.mode & 0o111 != 0);
-            let noexec = executable.mount.get().is_some_and(|mount| has(mount, "noexec"));
-            LOCKING.contains(&executable.name.as_slice()) && starts && !noexec
-        })
-        .collect();
-    let users: Vec<ResponseIndex> =
+    let locking = locking(facts);
+    let mut users: Vec<ResponseIndex> =
         locking.iter().flat_map(|executable| facts.users_of(executable)).collect();
-    let Some(first) = users.iter().min().and_then(|&index| facts.response(index)) else { return Vec::new() };
-    if facts.contract() != Contract::Json4 {
+    users.sort_unstable();
+    users.dedup();
+    if users.is_empty() {
         return Vec::new();
     }
     let real = facts.resolve(&bin);
@@ -76,28 +94,46 @@ fn read_only_bin(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) -> Vec<ResponseInde
         sink.unknown(checks::BIN_READ_ONLY, users, gap);
         return Vec::new();
     }
-    let Some(mount) = mount.as_ref().and_then(Fact::get).filter(|mount| has(mount, "ro")) else {
-        return Vec::new();
-    };
-    let at = mount.target.display().to_string();
-    let who = match users.len() {
-        1 => first.shown(),
-        more => format!("{} and {} more", first.shown(), more - 1),
-    };
-    let what = if users.len() == 1 { "blocks nothing and holds" } else { "block nothing and hold" };
+    let who = blocks_nothing(facts, &users);
     let path = bin.display().to_string();
-    let mut finding = Finding::new(
-        checks::BIN_READ_ONLY,
-        Subject::Mount(at.clone()),
-        format!("{who} {what} execd up for 20 minutes each time: {path} lies on {at}, which is mounted read-only."),
-    )
-    .cause("The program makes a directory there as its lock. It cannot, takes it for locked, tries again for 1225 seconds and gives up; execd waits for it, and every other response waits too.")
-    .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
-    .remedy(format!("mount -o remount,rw {}", quote(&at)))
-    .remedy("take ro out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot")
-    .verify(format!("findmnt -no OPTIONS -T {}", quote(&path)))
-    .stops(users.iter().copied())
-    .shares(format!("mount:{at}"));
+    let finding = if let Some(mount) = mount.as_ref().and_then(Fact::get).filter(|mount| has(mount, "ro")) {
+        let at = mount.target.display().to_string();
+        Finding::new(
+            checks::BIN_READ_ONLY,
+            Subject::Mount(at.clone()),
+            format!("{who}: {path} lies on {at}, which is mounted read-only."),
+        )
+        .cause("The program makes a directory there as its lock. It cannot, takes it for locked, tries again for 1225 seconds and gives up; execd waits for it, and every other response waits too.")
+        .observed(facts.mounts().source.clone(), format!("{at} {} {}", mount.fstype, mount.options.join(",")))
+        .remedy(format!("mount -o remount,rw {}", quote(&at)))
+        .remedy("take ro out of its line in /etc/fstab or out of its mount unit, or it comes back at the next boot")
+        .verify(format!("findmnt -no OPTIONS -T {}", quote(&path)))
+        .shares(format!("mount:{at}"))
+    } else {
+        let attributes = facts.attributes(&bin);
+        if let Some(gap) = attributes.unknown() {
+            sink.unknown(checks::BIN_READ_ONLY, users, gap);
+            return Vec::new();
+        }
+        let Some(frozen) = attributes.get().and_then(Frozen::of) else { return Vec::new() };
+        let (why, cause) = match frozen {
+            Frozen::Immutable => (
+                "is immutable, so nothing can be made in it",
+                "The program makes a directory there as its lock. It cannot, takes it for locked, tries again for 1225 seconds and gives up; execd waits for it, and every other response waits too.",
+            ),
+            Frozen::AppendOnly => (
+                "is append-only, so nothing can be removed from it",
+                "The program makes a directory there as its lock, and cannot remove it again. Each later run takes that for a lock that is held, tries for 1225 seconds and gives up; execd waits for it, and every other response waits too.",
+            ),
+        };
+        Finding::new(checks::BIN_READ_ONLY, Subject::File(path.clone()), format!("{who}: {path} {why}."))
+            .cause(cause)
+            .observed(&path, frozen.observed())
+            .remedy(format!("chattr {} {}", frozen.undo(), quote(&path)))
+            .verify(format!("lsattr -d {}", quote(&path)))
+            .shares(&path)
+    };
+    let mut finding = finding.stops(users.iter().copied());
     for executable in locking {
         finding = finding.shares(executable.shown());
     }
@@ -144,6 +180,48 @@ fn no_directory(facts: &Facts<'_>, path: &str) -> Option<Finding> {
     })
 }
 
+/// Nobody may write to the log, or to the directory that it has to be made in.
+fn immutable_log(
+    facts: &Facts<'_>,
+    sink: &mut Sink<'_, '_>,
+    path: &Path,
+    what: &str,
+    all: Vec<ResponseIndex>,
+) {
+    let attributes = facts.attributes(path);
+    if let Some(gap) = attributes.unknown() {
+        sink.unknown(checks::AR_LOG_UNWRITABLE, all, gap);
+        return;
+    }
+    // What is append-only takes lines, and a directory takes new files.
+    if attributes.get().and_then(Frozen::of) != Some(Frozen::Immutable) {
+        return;
+    }
+    let shown = path.display().to_string();
+    let quoted = quote(&shown);
+    sink.find(
+        Finding::new(
+            checks::AR_LOG_UNWRITABLE,
+            Subject::File(facts.ar_log().path.display().to_string()),
+            format!("Responses leave no trace: {shown} {what}."),
+        )
+        .cause(UNRECORDED)
+        .observed(&shown, Frozen::Immutable.observed())
+        .remedy(format!("chattr -i {quoted}"))
+        .verify(format!("lsattr -d {quoted}"))
+        .stops(all)
+        .shares(shown),
+    );
+}
+
+/// The directory that a missing log would be made in, when nothing can be made there.
+fn closed_directory(facts: &Facts<'_>) -> Option<PathBuf> {
+    let end = end_of_links(facts, &facts.ar_log().path);
+    let directory = end.parent()?.to_owned();
+    let frozen = facts.attributes(&directory).get().and_then(Frozen::of);
+    (frozen == Some(Frozen::Immutable)).then_some(directory)
+}
+
 fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stuck: &[ResponseIndex]) {
     let log = facts.ar_log();
     let path = log.path.display().to_string();
@@ -153,6 +231,11 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stuck: &[ResponseIndex]) {
     let make_again = format!("install -o {group} -g {group} -m 660 /dev/null {quoted}");
     let verify = format!("ls -l {quoted}");
     match &log.target.value {
+        Value::Absent if closed_directory(facts).is_some() => {
+            if let Some(directory) = closed_directory(facts) {
+                immutable_log(facts, sink, &directory, "is immutable, and the log is not in it", all);
+            }
+        }
         Value::Absent => sink.find(if let Some(finding) = no_directory(facts, &path) {
             finding.remedy(make_again).verify(verify).stops(all).shares(&path)
         } else {
@@ -187,7 +270,7 @@ fn log(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stuck: &[ResponseIndex]) {
                         .shares(&path),
                     );
                 }
-                Some(_) => {}
+                Some(_) => immutable_log(facts, sink, &log.path, "is immutable", all),
                 None => {
                     if let Some(gap) = log.mount.unknown() {
                         sink.unknown(checks::AR_LOG_UNWRITABLE, all, gap);

@@ -3,7 +3,7 @@
 //! none of them is more than possible, so these are hints, apart from a mount that forbids
 //! execution where a program is to run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::executable::{about, about_all, who};
 use super::script_text::TEMPORARY;
@@ -12,7 +12,7 @@ use crate::facts::executable::mount_of;
 use crate::facts::tools::SETTINGS_LIMIT;
 use crate::facts::{Executable, Facts};
 use crate::findings::{CheckId, Confidence, Evidence, Finding, Severity, Subject, checks};
-use crate::host::{Mount, Process, settings};
+use crate::host::{Gap, Mount, Process, settings};
 use crate::lint;
 use crate::wazuh::launch::{Program, Shebang};
 use crate::wazuh::stock;
@@ -55,11 +55,11 @@ const PRODUCTS: &[Product] = &[
     product("SentinelOne", &["s1-agent", "s1-orchestrator", "s1-perf"], "/opt/sentinelone/"),
     product("VMware Carbon Black", &["cbagentd", "cbdaemon"], "/opt/carbonblack/"),
     product("Trend Micro Deep Security", &["ds_agent", "ds_am"], "/opt/ds_agent/"),
-    product("Sophos", &["savscand", "sophos_managemen"], "/opt/sophos-spl/"),
+    product("Sophos", &["savscand", "sophos_manageme"], "/opt/sophos-spl/"),
     product("Trellix Endpoint Security", &["mfetpd", "mfeespd", "xagt"], "/opt/McAfee/"),
     product("Trellix Application Control", &["scsrvc"], "/usr/local/mcafee/solidcore/"),
     product("Palo Alto Cortex XDR", &["traps_pmd"], "/opt/traps/"),
-    product("Elastic Defend", &["elastic-endpoint"], "/opt/Elastic/Endpoint/"),
+    product("Elastic Defend", &["elastic-endpoin"], "/opt/Elastic/Endpoint/"),
     product("Kaspersky Endpoint Security", &["kesl"], "/opt/kaspersky/kesl/"),
     product("Bitdefender", &["bdsecd"], "/opt/bitdefender-security-tools/"),
     product("ESET", &["efs_scand"], "/opt/eset/"),
@@ -217,18 +217,8 @@ fn audit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if types.is_empty() {
         return;
     }
-    let directory = Path::new("/etc/audit/rules.d");
-    let listed = facts.list(directory);
-    let mut files = vec![Path::new("/etc/audit/audit.rules").to_owned()];
-    files.extend(
-        listed
-            .get()
-            .into_iter()
-            .flatten()
-            .filter(|name| name.to_string_lossy().ends_with(".rules"))
-            .map(|name| directory.join(name)),
-    );
-    if let Some(gap) = listed.unknown() {
+    let (files, gap) = rule_files(facts);
+    if let Some(gap) = gap {
         sink.unknown(checks::DENIALS_NOT_AUDITED, Vec::new(), gap);
     }
     for path in files {
@@ -254,6 +244,31 @@ fn audit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         sink.find(about_all(facts, &executables, finding));
         return;
     }
+}
+
+/// The files of audit rules, and why there may be more.
+fn rule_files(facts: &Facts<'_>) -> (Vec<PathBuf>, Option<Gap>) {
+    let directory = Path::new("/etc/audit/rules.d");
+    let listed = facts.list(directory);
+    let mut files = vec![Path::new("/etc/audit/audit.rules").to_owned()];
+    files.extend(
+        listed
+            .get()
+            .into_iter()
+            .flatten()
+            .filter(|name| name.to_string_lossy().ends_with(".rules"))
+            .map(|name| directory.join(name)),
+    );
+    (files, listed.unknown())
+}
+
+/// Where an audit rule keeps records of a type out of the log.
+pub(super) fn hides(facts: &Facts<'_>, types: &[&'static str]) -> Option<String> {
+    rule_files(facts).0.into_iter().find_map(|path| {
+        let text = facts.head(&path, SETTINGS_LIMIT);
+        let (line, _) = settings::excludes_record(&text.get()?.bytes, types)?;
+        Some(format!("{}:{line}", path.display()))
+    })
 }
 
 fn is_noexec(mount: &Mount) -> bool {

@@ -4,19 +4,24 @@
 //! it reports; a stage passes only when all of them ran on known facts.
 
 mod alerts;
+mod blocked;
 mod config;
 mod delivery;
 mod drift;
 mod executable;
 mod feedback;
+mod filesystem;
 mod interference;
 mod placement;
+mod processes;
 mod resolve;
 mod rules;
 mod runtime;
 mod script_text;
+mod security;
 mod selectors;
 mod sink;
+mod sockets;
 mod syntax;
 mod tools;
 mod versions;
@@ -68,12 +73,20 @@ pub const PROBES: &[Probe] = &[
     executable::INTERPRETER,
     executable::BINARY,
     runtime::PROBE,
+    blocked::PROBE,
+    blocked::STALE,
+    sockets::PROBE,
     script_text::PROBE,
     feedback::PROBE,
     versions::PROBE,
     drift::PROBE,
     tools::PROBE,
     interference::PROBE,
+    security::PROBE,
+    filesystem::SPACE,
+    filesystem::FROZEN,
+    filesystem::MOUNTS,
+    processes::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

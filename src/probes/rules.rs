@@ -8,7 +8,7 @@ use crate::facts::{Facts, Response, Rules};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::wazuh::ossec_conf::{Outcome, ResponseBlock, Role, Value};
 use crate::wazuh::rules::os_regex::OsRegex;
-use crate::wazuh::rules::{Bound, MessageKind, RuleFacts};
+use crate::wazuh::rules::{Bound, MessageKind, Rule, RuleFacts, Unbindable};
 use crate::wazuh::version::Contract;
 
 /// Rules of a manager, against its response blocks.
@@ -155,38 +155,76 @@ impl Look<'_, '_> {
 
     fn unbindable(&self, sink: &mut Sink<'_, '_>) -> bool {
         let Some(value) = &self.block.rules_id else { return false };
-        let mut found = Vec::new();
-        for &id in &self.block.rule_ids {
-            if let Some(rule) = self.rules.set.rule(id)
-                && let Some(why) = RuleFacts::of(rule).unbindable()
-                && !found.iter().any(|&(other, _, _)| other == id)
+        let mut found: Vec<(&Rule, Unbindable)> = Vec::new();
+        for rule in self.block.rule_ids.iter().filter_map(|&id| self.rules.set.rule(id)) {
+            if let Some(why) = RuleFacts::of(rule).unbindable()
+                && !found.iter().any(|(other, _)| other.id == rule.id)
             {
-                found.push((id, why, rule.place_in_force()));
+                found.push((rule, why));
             }
         }
-        let Some(&(id, why, place)) = found.first() else { return false };
-        let (severity, effect) = self.weight();
+        let Some(&(rule, why)) = found.first() else { return false };
         let words = unbindable_words(why);
-        let title = match found.len() {
-            1 => format!("{} {effect}: rule {id} {words}.", self.name()),
-            more => {
-                format!("{} {effect}: rule {id} {words}, and so on for {more} of its rules.", self.name())
-            }
+        let what = match found.len() {
+            1 => format!("rule {} {words}", rule.id),
+            more => format!("rule {} {words}, and so on for {more} of its rules", rule.id),
         };
-        let config = self.facts.config();
+        let remedy = format!(
+            "name another rule in <rules_id> in {}, or give the rule a level in a rule of your own with overwrite=\"yes\"",
+            self.facts.config().file.shown
+        );
+        self.without_response(&found, &what, value, remedy, sink);
+        true
+    }
+
+    /// Rules are in the group, and none of them starts a response.
+    fn group_unbindable(&self, in_group: &[usize], value: &Value, sink: &mut Sink<'_, '_>) -> bool {
+        let unbindable = |&index: &usize| {
+            let rule = self.rules.set.rules.get(index)?;
+            Some((rule, RuleFacts::of(rule).unbindable()?))
+        };
+        let Some(found) = in_group.iter().map(unbindable).collect::<Option<Vec<_>>>() else { return false };
+        let Some(&(rule, why)) = found.first() else { return false };
+        let group = lossy(&value.text);
+        let words = unbindable_words(why);
+        let what = match found.len() {
+            1 => format!("rule {}, the only one of the group \"{group}\", {words}", rule.id),
+            more => format!("rule {} {words}, and so on for all {more} of the group \"{group}\"", rule.id),
+        };
+        let remedy = format!(
+            "name in <rules_group> in {} a group whose rules have a level",
+            self.facts.config().file.shown
+        );
+        self.without_response(&found, &what, value, remedy, sink);
+        true
+    }
+
+    /// Rules that are named and start no response; there is at least one.
+    fn without_response(
+        &self,
+        found: &[(&Rule, Unbindable)],
+        what: &str,
+        value: &Value,
+        remedy: String,
+        sink: &mut Sink<'_, '_>,
+    ) {
+        let (severity, effect) = self.weight();
+        let title = format!("{} {effect}: {what}.", self.name());
         let mut finding = self
             .find(checks::RULE_WITHOUT_RESPONSE, title, severity, value)
-            .cause("A rule of level 0, with accuracy=\"0\" or with the option no_ar starts no response, whatever names it. Nothing is logged.")
-            .evidence(config.file.excerpt(value.span, format!("names rule {id}")))
-            .evidence(self.rules.excerpt(place, words));
-        for &(id, why, place) in found.iter().skip(1).take(SHOWN) {
-            finding = finding.observed(self.rules.at(place), format!("rule {id} {}", unbindable_words(why)));
+            .cause("A rule of level 0, with accuracy=\"0\" or with the option no_ar starts no response, whatever names it. Nothing is logged.");
+        for (at, (rule, why)) in found.iter().take(SHOWN + 1).enumerate() {
+            let words = unbindable_words(*why);
+            finding = if at == 0 {
+                let names = format!("names rule {}", rule.id);
+                finding
+                    .evidence(self.facts.config().file.excerpt(value.span, names))
+                    .evidence(self.rules.excerpt(rule.place_in_force(), words))
+            } else {
+                finding.observed(self.rules.at(rule.place_in_force()), format!("rule {} {words}", rule.id))
+            };
         }
-        sink.find(self.end(finding.remedy(format!(
-            "name another rule in <rules_id> in {}, or give the rule a level in a rule of your own with overwrite=\"yes\"",
-            config.file.shown
-        ))));
-        true
+        sink.find(self.end(finding.remedy(remedy)));
     }
 
     fn group(&self, sink: &mut Sink<'_, '_>) -> bool {
@@ -209,10 +247,14 @@ impl Look<'_, '_> {
             }
             return false;
         }
-        if !self.rules.set.rules_in_group(&value.text).is_empty() {
-            return false;
+        let in_group = self.rules.set.rules_in_group(&value.text);
+        if !in_group.is_empty() {
+            // With a level beside it, that is asked for as well, see `nothing`.
+            return self.block.level_in_force.is_none() && self.group_unbindable(&in_group, value, sink);
         }
         let (severity, effect) = self.weight();
+        let taken_out = self.rules.set.rules_taken_out(&value.text);
+        let taken_out = taken_out.first().and_then(|&index| self.rules.set.rules.get(index));
         let parts: Vec<&[u8]> = value
             .text
             .split(|&byte| byte == b',')
@@ -230,6 +272,12 @@ impl Look<'_, '_> {
                 "does not compile",
                 "write the name of a group".to_owned(),
             )
+        } else if taken_out.is_some() {
+            (
+                "the overwrite of a rule took that group out",
+                "found in the groups of no rule",
+                format!("put <group>{text},</group> into the overwrite, or select by <rules_id>"),
+            )
         } else if value.text.contains(&b',') && !fitting.is_empty() {
             (
                 "its <rules_group> is one pattern, and the comma is a letter of it",
@@ -243,7 +291,7 @@ impl Look<'_, '_> {
                 "write the name of a group that rules have".to_owned(),
             )
         };
-        let finding = self
+        let mut finding = self
             .find(
                 checks::RULES_GROUP_UNMATCHED,
                 format!("{} {effect}: {why} (\"{text}\").", self.name()),
@@ -251,8 +299,17 @@ impl Look<'_, '_> {
                 value,
             )
             .cause("analysisd looks for the text as one pattern in the joined groups of each rule; where it is found in none, no rule is bound. Nothing is logged.")
-            .evidence(config.file.excerpt(value.span, label))
-            .remedy(format!("{remedy} in {}", config.file.shown));
+            .evidence(config.file.excerpt(value.span, label));
+        finding = match taken_out {
+            Some(rule) => {
+                let label = format!(
+                    "rule {} was in such a group; an overwrite has only those it names itself",
+                    rule.id
+                );
+                finding.evidence(self.rules.excerpt(rule.place_in_force(), label)).remedy(remedy)
+            }
+            None => finding.remedy(format!("{remedy} in {}", config.file.shown)),
+        };
         sink.find(self.end(finding));
         true
     }
@@ -386,18 +443,27 @@ fn fatal(facts: &Facts<'_>, rules: &Rules, sink: &mut Sink<'_, '_>) {
     }
     let shown = rules.shown(last.place.file);
     let path = facts.under_home(&shown).display().to_string();
-    let cause_at = rules.set.messages.iter().rfind(|message| message.fatal && message.number != Some(1220));
-    let reason = cause_at.map_or_else(|| lossy(&last.text), |message| lossy(&message.text));
+    let cause = rules.set.refusal().unwrap_or(last);
+    let words: Vec<String> =
+        rules.set.last_words().iter().map(|message| format!("\"{}\"", lossy(&message.text))).collect();
+    let reason = match words.as_slice() {
+        [only] => only.clone(),
+        // The last one is 1220, which is named below.
+        [before @ .., _] => before.join(", "),
+        [] => String::new(),
+    };
     let logtest =
         if facts.contract() == Contract::Args { "bin/ossec-logtest" } else { "bin/wazuh-logtest-legacy" };
-    let place = cause_at.unwrap_or(last).place;
+    let place = cause.place;
     sink.find(
         Finding::new(
             checks::RULES_FATAL,
             Subject::File(path.clone()),
             format!("wazuh-analysisd does not start: it refuses the rules in {shown}."),
         )
-        .cause(format!("It logs \"{reason}\", then CRITICAL (1220), and exits. Without it no alert and no response is made."))
+        .cause(format!(
+            "It logs {reason}, then CRITICAL (1220), and exits. Without it no alert and no response is made."
+        ))
         .evidence(rules.excerpt(place, "refused"))
         .remedy(format!("mend line {} of {path}", place.line))
         .remedy(RESTART_MANAGER)

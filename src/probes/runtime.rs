@@ -118,6 +118,15 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
     .verify(format!("pgrep -a {}", quote(execd.comm())))
     .stops(here)
     .shares("process:execd");
+    finding = super::processes::last_words(facts, finding, &execd.name);
+    // One in a container, whose files are others.
+    let others = facts.processes().get().into_iter().flatten();
+    if let Some(other) = others.into_iter().find(|process| process.foreign && process.comm == execd.comm()) {
+        finding = finding.observed(
+            format!("process {}", other.pid),
+            format!("a {} of a container, which reads nothing of this installation", execd.name),
+        );
+    }
     if !needed {
         finding = finding.severity(Severity::Warning);
     }

@@ -178,7 +178,7 @@ fn write_fault(script: &Script, fault: &Fault, redactor: &Redactor, page: &mut P
         Some(rewrite) => {
             let mut label = "write";
             for line in rewrite.lines() {
-                page.labelled(4, label, 8, &Text::new().host(&redactor.text(line)));
+                page.labelled_whole(4, label, 8, Text::new().host(&redactor.text(line)));
                 label = "";
             }
         }

@@ -378,7 +378,7 @@ fn headline(plan: &Plan) -> String {
     };
     let mut more = Vec::new();
     if fatal > 0 && stops > 0 {
-        more.push(format!("{} or hang", counted(stops, "never runs", "never run")));
+        more.push(counted(stops, "never runs or hangs", "never run or hang"));
     }
     if silent > 0 && (fatal > 0 || stops > 0) {
         more.push(format!("{silent} more change without a word"));

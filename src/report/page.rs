@@ -258,6 +258,12 @@ impl Page {
         }
     }
 
+    /// The same in one line however long: a break would be pasted with it.
+    pub fn labelled_whole(&mut self, indent: usize, label: &'static str, column: usize, text: Text) {
+        let label = Text::new().toned(Tone::Dim, label);
+        self.indented(indent, &label.pad(column).and(text));
+    }
+
     /// What was written.
     pub fn into_text(self) -> String {
         self.out

@@ -16,7 +16,7 @@ use crate::wazuh::ar_conf::LineProblem;
 use crate::wazuh::ossec_conf::{
     Configuration, DaemonOutcome, Dispatch, End, LogLevel, Outcome, ResponseBlock, Role, Value, WhiteListKind,
 };
-use crate::wazuh::rules::Bound;
+use crate::wazuh::rules::{Bound, Message as RulesMessage};
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
 
@@ -428,7 +428,7 @@ impl<'a, 'h> View<'a, 'h> {
 
     /// Whether a daemon refuses to start with this file.
     pub fn refuses_to_start(&self) -> bool {
-        self.read.daemons.iter().any(|daemon| !daemon.starts)
+        self.read.daemons.iter().any(|daemon| !daemon.starts) || !self.rules_refused().is_empty()
     }
 
     /// The document.
@@ -515,7 +515,28 @@ impl<'a, 'h> View<'a, 'h> {
         }
     }
 
+    /// What analysisd says of the rules when it ends at them.
+    fn rules_refused(&self) -> &'a [RulesMessage] {
+        self.facts.rules().get().map(|rules| rules.set.last_words()).unwrap_or_default()
+    }
+
     fn daemon(&self, daemon: &DaemonOutcome) -> Daemon {
+        let mut all = self.daemon_of_file(daemon);
+        let refused = self.rules_refused();
+        if daemon.daemon == "wazuh-analysisd" && daemon.starts && !refused.is_empty() {
+            all.starts = false;
+            all.end = EndName::Exits;
+            all.logs.extend(refused.iter().filter_map(|said| said.number));
+            all.messages.extend(refused.iter().map(|said| Message {
+                level: said.level.word(),
+                number: said.number,
+                text: self.text(&said.text),
+            }));
+        }
+        all
+    }
+
+    fn daemon_of_file(&self, daemon: &DaemonOutcome) -> Daemon {
         Daemon {
             starts: daemon.starts,
             end: match daemon.end {
@@ -826,9 +847,10 @@ impl<'a, 'h> View<'a, 'h> {
                 continue;
             }
             // Below that a message is only seen with debugging on.
-            for (message, _) in
-                daemon.messages.iter().zip(&outcome.logs).filter(|(_, log)| log.level > LogLevel::Debug)
-            {
+            let of_rules = daemon.messages.iter().skip(outcome.logs.len());
+            let of_file =
+                daemon.messages.iter().zip(&outcome.logs).filter(|(_, log)| log.level > LogLevel::Debug);
+            for message in of_file.map(|(message, _)| message).chain(of_rules) {
                 page.indented(
                     4,
                     &Text::new().own(message.level).own(": ").host(&message.text).all(Tone::Dim),

@@ -327,12 +327,20 @@ impl View<'_, '_> {
 
     fn headline(&self) -> Text {
         let totals = &self.summary.totals;
-        let text = if totals.alerts == 0 {
-            Text::new().own(if self.reading.files.is_empty() {
-                "There is no file of alerts to read."
-            } else {
-                "No alert counts: none was read that is of this time, rule and agent."
-            })
+        let text = if totals.alerts == 0 && self.reading.files.is_empty() {
+            let text = Text::new().own("There is no file of alerts to read");
+            let config = self.facts.config();
+            match config.read.as_ref().and_then(|read| read.jsonout_output.as_ref()) {
+                Some((value, false)) => text
+                    .own(": jsonout_output is off, ")
+                    .host(&self.text(&config.file.shown))
+                    .own(":")
+                    .number(config.file.line(value.element.start))
+                    .own("."),
+                _ => text.own("."),
+            }
+        } else if totals.alerts == 0 {
+            Text::new().own("No alert counts: none was read that is of this time, rule and agent.")
         } else if self.summary.responses.is_empty() {
             Text::new().own("No response is configured.")
         } else if totals.started == 0 {

@@ -158,6 +158,8 @@ pub struct Totals {
     pub alerts: u64,
     /// Of these, the ones that started a response.
     pub started: u64,
+    /// Of these, the ones without data.srcip.
+    pub sourceless: u64,
     /// Left out: older than asked for.
     pub outside: u64,
     /// Left out: of another rule or agent.
@@ -310,8 +312,8 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
             other_level: None,
         });
         let conf = self.ground.conf;
-        let bound: Vec<Result<(), Reason>> =
-            self.blocks.iter().map(|&block| bound(conf, block, &judged.facts).map(|_| ())).collect();
+        let settled = |&block: &usize| self.ground.settle(bound(conf, block, &judged.facts)).map(|_| ());
+        let bound: Vec<Result<(), Reason>> = self.blocks.iter().map(settled).collect();
         Rule {
             any: bound.iter().any(Result::is_ok),
             started: vec![0; bound.len()],
@@ -376,6 +378,7 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
             }
         }
         self.totals.started += u64::from(any);
+        self.totals.sourceless += u64::from(any && self.event.srcip.is_none());
     }
 
     /// What it comes to.
@@ -499,6 +502,21 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
                 "{} of a rule that is not loaded ({}): level and groups are those of the alert",
                 counted(alerts, "alert is", "alerts are"),
                 few(&ids)
+            ));
+        }
+        let totals = &self.totals;
+        if totals.sourceless > 0 {
+            let which = if totals.sourceless == totals.started {
+                counted(
+                    totals.started,
+                    "alert that starts a response has",
+                    "alerts that start a response have",
+                )
+            } else {
+                format!("{} of {} alerts that start a response have", totals.sourceless, totals.started)
+            };
+            notes.push(format!(
+                "{which} no data.srcip: the white list is not asked, and a script that blocks an address gets none"
             ));
         }
         let mut assumed = super::Assumed::default();

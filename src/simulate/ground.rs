@@ -3,6 +3,7 @@
 use crate::facts::rules::{never_words, unbindable_words};
 use crate::facts::{Facts, Rules};
 use crate::wazuh::ossec_conf::{Configuration, Outcome, ResponseBlock};
+use crate::wazuh::rules::os_regex::os_regex;
 use crate::wazuh::rules::{Miss, Reason, Rule, RuleFacts, bind};
 
 /// The configuration, and the rules where all of them are known.
@@ -11,10 +12,12 @@ pub struct Ground<'a, 'h> {
     pub(super) facts: &'a Facts<'h>,
     /// Its ossec.conf.
     pub(super) conf: &'a Configuration,
-    /// Its rules.
+    /// Its rules; those up to the one that analysisd refuses, when it refuses one.
     pub(super) rules: Option<&'a Rules>,
     /// Why the rules are not known.
     gap: Option<String>,
+    /// The rule at which analysisd ends.
+    refused: Option<String>,
 }
 
 /// What responses are bound to a rule by.
@@ -35,13 +38,41 @@ impl<'a, 'h> Ground<'a, 'h> {
             return Err("the configuration is not known".to_owned());
         };
         let fact = facts.rules();
-        let rules = fact.get().filter(|rules| rules.set.is_complete() && !rules.set.is_fatal());
+        let rules = fact.get().filter(|rules| rules.set.is_complete());
         let gap = rules.is_none().then(|| {
             fact.unknown()
                 .or_else(|| fact.get().and_then(|rules| rules.gap.clone()))
-                .map_or_else(|| "analysisd refuses them and does not start".to_owned(), |gap| gap.why)
+                .map_or_else(|| "there are too many".to_owned(), |gap| gap.why)
         });
-        Ok(Self { facts, conf, rules, gap })
+        let refused = rules.and_then(|rules| Some(rules.at(rules.set.refusal()?.place)));
+        Ok(Self { facts, conf, rules, gap, refused })
+    }
+
+    /// What analysisd settles before any event comes: it reads its configuration first, then all
+    /// rules, and ends at the first fault.
+    pub(super) fn settle<T>(&self, answer: Result<T, Reason>) -> Result<T, Reason> {
+        match answer {
+            Err(Reason::AnalysisdRefuses { .. }) => answer,
+            _ if self.refused.is_some() => Err(Reason::RulesRefused),
+            answer => answer,
+        }
+    }
+
+    /// Why a rule that is asked for is not loaded.
+    pub(super) fn not_loaded(&self, id: u32) -> String {
+        let Some(rules) = self.rules else { return "the rules are not known".to_owned() };
+        let missing = format!("no loaded rule has the number {id}");
+        match (rules.set.dropped(id).next(), &self.refused) {
+            (Some(message), _) => {
+                format!(
+                    "{missing}: the one in {} is left out, {}",
+                    rules.at(message.place),
+                    text(&message.text).trim_end_matches('.')
+                )
+            }
+            (None, Some(at)) => format!("{missing} before {at}, at which analysisd ends"),
+            (None, None) => missing,
+        }
     }
 
     /// What is to be said of the rules as a whole.
@@ -124,6 +155,10 @@ impl<'a, 'h> Ground<'a, 'h> {
         match reason {
             Reason::NoSuchResponse => "there is no such response".to_owned(),
             Reason::AnalysisdRefuses { problem } => format!("analysisd does not start{}", logs(*problem)),
+            Reason::RulesRefused => {
+                let at = self.refused.as_deref().unwrap_or("a rule");
+                format!("analysisd does not start: it refuses the rules, {at}")
+            }
             Reason::NotInForce { outcome } => match outcome {
                 Outcome::Disabled => "the block is disabled".to_owned(),
                 Outcome::OnlyRepeatedOffenders => "the block only carries repeated_offenders".to_owned(),
@@ -185,17 +220,25 @@ impl<'a, 'h> Ground<'a, 'h> {
             parts.push(format!("level {has} < {wanted}"));
         }
         if let Some((pattern, groups)) = &miss.group {
+            let before =
+                self.rule(judged.own).and_then(|own| own.group_before.as_ref().map(|text| (own, text)));
+            let taken_out = before
+                .filter(|(own, before)| *groups == own.group && os_regex(pattern, before))
+                .zip(self.rules)
+                .map_or_else(String::new, |((own, _), rules)| {
+                    format!("; its overwrite in {} took it out", rules.at(own.place_in_force()))
+                });
             let pattern = text(pattern);
             let guess = if rule.groups_guessed { " (as the alert has them)" } else { "" };
             parts.push(if of_many {
-                format!("rules_group \"{pattern}\" is not in the rule's groups{guess}")
+                format!("rules_group \"{pattern}\" is not in the rule's groups{guess}{taken_out}")
             } else if rule.groups_guessed && groups.is_empty() {
                 format!(
                     "rules_group \"{pattern}\": the groups of rule {} are not known, give --group",
                     rule.id
                 )
             } else {
-                format!("rules_group \"{pattern}\" is not in \"{}\"{guess}", text(groups))
+                format!("rules_group \"{pattern}\" is not in \"{}\"{guess}{taken_out}", text(groups))
             });
         }
         if miss.ids_unreadable {

@@ -9,6 +9,7 @@ pub mod ar_log;
 pub mod behavior;
 pub mod cjson;
 pub mod client_keys;
+pub mod daemon_log;
 pub mod execd;
 pub mod install;
 pub mod internal_options;

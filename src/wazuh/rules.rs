@@ -199,6 +199,8 @@ pub struct Rule {
     /// The text groups are searched in: `<group name>` and the `<group>`s joined without a
     /// separator.
     pub group: Vec<u8>,
+    /// The group text of the first definition, when an overwrite brought another one.
+    pub group_before: Option<Vec<u8>>,
     /// First stage.
     pub category: Category,
     /// `frequency` as written.
@@ -445,6 +447,21 @@ impl Ruleset {
     /// True when analysisd exits while it reads the rules.
     pub fn is_fatal(&self) -> bool {
         self.messages.last().is_some_and(|message| message.fatal)
+    }
+
+    /// The message that says why analysisd ends at the rules; the last one, 1220, only names the
+    /// file.
+    pub fn refusal(&self) -> Option<&Message> {
+        let last = self.messages.last().filter(|message| message.fatal)?;
+        self.messages.iter().rfind(|message| message.fatal && message.number != Some(1220)).or(Some(last))
+    }
+
+    /// What analysisd logs about the fault at which it ends, in order; nothing when it goes on.
+    pub fn last_words(&self) -> &[Message] {
+        let Some(refusal) = self.refusal() else { return &[] };
+        let of_it = |message: &&Message| message.fatal || message.place == refusal.place;
+        let count = self.messages.iter().rev().take_while(of_it).count();
+        self.messages.get(self.messages.len() - count..).unwrap_or_default()
     }
 
     /// True when no rule can be missing only because we could not read its file.

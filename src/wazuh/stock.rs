@@ -97,6 +97,41 @@ pub fn program_named(name: &[u8]) -> Option<&'static Program> {
     PROGRAMS.iter().find(|program| program.name.as_bytes() == name)
 }
 
+/// A directory that shipped programs make so that one of them works at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Its name below `active-response/bin`; the file `pid` in it names the process that made it.
+    pub directory: &'static str,
+    /// The programs that make it.
+    pub programs: &'static [&'static str],
+    /// The contract they are of.
+    pub contract: Contract,
+}
+
+/// Every lock (`src/active-response/firewalls/default-firewall-drop.c`, `firewalld-drop.c`, `host-deny.c`,
+/// 4.2 to 4.14; `src/active-response/src/block-ip-unix.c`, 5.0).
+pub const LOCKS: &[Lock] = &[
+    Lock { directory: "fw-drop", programs: &["firewall-drop", "firewalld-drop"], contract: Json4 },
+    Lock { directory: "host-deny-lock", programs: &["host-deny"], contract: Json4 },
+    Lock { directory: "block-ip-lock", programs: &["block-ip"], contract: Json5 },
+    Lock { directory: "block-ip-hostsdeny-lock", programs: &["block-ip"], contract: Json5 },
+];
+
+/// Seconds a program waits for a lock that nobody gives back, before it breaks it: it sleeps for a
+/// number of seconds that grows by two while the number in the pid file stays the same, and by one while it
+/// cannot be read, until it has come to 50 (`src/active-response/active_responses.c lock`, 4.2 to 5.0).
+pub const fn lock_wait(pid_is_readable: bool) -> u32 {
+    let (mut step, mut seconds) = (0, 0);
+    while step < 50 {
+        if pid_is_readable {
+            step += 1;
+        }
+        seconds += step;
+        step += 1;
+    }
+    seconds
+}
+
 /// A program of the system that shipped ones call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tool {
@@ -277,6 +312,17 @@ pub fn system_of(name: &[u8]) -> Option<System> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stale_lock_costs_what_was_measured() {
+        assert_eq!((lock_wait(true), lock_wait(false)), (625, 1225));
+        for lock in LOCKS {
+            for name in lock.programs {
+                let program = program_named(name.as_bytes()).unwrap();
+                assert!(program.contracts.contains(&lock.contract), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn every_need_is_of_a_program_for_linux() {

@@ -83,7 +83,7 @@ impl Layout {
         copy(&from.join("files"), &directory.path().join("files"));
 
         if self.family == Family::Rhel && !base.ends_with("rhel") {
-            to_rhel(&mut host);
+            to_rhel(&mut host, &directory.path().join("files"));
         }
         if base.contains("4.2") && self.version != "4.2.5" {
             // `ossec` is `wazuh` since 4.3.
@@ -156,14 +156,18 @@ impl Layout {
             json!({"target": "/etc/hostname", "source": "/dev/sda1", "type": "ext4", "options": "rw,relatime",
                    "super_options": "rw", "root": "/var/lib/docker/containers/c0ffee/hostname"}),
         ];
+        // All volumes lie on the disk that the container lies on.
+        let disk = host["space"]["/"].clone();
+        let mut space = json!({"/": disk, "/dev/shm": host["space"]["/tmp"]});
         for below in ["etc", "logs", "queue", "active-response/bin"] {
             let target = format!("{home}/{below}");
             if files(host).keys().any(|path| path.starts_with(&target)) {
+                space[&target] = disk.clone();
                 mounts.push(volume(target));
             }
         }
         host["mounts"] = Value::Array(mounts);
-        host["space"] = json!({"/": host["space"]["/"], "/dev/shm": host["space"]["/tmp"]});
+        host["space"] = space;
         if let Some(sockets) = host["unix_sockets"].as_array_mut() {
             sockets.retain(|socket| socket["path"] != "/run/systemd/private");
         }
@@ -209,7 +213,7 @@ fn hide(host: &mut Value, trees: &[&str]) {
 }
 
 /// A Debian host as Red Hat's would be: no dpkg, no AppArmor, SELinux enforcing.
-fn to_rhel(host: &mut Value) {
+fn to_rhel(host: &mut Value, contents: &Path) {
     let text = fs::read_to_string(base_path("agent-4.9-rhel").join("host.json"));
     let text = text.unwrap_or_else(|error| panic!("{error}"));
     let model: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
@@ -237,6 +241,13 @@ fn to_rhel(host: &mut Value) {
         let of_selinux = ["/etc/selinux", "/sys/fs/selinux", "/var/log/audit"];
         if of_selinux.iter().any(|tree| path.starts_with(tree)) {
             files(host).insert(path.clone(), file.clone());
+            let content = base_path("agent-4.9-rhel").join("files").join(&path[1..]);
+            if content.is_file() {
+                let target = contents.join(&path[1..]);
+                fs::create_dir_all(target.parent().unwrap_or(contents))
+                    .and_then(|()| fs::copy(content, target))
+                    .unwrap_or_else(|error| panic!("{path}: {error}"));
+            }
         } else if let (Some(label), Some(own)) = (file.get("selinux"), files(host).get_mut(path)) {
             own["selinux"] = label.clone();
         }

@@ -37,6 +37,47 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
+/// A temporary directory in which files may be immutable or append-only.
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        thaw(self.0.path());
+    }
+}
+
+/// Takes the attributes of chattr(1) away, so that all of it can be removed.
+fn thaw(path: &Path) {
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return };
+    if !meta.is_dir() && !meta.is_file() {
+        return;
+    }
+    if let Ok(file) = std::fs::File::open(path)
+        && let Ok(flags) = ioctl_getflags(&file)
+        && flags.intersects(IFlags::IMMUTABLE | IFlags::APPEND)
+    {
+        let _ = ioctl_setflags(&file, flags - (IFlags::IMMUTABLE | IFlags::APPEND));
+    }
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            thaw(&entry.path());
+        }
+    }
+}
+
 /// Where a base host lies.
 pub fn base_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts").join(name)

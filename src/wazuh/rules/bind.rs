@@ -192,6 +192,17 @@ impl Ruleset {
         response.rule_ids.iter().copied().filter(|&id| self.index(id).is_none()).collect()
     }
 
+    /// The rules in whose groups a pattern was found before an overwrite took it out.
+    pub fn rules_taken_out(&self, pattern: &[u8]) -> Vec<usize> {
+        let Ok(pattern) = OsRegex::compile(pattern) else { return Vec::new() };
+        let was_in = |rule: &Rule| {
+            rule.group_before.as_ref().is_some_and(|before| pattern.matches(before))
+                && !pattern.matches(&rule.group)
+        };
+        let rules = self.rules.iter().enumerate();
+        rules.filter(|(_, rule)| was_in(rule)).map(|(index, _)| index).collect()
+    }
+
     /// The rules in whose groups a pattern is found, whatever their level.
     pub fn rules_in_group(&self, pattern: &[u8]) -> Vec<usize> {
         let Ok(pattern) = OsRegex::compile(pattern) else { return Vec::new() };

@@ -71,6 +71,7 @@ fn why(reason: &Reason) -> String {
     match reason {
         Reason::NoSuchResponse => "no such response".to_owned(),
         Reason::AnalysisdRefuses { .. } => "analysisd refuses".to_owned(),
+        Reason::RulesRefused => "rules refused".to_owned(),
         Reason::NotInForce { outcome } => format!("not in force {outcome:?}"),
         Reason::Unbindable(Unbindable::LevelZero) => "level 0".to_owned(),
         Reason::Unbindable(Unbindable::WithoutAccuracy) => "accuracy 0".to_owned(),

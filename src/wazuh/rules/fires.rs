@@ -95,6 +95,9 @@ pub enum Reason {
         /// The problem.
         problem: Option<usize>,
     },
+    /// analysisd does not start because of a rule. [`fires`] knows no rules but that of the event;
+    /// who loaded them all says this.
+    RulesRefused,
     /// The block is not in force.
     NotInForce {
         /// What became of it.

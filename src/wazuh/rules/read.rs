@@ -446,6 +446,7 @@ impl Reader<'_> {
             place,
             overwrites: Vec::new(),
             group: group.to_vec(),
+            group_before: None,
             category: Category::Syslog,
             frequency: attributes.frequency,
             timeframe: attributes.timeframe,

@@ -671,3 +671,48 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_last_words_are_those_of_the_fault_that_ends_it() {
+    let rule = |id: u32, more: &str| {
+        format!("<rule id=\"{id}\" level=\"3\"><description>x</description>{more}</rule>")
+    };
+    let words = |rules: &[String]| -> Vec<Option<u32>> {
+        let text = format!("<group name=\"a,\">{}</group>", rules.concat());
+        let set = load_texts(&[&text], &Surroundings::default());
+        assert_eq!(set.refusal().is_some(), set.is_fatal());
+        set.last_words().iter().map(|message| message.number).collect()
+    };
+    let twice = [rule(1, ""), rule(1, "")];
+    assert_eq!(words(&twice), []);
+    let options = rule(2, "<options>no_log,no_ar</options>");
+    assert_eq!(words(std::slice::from_ref(&options)), [Some(1235), None, Some(1220)]);
+    // A warning before it is none of them.
+    assert_eq!(words(&[&twice[..], &[options]].concat()), [Some(1235), None, Some(1220)]);
+    assert_eq!(words(&[rule(2, "<no_such>x</no_such>")]), [None, Some(1220)]);
+}
+
+#[test]
+fn an_overwrite_that_takes_a_group_out_is_known() {
+    let stock = "<group name=\"syslog,\"><rule id=\"1\" level=\"0\"><category>syslog</category><description>x</description></rule><rule id=\"100\" level=\"3\"><match>x</match><description>x</description><group>gone,</group></rule></group>";
+    let over = |group: &str| {
+        format!(
+            "<group name=\"local,\"><rule id=\"100\" level=\"3\" overwrite=\"yes\"><match>x</match><description>x</description>{group}</rule></group>"
+        )
+    };
+    for (overwrites, out) in [
+        (&[][..], 0),
+        (&[""], 1),
+        (&["<group>gone,</group>"], 0),
+        (&["<group>other,</group>"], 1),
+        // The last one counts, against the first definition.
+        (&["", "<group>gone,</group>"], 0),
+        (&["<group>gone,</group>", ""], 1),
+    ] {
+        let texts: Vec<String> = overwrites.iter().map(|group| over(group)).collect();
+        let all: Vec<&str> = std::iter::once(stock).chain(texts.iter().map(String::as_str)).collect();
+        let set = load_texts(&all, &Surroundings::default());
+        assert_eq!(set.rules_taken_out(b"gone").len(), out, "{overwrites:?}");
+        assert!(set.rules_taken_out(b"local").is_empty());
+    }
+}

@@ -4,7 +4,7 @@
 
 use super::super::ar_conf::atoi;
 use super::super::os_match::OsMatch;
-use super::words::word_match;
+use super::words::WordMatch;
 use super::{Category, MAX_NODES, MessageKind, Node, Place, Rule, Ruleset, Search};
 
 /// Steps without alert that are followed downwards.
@@ -163,6 +163,7 @@ impl Ruleset {
         old.place = kept.place;
         old.overwrites = kept.overwrites;
         old.overwrites.push(place);
+        old.group_before = kept.group_before.or(Some(kept.group)).filter(|group| *group != old.group);
         old.if_sid = kept.if_sid;
         old.if_group = kept.if_group;
         old.if_level = kept.if_level;
@@ -262,7 +263,8 @@ impl Ruleset {
                 self.nodes_where(|rule| i64::from(rule.sort_level) >= i64::from(*level) && rule.id != own_id)
             }
             Parents::Group(group) => {
-                self.nodes_where(|rule| rule.id != own_id && word_match(group, &rule.group))
+                let (words, mut lower) = (WordMatch::new(group), Vec::new());
+                self.nodes_where(|rule| rule.id != own_id && words.is_in(&rule.group, &mut lower))
             }
             Parents::Category(category) => self.root_of(*category).into_iter().collect(),
         };
@@ -279,7 +281,7 @@ impl Ruleset {
             .find(|&root| self.node(root).is_some_and(|(_, rule)| rule.category == category))
     }
 
-    fn nodes_where(&self, wanted: impl Fn(&Rule) -> bool) -> Vec<usize> {
+    fn nodes_where(&self, mut wanted: impl FnMut(&Rule) -> bool) -> Vec<usize> {
         let mut nodes = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             if wanted(rule) {

@@ -1,21 +1,43 @@
 //! Small readers of values in rules: group patterns, times, days.
 
-/// Is the pattern of `if_group` found in a group text? Alternatives are plain texts, ASCII
-/// case ignored, `^` ties one to the beginning (`src/os_regex/os_regex_match.c OS_WordMatch`,
-/// 4.14).
-pub(super) fn word_match(pattern: &[u8], text: &[u8]) -> bool {
-    if pattern.is_empty() {
-        return false;
+/// The pattern of `if_group`, made ready to be looked for in many group texts. Alternatives are
+/// plain texts, ASCII case ignored, `^` ties one to the beginning
+/// (`src/os_regex/os_regex_match.c OS_WordMatch`, 4.14).
+pub(super) struct WordMatch {
+    alternatives: Vec<Alternative>,
+}
+
+enum Alternative {
+    /// An empty one takes everything at the end of the pattern, and nothing before.
+    All,
+    Start(Vec<u8>),
+    Anywhere(memchr::memmem::Finder<'static>),
+}
+
+impl WordMatch {
+    pub(super) fn new(pattern: &[u8]) -> Self {
+        let pattern = pattern.to_ascii_lowercase();
+        let last = pattern.iter().filter(|&&byte| byte == b'|').count();
+        let words = pattern.split(|&byte| byte == b'|').enumerate();
+        let alternatives = words.filter_map(|(index, word)| match word {
+            [] => (index == last && last > 0).then_some(Alternative::All),
+            [b'^', rest @ ..] => Some(Alternative::Start(rest.to_vec())),
+            _ => Some(Alternative::Anywhere(memchr::memmem::Finder::new(word).into_owned())),
+        });
+        Self { alternatives: alternatives.collect() }
     }
-    let text = text.to_ascii_lowercase();
-    let pattern = pattern.to_ascii_lowercase();
-    let last = pattern.iter().filter(|&&byte| byte == b'|').count();
-    pattern.split(|&byte| byte == b'|').enumerate().any(|(index, word)| match word {
-        // An empty alternative takes everything at the end of the pattern and nothing before.
-        [] => index == last,
-        [b'^', rest @ ..] => text.starts_with(rest),
-        _ => memchr::memmem::find(&text, word).is_some(),
-    })
+
+    /// Whether it is in a group text; `lower` is room to work in.
+    pub(super) fn is_in(&self, text: &[u8], lower: &mut Vec<u8>) -> bool {
+        lower.clear();
+        lower.extend_from_slice(text);
+        lower.make_ascii_lowercase();
+        self.alternatives.iter().any(|alternative| match alternative {
+            Alternative::All => true,
+            Alternative::Start(word) => lower.starts_with(word),
+            Alternative::Anywhere(word) => word.find(lower).is_some(),
+        })
+    }
 }
 
 /// Only digits, or nothing (`OS_StrIsNum`).
@@ -134,7 +156,11 @@ mod tests {
             ("x|", "syslog", true),
             ("|x", "syslog", false),
         ] {
-            assert_eq!(word_match(pattern.as_bytes(), text.as_bytes()), wanted, "{pattern} {text}");
+            assert_eq!(
+                WordMatch::new(pattern.as_bytes()).is_in(text.as_bytes(), &mut Vec::new()),
+                wanted,
+                "{pattern} {text}"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ar_doctor::findings::checks;
 use ar_doctor::host::capture::{CaptureHost, EditError};
 use ar_doctor::host::elf::Elf;
-use ar_doctor::host::{Fact, FileType, Host as _, Mount, Process};
+use ar_doctor::host::{Fact, FileType, Host as _, Mount, Process, Value};
 
 use super::{AGENT, AR_CONF, CONF, Case, MANAGER, config, fault, near, replace, text, whole_config};
 
@@ -1122,8 +1122,11 @@ pub const CASES: &[Case] = &[
     near(checks::EXECD_NOT_RUNNING, "execd runs under another number", AGENT, |host| {
         let mut execd = None;
         process(host, EXECD, |process| execd = Some(process.clone()))?;
+        let held = host.process_detail(EXECD).get().map(|detail| detail.descriptors.value.clone());
         host.remove_process(EXECD)?.rename("/var/ossec/var/run/wazuh-execd-811.pid", "/var/ossec/var/run/wazuh-execd-4711.pid")?;
         host.add_process(Process { pid: 4711, ..execd.ok_or(EditError::Missing(BIN.into()))? });
+        // It takes its sockets along.
+        host.change_process(4711, |detail| detail.descriptors.value = held.unwrap_or(Value::Absent))?;
         Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
@@ -1295,7 +1298,10 @@ pub const CASES: &[Case] = &[
     }),
     near(checks::LOCALFILE_MISSING, "the home is a link, and the location names the real path", AGENT, |host| {
         host.rename("/var/ossec", "/srv/ossec")?.symlink("/var/ossec", "/srv/ossec")?;
-        process(host, EXECD, |execd| execd.exe = Some("/srv/ossec/bin/wazuh-execd".into()))?;
+        for (pid, name) in [(EXECD, "execd"), (818, "logcollector"), (839, "agentd")] {
+            let exe = format!("/srv/ossec/bin/wazuh-{name}");
+            process(host, pid, |daemon| daemon.exe = Some(exe.into()))?;
+        }
         replace(host, CONF, "/var/ossec/logs/active-responses.log", "/srv/ossec/logs/active-responses.log")
     })
     .not_on_a_tree(NO_PROCESSES),

@@ -5,12 +5,16 @@
 //! root, on real homes built from them.
 
 mod alerts;
+mod blocked;
 mod change;
 mod config;
 mod delivery;
+mod filesystem;
 mod host;
+mod processes;
 mod rules;
 mod script;
+mod security;
 mod tools;
 
 use ar_doctor::findings::{CheckId, checks};
@@ -129,6 +133,10 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(change::CASES)
         .chain(tools::CASES)
         .chain(delivery::CASES)
+        .chain(security::CASES)
+        .chain(filesystem::CASES)
+        .chain(blocked::CASES)
+        .chain(processes::CASES)
 }
 
 /// The text of a file of a host.

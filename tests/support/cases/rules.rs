@@ -15,6 +15,20 @@ fn rule(host: &mut CaptureHost, text: &str) -> Result<(), EditError> {
     replace(host, LOCAL, "</group>", &format!("{text}</group>"))
 }
 
+/// A rule that alone is in the group `only_here`.
+fn in_group(level: &str, more: &str) -> String {
+    format!(
+        "<rule id=\"100002\" level=\"{level}\"><if_sid>5700</if_sid><match>x</match>{more}<description>x</description><group>only_here,</group></rule>"
+    )
+}
+
+/// An overwrite of the one rule in `authentication_failures`.
+fn overwritten(more: &str) -> String {
+    format!(
+        "<rule id=\"5712\" level=\"12\" frequency=\"8\" timeframe=\"120\" overwrite=\"yes\"><if_matched_sid>5710</if_matched_sid><description>x</description>{more}</rule>"
+    )
+}
+
 pub(super) const CASES: &[Case] = &[
     fault(checks::RULES_ID_NOT_LOADED, "no such rules", MANAGER, |host| {
         config(host, IDS, "<rules_id>99998, 99999</rules_id>")
@@ -59,6 +73,18 @@ pub(super) const CASES: &[Case] = &[
             "<rule id=\"5763\" level=\"9\" overwrite=\"yes\"><regex>a & b</regex><description>x</description></rule>",
         )
     }),
+    fault(checks::RULE_WITHOUT_RESPONSE, "the one rule of the group has level 0", MANAGER, |host| {
+        rule(host, &in_group("0", ""))?;
+        config(host, GROUP, "<rules_group>only_here</rules_group>")
+    }),
+    fault(checks::RULE_WITHOUT_RESPONSE, "no_ar on all rules of the group", MANAGER, |host| {
+        rule(host, &in_group("5", "<options>no_ar</options>"))?;
+        config(host, GROUP, "<rules_group>only_here</rules_group>")
+    }),
+    near(checks::RULE_WITHOUT_RESPONSE, "one of two rules of the group has level 0", MANAGER, |host| {
+        rule(host, &in_group("0", ""))?;
+        config(host, GROUP, "<rules_group>only_here|sshd</rules_group>")
+    }),
     near(checks::RULE_WITHOUT_RESPONSE, "no_ar on a rule nobody names", MANAGER, |host| {
         replace(host, LOCAL, "<match>", "<options>no_ar</options><match>")
     }),
@@ -94,6 +120,12 @@ pub(super) const CASES: &[Case] = &[
     fault(checks::RULES_GROUP_UNMATCHED, "a list with blanks behind the commas", MANAGER, |host| {
         config(host, GROUP, "<rules_group>syslog, sshd</rules_group>")
     }),
+    fault(checks::RULES_GROUP_UNMATCHED, "an overwrite takes the group out", MANAGER, |host| {
+        rule(host, &overwritten(""))
+    }),
+    near(checks::RULES_GROUP_UNMATCHED, "an overwrite that names the group again", MANAGER, |host| {
+        rule(host, &overwritten("<group>authentication_failures,</group>"))
+    }),
     near(checks::RULES_GROUP_UNMATCHED, "a comma between neighbours", MANAGER, |host| {
         config(host, GROUP, "<rules_group>syslog,sshd</rules_group>")
     }),
@@ -117,6 +149,12 @@ pub(super) const CASES: &[Case] = &[
     }),
     fault(checks::RULES_FATAL, "a rule without a description", MANAGER, |host| {
         replace(host, LOCAL, "<description>Example.</description>", "")
+    }),
+    fault(checks::RULES_FATAL, "several options in one element", MANAGER, |host| {
+        replace(host, LOCAL, "<match>", "<options>no_full_log,no_log</options><match>")
+    }),
+    near(checks::RULES_FATAL, "several options, each in its element", MANAGER, |host| {
+        replace(host, LOCAL, "<match>", "<options>no_full_log</options><options>no_log</options><match>")
     }),
     fault(checks::RULES_FATAL, "an option nobody knows", MANAGER, |host| {
         replace(host, LOCAL, "<match>", "<matches>x</matches><match>")
