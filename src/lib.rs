@@ -19,4 +19,5 @@ pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod simulate;
+pub mod trace;
 pub mod wazuh;

@@ -15,6 +15,7 @@ mod simulate;
 mod since;
 mod source;
 mod terminal;
+mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -41,16 +42,18 @@ Examples:
   sudo ar-doctor simulate --rule 5712 --srcip 203.0.113.9
                                           what an alert of this rule starts, and what it does not
   sudo ar-doctor simulate --from-alerts   what seven days of alerts started, and what not
+  sudo ar-doctor trace                    what became of each alert of seven days, step by step
   sudo ar-doctor migrate                  the way from 4.x to 5.x, as a plan
   ar-doctor explain 1311                  a number, an id, or a pasted log line
 
 Exit status:
   0    fine
   1    check, lint: a finding at or above --fail-on; show: a daemon would refuse to start;
-       simulate: what --expect names does not fire
+       simulate: what --expect names does not fire; trace: an alert was not answered
   2    usage, or a file named on the command line that cannot be read
   3    nothing to diagnose: no home, several, or one that cannot be entered;
-       replay: nothing to run, or not permitted; simulate: no manager of 4.x, no alerts
+       replay: nothing to run, or not permitted; simulate: no manager of 4.x, no alerts;
+       trace: no logs to read
   4    check --strict: not everything could be examined
   5    replay: the script or the event breaks the contract
   70   internal error
@@ -131,6 +134,7 @@ enum Command {
     Replay(replay::Arguments),
     /// Say which responses an alert starts, and what stops the others
     Simulate(simulate::Arguments),
+    Trace(trace::Arguments),
     /// Plan the move from 4.x to 5.x: what breaks, and what takes its place
     Migrate(migrate::Arguments),
     /// Say what a check, a number of Wazuh or a log line means
@@ -204,6 +208,7 @@ fn run(redactor: &Redactor) -> u8 {
         Command::Lint(arguments) => lint::run(&cli.global, &arguments, redactor),
         Command::Replay(arguments) => replay::run(&cli.global, &arguments, redactor),
         Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
+        Command::Trace(arguments) => trace::run(&cli.global, &arguments, redactor),
         Command::Migrate(arguments) => migrate::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments),
         Command::List(arguments) => list::run(&cli.global, arguments),

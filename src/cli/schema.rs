@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Failure, exit, terminal};
-use crate::report::{json, lint, migrate, replay_json, show, simulate, simulate_alerts};
+use crate::report::{json, lint, migrate, replay_json, show, simulate, simulate_alerts, trace};
 
 /// Print the JSON Schema of a report.
 #[derive(Clone, Copy, Debug, Args)]
@@ -28,6 +28,8 @@ enum Document {
     Simulate,
     /// That of `simulate --from-alerts --format json`
     SimulateAlerts,
+    /// That of `trace --format json`
+    Trace,
     /// That of `migrate --format json`
     Migrate,
 }
@@ -40,6 +42,7 @@ pub(super) fn run(arguments: Arguments) -> Result<u8, Failure> {
         Document::Replay => json::schema::<replay_json::Document>(),
         Document::Simulate => json::schema::<simulate::Document>(),
         Document::SimulateAlerts => json::schema::<simulate_alerts::Document>(),
+        Document::Trace => json::schema::<trace::Document>(),
         Document::Migrate => json::schema::<migrate::Document>(),
     };
     terminal::print(&json::to_text(&schema).map_err(Failure::internal)?)?;

@@ -15,6 +15,7 @@ pub mod show;
 pub mod simulate;
 pub mod simulate_alerts;
 pub mod text;
+pub mod trace;
 
 use std::collections::BTreeSet;
 

@@ -151,6 +151,21 @@ pub struct Tally<'g, 'a, 'h> {
     totals: Totals,
 }
 
+/// A response that an alert starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Started<'a> {
+    /// Its index among the responses that are blocks of the configuration.
+    pub response: usize,
+    /// The rule of the alert.
+    pub rule: u32,
+    /// Where it is sent.
+    pub targets: &'a [Target],
+    /// What analysisd looks at besides the rule.
+    pub event: &'a Event,
+    /// The time of the alert, in milliseconds since 1970.
+    pub time: Option<i64>,
+}
+
 /// Alerts by what was done with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -230,6 +245,11 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
 
     /// Holds one alert, read with [`Self::paths`], against every response.
     pub fn add(&mut self, alert: &Fields<'_>) {
+        self.add_each(alert, &mut |_| ());
+    }
+
+    /// The same, and tells of each response that it starts.
+    pub fn add_each(&mut self, alert: &Fields<'_>, each: &mut dyn FnMut(&Started<'_>)) {
         let slots = self.slots;
         let time = alert.get(slots.timestamp).and_then(Raw::text).and_then(|text| unix_millis(&text));
         if time.is_some_and(|time| !self.filter.window.holds(time)) {
@@ -258,7 +278,7 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
             // Too many to be remembered: it is judged all the same.
             self.totals.untold += 1;
             let mut one = self.judge(rule, number(slots.level), groups);
-            self.hold(&mut one, alert, agent, now);
+            self.hold(&mut one, alert, agent, now, each);
             for (bound, all) in one.bound.into_iter().zip(&mut self.sent) {
                 if let Err(reason) = bound {
                     all.stops.entry(Kind::Untold).or_insert_with(|| (reason, Count::default())).1.add(now);
@@ -271,7 +291,7 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
         place.count.add(now);
         if place.any {
             let mut one = std::mem::replace(place, Rule::empty());
-            self.hold(&mut one, alert, agent, now);
+            self.hold(&mut one, alert, agent, now, each);
             if let Some(place) = self.rules.get_mut(index) {
                 *place = one;
             }
@@ -325,7 +345,14 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
     }
 
     /// An alert whose rule is bound to some response.
-    fn hold(&mut self, rule: &mut Rule, alert: &Fields<'_>, agent: Option<u32>, now: Count) {
+    fn hold(
+        &mut self,
+        rule: &mut Rule,
+        alert: &Fields<'_>,
+        agent: Option<u32>,
+        now: Count,
+        each: &mut dyn FnMut(&Started<'_>),
+    ) {
         let slots = self.slots;
         let words = |slot| alert.get(slot).and_then(Raw::text).map(std::borrow::Cow::into_owned);
         self.event.srcip = words(slots.srcip);
@@ -351,6 +378,14 @@ impl<'g, 'a, 'h> Tally<'g, 'a, 'h> {
             match sent(self.ground.conf, version, block, &self.event) {
                 Ok(gone) => {
                     any = true;
+                    let time = now.seen.map(|seen| seen.0);
+                    each(&Started {
+                        response: at,
+                        rule: rule.judged.facts.id,
+                        targets: &gone.targets,
+                        event: &self.event,
+                        time,
+                    });
                     all.count.add(now);
                     if let Some(started) = rule.started.get_mut(at) {
                         *started += 1;

@@ -1,0 +1,609 @@
+//! `trace` as text and as JSON.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::json::Tool;
+use super::page::{Page, Text, Tone};
+use super::{TOOL, VERSION};
+use crate::facts::Facts;
+use crate::redact::{Redacted, Redactor};
+use crate::trace::gather::{Asked, Gathered, Response};
+use crate::trace::{Counts, Gap, GapCount, Host, Outcome, Row, STEPS, Step, Total};
+
+/// Version of this format. Adding a field keeps it, removing or redefining one raises it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Rows of alerts that the text shows without `-v`.
+const SHOWN: usize = 10;
+
+/// Days that the text shows without `-v`.
+const DAYS: usize = 14;
+
+/// Signs of the longest bar.
+const BAR: u64 = 40;
+
+/// What `trace --format json` writes.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "ar-doctor trace")]
+pub struct Document {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// What was read.
+    pub read: Read,
+    /// Every response.
+    pub responses: Vec<Entry>,
+    /// Alerts by time: all where they are few, else those with a gap.
+    pub alerts: Vec<Alert>,
+    /// Alerts that are not in `alerts`.
+    pub left_out: u64,
+    /// Lines of execd about a message that could be tied to no alert.
+    pub refused: Vec<Refused>,
+    /// What else to know.
+    pub notes: Vec<Redacted>,
+}
+
+/// What was read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Read {
+    /// The files.
+    pub files: Vec<Redacted>,
+    /// Alerts are read, so that it is known what should have run.
+    pub alerts: bool,
+    /// active-responses.log of this host is readable, or known not to be there.
+    pub log: bool,
+    /// Only alerts from this time on, UTC; null for all.
+    pub since: Option<String>,
+    /// The host's clock, or the last time that was read.
+    pub until: Option<String>,
+    /// Only alerts of this rule.
+    pub rule: Option<u32>,
+    /// Only alerts of this agent.
+    pub agent: Option<u32>,
+    /// Alerts that were held against the responses; null where none are read.
+    pub held: Option<u64>,
+    /// Lines of alerts that were skipped: they are no JSON object.
+    pub skipped: u64,
+    /// What could not be read, and why.
+    pub gaps: Vec<Redacted>,
+}
+
+/// One response.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Entry {
+    /// The name in ar.conf.
+    pub name: Redacted,
+    /// Its file and line.
+    pub place: Redacted,
+    /// Seconds until it is undone; 0 is never.
+    pub timeout: i64,
+    /// All days together.
+    #[serde(flatten)]
+    pub counts: Outcomes,
+    /// In force now.
+    pub in_force: u64,
+    /// The timeout passed and nothing undid it.
+    pub not_reverted: u64,
+    /// Ran here, and its alert did not come back.
+    pub not_back: u64,
+    /// Runs without an alert that was read.
+    pub unexpected: u64,
+    /// By day, UTC.
+    pub days: Vec<Day>,
+    /// Where alerts stopped, by stage.
+    pub gaps: Vec<Stop>,
+}
+
+/// Alerts by what became of them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Outcomes {
+    /// Alerts that should have started it, once for each host; where no alerts are read, requests
+    /// that arrived.
+    pub expected: u64,
+    /// Of these: it ran; from afar, its alert came back.
+    pub confirmed: u64,
+    /// Aborted as a duplicate of one in force.
+    pub aborted: u64,
+    /// Began and broke off, or said that it failed.
+    pub failed: u64,
+    /// Without a trace where there should be one.
+    pub unanswered: u64,
+    /// Cannot be told from here.
+    pub unknown: u64,
+    /// Too young to tell.
+    pub pending: u64,
+}
+
+/// A day.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Day {
+    /// `2026-11-20`, UTC
+    pub day: String,
+    /// Its alerts.
+    #[serde(flatten)]
+    pub counts: Outcomes,
+}
+
+/// Where alerts stopped.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Stop {
+    /// The first stage it may have been.
+    pub stage: String,
+    /// The last one.
+    pub last_stage: String,
+    /// The reason of the first of them, in words.
+    pub reason: Redacted,
+    /// How many.
+    pub alerts: u64,
+    /// The time of the first, UTC.
+    pub first: String,
+    /// The time of the last, UTC.
+    pub last: String,
+}
+
+/// What became of an alert, for one response on one host.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Alert {
+    /// Its timestamp, UTC.
+    pub timestamp: String,
+    /// Its rule.
+    pub rule: Redacted,
+    /// The agent it is of.
+    pub agent: Redacted,
+    /// The response.
+    pub response: Redacted,
+    /// Where that runs: `here`, `003`, or `all` for every connected agent.
+    pub host: String,
+    /// `confirmed`, `aborted`, `failed`, `unanswered`, `unknown`, `pending`
+    pub outcome: &'static str,
+    /// It ran without an alert that was read.
+    pub unexpected: bool,
+    /// alert, dispatched, received, started, keys, answer, ended, reverted, came back.
+    pub steps: Vec<StepEntry>,
+    /// `continue` or `abort`, as execd answered.
+    pub answer: Option<&'static str>,
+    /// In force until then, UTC; null when it is not.
+    pub in_force_until: Option<String>,
+    /// Where it stopped.
+    pub gap: Option<GapEntry>,
+}
+
+/// A step.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StepEntry {
+    /// Its name.
+    pub step: &'static str,
+    /// `seen`, `passed` (a later one was seen), `missing`, `elsewhere`, `not due`, `unknown`.
+    pub state: &'static str,
+    /// When it was seen, UTC.
+    pub time: Option<String>,
+}
+
+/// Where an alert stopped.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GapEntry {
+    /// The first stage it may have been.
+    pub stage: &'static str,
+    /// The last one.
+    pub last_stage: &'static str,
+    /// In words.
+    pub reason: Redacted,
+}
+
+/// Lines of execd.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Refused {
+    /// Their number.
+    pub number: u32,
+    /// How many.
+    pub lines: u64,
+}
+
+/// What is written.
+#[derive(Clone, Copy)]
+pub struct View<'a, 'h> {
+    /// The host.
+    pub facts: &'a Facts<'h>,
+    /// The answer.
+    pub gathered: &'a Gathered,
+    /// The question.
+    pub asked: &'a Asked,
+    /// What text passes before it leaves.
+    pub redactor: &'a Redactor,
+}
+
+fn instant(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| format!("{millis} ms"), |instant| instant.to_string())
+}
+
+/// To the second, as log files have it.
+fn short(millis: i64) -> String {
+    let text = instant(millis.div_euclid(1000).saturating_mul(1000));
+    text.replacen('T', " ", 1).trim_end_matches('Z').to_owned()
+}
+
+fn day(day: i64) -> String {
+    let text = instant(day.saturating_mul(86_400_000));
+    text.split_once('T').map_or_else(|| text.clone(), |(date, _)| date.to_owned())
+}
+
+fn outcomes(counts: &Counts) -> Outcomes {
+    Outcomes {
+        expected: counts.expected,
+        confirmed: counts.confirmed,
+        aborted: counts.aborted,
+        failed: counts.failed,
+        unanswered: counts.unanswered,
+        unknown: counts.unknown,
+        pending: counts.pending,
+    }
+}
+
+fn state(step: Step) -> &'static str {
+    match step {
+        Step::Seen(_) => "seen",
+        Step::Passed => "passed",
+        Step::Missing => "missing",
+        Step::Elsewhere => "elsewhere",
+        Step::NotDue => "not due",
+        Step::Unknown => "unknown",
+    }
+}
+
+/// The gap of the earliest alert that has no answer.
+fn first_gap(rows: &[Row]) -> Option<(&Row, &Gap)> {
+    rows.iter()
+        .filter(|row| matches!(row.outcome, Outcome::Failed | Outcome::Unanswered))
+        .find_map(|row| Some((row, row.gap.as_ref()?)))
+}
+
+impl View<'_, '_> {
+    fn text(&self, text: &dyn AsRef<[u8]>) -> Redacted {
+        self.redactor.text(text)
+    }
+
+    /// The JSON.
+    pub fn document(&self) -> Document {
+        let gathered = self.gathered;
+        let trace = &gathered.trace;
+        let rows = gathered.responses.iter().zip(&trace.totals);
+        Document {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool::this(),
+            read: Read {
+                files: gathered.files.iter().map(|file| self.text(file)).collect(),
+                alerts: gathered.view.alerts,
+                log: gathered.view.log,
+                since: gathered.since.map(instant),
+                until: gathered.now.map(instant),
+                rule: self.asked.rule,
+                agent: self.asked.agent,
+                held: gathered.alerts.as_ref().map(|alerts| alerts.alerts),
+                skipped: gathered.stats.invalid,
+                gaps: gathered.gaps.iter().map(|gap| self.text(gap)).collect(),
+            },
+            responses: rows.map(|(response, total)| self.entry(response, total)).collect(),
+            alerts: trace.rows.iter().map(|row| self.alert(row)).collect(),
+            left_out: trace.left_out,
+            refused: trace.refused.iter().map(|(&number, &lines)| Refused { number, lines }).collect(),
+            notes: gathered.notes.iter().map(|note| self.text(note)).collect(),
+        }
+    }
+
+    fn entry(&self, response: &Response, total: &Total) -> Entry {
+        let stop = |one: &GapCount| Stop {
+            stage: one.gap.from.name().to_owned(),
+            last_stage: one.gap.to.name().to_owned(),
+            reason: self.text(&one.gap.why),
+            alerts: one.count,
+            first: instant(one.seen.0),
+            last: instant(one.seen.1),
+        };
+        Entry {
+            name: self.text(&response.name),
+            place: self.text(&response.place),
+            timeout: response.timeout,
+            counts: outcomes(&total.all),
+            in_force: total.in_force,
+            not_reverted: total.not_reverted,
+            not_back: total.not_back,
+            unexpected: total.unexpected,
+            days: total
+                .days
+                .iter()
+                .map(|(&number, counts)| Day { day: day(number), counts: outcomes(counts) })
+                .collect(),
+            gaps: total.gaps.iter().map(stop).collect(),
+        }
+    }
+
+    fn name(&self, row: &Row) -> Redacted {
+        let response = self.gathered.responses.get(row.response);
+        self.text(&response.map_or("", |response| response.name.as_str()))
+    }
+
+    fn alert(&self, row: &Row) -> Alert {
+        let step = |(step, of): (&'static str, &Step)| StepEntry {
+            step,
+            state: state(*of),
+            time: if let Step::Seen(at) = of { Some(instant(*at)) } else { None },
+        };
+        Alert {
+            timestamp: instant(row.alert.at),
+            rule: self.text(&row.alert.rule),
+            agent: self.text(&row.alert.agent),
+            response: self.name(row),
+            host: match row.host {
+                Host::Here => "here".to_owned(),
+                Host::Agent(id) => format!("{id:03}"),
+                Host::AllAgents => "all".to_owned(),
+            },
+            outcome: row.outcome.name(),
+            unexpected: row.unexpected,
+            steps: STEPS.into_iter().zip(&row.steps).map(step).collect(),
+            answer: row.go_on.map(|go_on| if go_on { "continue" } else { "abort" }),
+            in_force_until: row.in_force_until.map(instant),
+            gap: row.gap.as_ref().map(|gap| GapEntry {
+                stage: gap.from.name(),
+                last_stage: gap.to.name(),
+                reason: self.text(&gap.why),
+            }),
+        }
+    }
+
+    /// The text; `quiet` is the first sentence only.
+    pub fn write(&self, page: &mut Page, verbose: bool, quiet: bool) {
+        let gathered = self.gathered;
+        let headline = self.headline();
+        if quiet {
+            page.line(&headline);
+            return;
+        }
+        let mut head = Text::new().own(TOOL).own(" ").own(VERSION).own("   trace   ");
+        if let Some(since) = gathered.since {
+            head = head.own("since ").host(&self.text(&short(since))).own(" UTC   ");
+        }
+        page.line(&head.host(&self.text(&self.facts.shown(&self.facts.under_home("")))));
+        page.blank();
+        page.paragraph(2, &headline);
+        let rows = gathered.responses.iter().zip(&gathered.trace.totals);
+        let mut quiet_ones = Vec::new();
+        for (response, total) in rows {
+            let nothing = total.all.expected == 0 && total.unexpected == 0;
+            if nothing && !verbose {
+                quiet_ones.push(Text::new().host(&self.text(&response.name)));
+            } else {
+                self.response(page, response, total, verbose);
+            }
+        }
+        if !quiet_ones.is_empty() {
+            page.blank();
+            let text = Text::new().own("no alert: ").list(quiet_ones, ", ");
+            page.paragraph(2, &text.all(Tone::Dim));
+        }
+        self.rows(page, verbose);
+        page.blank();
+        for (&number, &lines) in &gathered.trace.refused {
+            let text = Text::new().own("execd logged (").number(number).own(") for no alert that was read: ");
+            page.paragraph(1, &text.number(lines));
+        }
+        for note in gathered
+            .notes
+            .iter()
+            .filter(|_| verbose || gathered.trace.totals.iter().any(|total| total.all.missing() > 0))
+        {
+            page.paragraph(1, &Text::new().own("note: ").host(&self.text(note)));
+        }
+        for gap in &gathered.gaps {
+            page.paragraph(1, &Text::new().own("not read: ").host(&self.text(gap)));
+        }
+        let mut read = match gathered.files.as_slice() {
+            [] => Text::new().own("read no file"),
+            [one] => Text::new().own("read ").host(&self.text(one)),
+            many => Text::new().own("read ").counted(many.len(), "file"),
+        };
+        if gathered.stats.invalid > 0 {
+            read = read.own(", ").number(gathered.stats.invalid).own(" lines skipped, which are no alerts");
+        }
+        page.paragraph(1, &read.own("."));
+        if verbose && gathered.files.len() > 1 {
+            for file in &gathered.files {
+                page.indented(3, &Text::new().host_toned(Tone::Dim, &self.text(file)));
+            }
+        }
+    }
+
+    fn headline(&self) -> Text {
+        let trace = &self.gathered.trace;
+        let sum = |of: fn(&Total) -> u64| trace.totals.iter().map(of).sum::<u64>();
+        let (expected, missing) = (sum(|total| total.all.expected), sum(|total| total.all.missing()));
+        let what = if self.gathered.view.alerts { "alert" } else { "request" };
+        let many = |text: Text, count: u64| {
+            text.number(count).own(" ").own(what).own(if count == 1 { "" } else { "s" })
+        };
+        if self.gathered.responses.is_empty() {
+            return Text::new().own("No response is configured.").all(Tone::Strong);
+        }
+        if expected == 0 {
+            let text = if self.gathered.view.alerts {
+                "No alert started a response in this time."
+            } else if self.gathered.view.log {
+                "No response left a trace in this time."
+            } else {
+                "There is no log that could be read."
+            };
+            return Text::new().own(text).all(Tone::Strong);
+        }
+        let mut text = if missing > 0 {
+            let text = many(Text::new().number(missing).own(" of "), expected);
+            text.own(if missing == 1 { " was not answered" } else { " were not answered" })
+        } else {
+            let unknown = sum(|total| total.all.unknown);
+            let text = if unknown == expected {
+                many(Text::new().own("Whether "), expected).own(" were answered cannot be told from here")
+            } else if unknown > 0 {
+                let text = many(Text::new().own("No gap: of "), expected).own(", ");
+                text.number(expected - unknown)
+                    .own(" were answered; of the others nothing can be told from here")
+            } else {
+                many(Text::new().own("All answered: "), expected)
+            };
+            return text.own(".").all(Tone::Strong);
+        };
+        if let Some((row, gap)) = first_gap(&trace.rows) {
+            text = text.own("; the first gap is ").and(stages(gap)).own(", ");
+            text = text.host(&self.text(&short(row.alert.at))).own(" UTC: ");
+            text = text.host(&self.name(row)).own(" ").and(self.on(row.host)).own(", ");
+            text = text.host(&self.text(&gap.why));
+        }
+        text.own(".").all(Tone::Strong)
+    }
+
+    fn on(&self, host: Host) -> Text {
+        match host {
+            Host::Here if self.gathered.view.alerts => Text::new().own("on the manager"),
+            Host::Here => Text::new().own("on this host"),
+            Host::Agent(id) => Text::new().own("on agent ").host(&self.text(&format!("{id:03}"))),
+            Host::AllAgents => Text::new().own("on every agent"),
+        }
+    }
+
+    fn response(&self, page: &mut Page, response: &Response, total: &Total, verbose: bool) {
+        let all = &total.all;
+        page.blank();
+        let tone = if all.missing() > 0 { Tone::Fail } else { Tone::Good };
+        page.indented(
+            2,
+            &Text::new()
+                .host_toned(tone, &self.text(&response.name))
+                .own("   ")
+                .host_toned(Tone::Dim, &self.text(&response.place)),
+        );
+        let counts = [
+            (all.expected, if self.gathered.view.alerts { " expected" } else { " arrived" }),
+            (all.confirmed, " confirmed"),
+            (all.aborted, " aborted as duplicates"),
+            (all.failed, " broke off or failed"),
+            (all.unanswered, " unanswered"),
+            (all.unknown, " cannot be told from here"),
+            (all.pending, " too young to tell"),
+            (total.in_force, " still in force"),
+            (total.not_reverted, " not undone"),
+            (total.not_back, " did not come back as alerts"),
+            (total.unexpected, " ran without an alert that was read"),
+        ];
+        let parts = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| Text::new().number(*count).own(what));
+        page.labelled(4, "alerts", 9, &Text::new().list(parts, ", "));
+        let most = total.days.values().map(|day| day.expected).max().unwrap_or(0).max(1);
+        let skip = if verbose { 0 } else { total.days.len().saturating_sub(DAYS) };
+        let mut label = "days";
+        for (&number, counts) in total.days.iter().skip(skip) {
+            // Even one is seen.
+            let width = |count: u64| {
+                let scaled = count.saturating_mul(BAR) / most;
+                usize::try_from(if count > 0 { scaled.max(1) } else { 0 }).unwrap_or_default()
+            };
+            let missing = counts.missing();
+            let good = counts.expected.saturating_sub(missing);
+            let mut text = Text::new().host(&self.text(&day(number))).own("  ");
+            text = text.and(Text::new().own("#").repeated(width(good)).all(Tone::Good));
+            text = text.and(Text::new().own("x").repeated(width(missing)).all(Tone::Fail));
+            text = text.own(" ").number(counts.expected);
+            if missing > 0 {
+                text = text.own(", ").number(missing).own(" not answered (x)");
+            }
+            page.labelled(4, std::mem::take(&mut label), 9, &text);
+        }
+        let mut label = "gaps";
+        for one in &total.gaps {
+            let mut text = stages(&one.gap).own(": ").number(one.count).own(", ");
+            text = text.host(&self.text(&short(one.seen.0)));
+            if one.seen.1 != one.seen.0 {
+                text = text.own(" to ").host(&self.text(&short(one.seen.1)));
+            }
+            text = text.own(": ").host(&self.text(&one.gap.why));
+            page.labelled(4, std::mem::take(&mut label), 9, &text);
+        }
+    }
+
+    fn rows(&self, page: &mut Page, verbose: bool) {
+        let trace = &self.gathered.trace;
+        let shown = |row: &&Row| verbose || row.gap.is_some();
+        let rows: Vec<&Row> = trace.rows.iter().filter(shown).collect();
+        if rows.is_empty() {
+            return;
+        }
+        let limit = if verbose { usize::MAX } else { SHOWN };
+        page.blank();
+        page.indented(
+            2,
+            &Text::new().own(if verbose { "alerts" } else { "alerts with a gap" }).all(Tone::Dim),
+        );
+        for row in rows.iter().take(limit) {
+            let tone = match row.outcome {
+                Outcome::Confirmed | Outcome::Aborted => Tone::Good,
+                Outcome::Failed | Outcome::Unanswered => Tone::Fail,
+                Outcome::Unknown | Outcome::Pending => Tone::Dim,
+            };
+            let mut text = Text::new().host(&self.text(&short(row.alert.at))).own("  rule ");
+            text = text.host(&self.text(&row.alert.rule)).own(", agent ").host(&self.text(&row.alert.agent));
+            text = text.own(": ").host(&self.name(row)).own(" ").and(self.on(row.host)).own(", ");
+            text = text.toned(tone, row.outcome.name());
+            if let Some(gap) = &row.gap {
+                text = text.own(", gap ").and(stages(gap));
+            }
+            page.paragraph(4, &text);
+            page.paragraph(6, &self.steps(row));
+        }
+        let more = rows.len().saturating_sub(limit);
+        if more > 0 {
+            page.indented(4, &Text::new().own("... and ").count(more).own(" more (-v)"));
+        }
+        if trace.left_out > 0 && verbose {
+            let text = Text::new().own("... and ").number(trace.left_out).own(" that are only counted");
+            page.indented(4, &text);
+        }
+    }
+
+    /// `alert 08:00:02, started 08:00:03, keys 08:00:03, ended missing`
+    fn steps(&self, row: &Row) -> Text {
+        let steps = STEPS.into_iter().zip(&row.steps).enumerate().filter_map(|(at, (name, step))| {
+            let text = Text::new().own(name).own(" ");
+            Some(match step {
+                Step::Seen(time) => {
+                    let time = short(*time);
+                    let clock = time.split_once(' ').map_or(time.as_str(), |(_, clock)| clock).to_owned();
+                    let text = text.host(&self.text(&clock));
+                    match row.go_on.filter(|_| at == ANSWER) {
+                        Some(true) => text.own(" continue"),
+                        Some(false) => text.own(" abort"),
+                        None => text,
+                    }
+                }
+                Step::Passed => text.own("ok"),
+                Step::Missing => text.toned(Tone::Fail, "missing"),
+                Step::Unknown => text.own("?"),
+                Step::Elsewhere | Step::NotDue => return None,
+            })
+        });
+        Text::new().list(steps, ", ")
+    }
+}
+
+/// Where the answer is in [`STEPS`].
+const ANSWER: usize = 5;
+
+/// `at launch`, `between resolve and launch`
+fn stages(gap: &Gap) -> Text {
+    if gap.from == gap.to {
+        Text::new().own("at ").own(gap.from.name())
+    } else {
+        Text::new().own("between ").own(gap.from.name()).own(" and ").own(gap.to.name())
+    }
+}
