@@ -926,10 +926,10 @@ impl Timeline {
             let shows = pair.host == Host::Here
                 || state.is_some_and(|state| state.came_back_reverted)
                 || self.known.get(pair.response).is_some_and(|known| known.stock);
-            if until.saturating_add(GRACE) >= self.now {
+            if until >= self.now {
                 in_force_until = Some(until);
                 total.in_force += 1;
-            } else if shows && !pair.repeat && pair.who_is_known() {
+            } else if until.saturating_add(GRACE) < self.now && shows && !pair.repeat && pair.who_is_known() {
                 total.not_reverted += 1;
                 gap.get_or_insert_with(|| {
                     Gap::at(Stage::Revert, "its timeout has passed and nothing undid it")

@@ -265,6 +265,11 @@ impl View<'_, '_> {
         self.redactor.text(text)
     }
 
+    fn home(&self) -> String {
+        let logs = self.facts.under_home("logs");
+        logs.parent().map_or_else(String::new, |home| home.display().to_string())
+    }
+
     /// The JSON.
     pub fn document(&self) -> Document {
         let gathered = self.gathered;
@@ -366,7 +371,7 @@ impl View<'_, '_> {
         if let Some(since) = gathered.since {
             head = head.own("since ").host(&self.text(&short(since))).own(" UTC   ");
         }
-        page.line(&head.host(&self.text(&self.facts.shown(&self.facts.under_home("")))));
+        page.line(&head.host(&self.text(&self.home())));
         page.blank();
         page.paragraph(2, &headline);
         let rows = gathered.responses.iter().zip(&gathered.trace.totals);

@@ -1,0 +1,397 @@
+//! `ar-doctor trace` through the binary: a generated week whose truth is known, and each gap.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
+#[path = "support/week.rs"]
+mod week;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use week::{Faults, HEALTHY, ILL, NOW, alert, back, clock, keys, put, request, say};
+
+fn run(from: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["trace", "--from", from.to_str().expect("a name")])
+        .args(arguments)
+        .env_clear()
+        .output()
+        .expect("the binary runs")
+}
+
+fn trace(from: &Path, arguments: &[&str], status: i32) -> Value {
+    let output = run(from, &[&["--format", "json"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}{}", text(&output));
+    serde_json::from_slice(&output.stdout).expect("it is JSON")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+const COUNTS: [&str; 9] = [
+    "expected",
+    "confirmed",
+    "aborted",
+    "failed",
+    "unanswered",
+    "in_force",
+    "not_reverted",
+    "not_back",
+    "unexpected",
+];
+
+fn counts(entry: &Value) -> [u64; 9] {
+    COUNTS.map(|name| entry[name].as_u64().expect("a count"))
+}
+
+fn generated(alerts: u32, faults: Faults) {
+    let directory = tempfile::tempdir().expect("a directory");
+    week::manager(directory.path());
+    let truth = week::write(directory.path(), alerts, faults);
+    let missing: u64 = truth.iter().map(|one| one.failed + one.unanswered).sum();
+    let document = trace(directory.path(), &[], i32::from(missing > 0));
+    assert!(document["read"]["held"].as_u64().expect("a count") >= u64::from(alerts));
+    for (entry, truth) in document["responses"].as_array().expect("responses").iter().zip(&truth) {
+        let true_ones = [
+            truth.expected,
+            truth.confirmed,
+            truth.aborted,
+            truth.failed,
+            truth.unanswered,
+            truth.in_force,
+            truth.not_reverted,
+            truth.not_back,
+            0,
+        ];
+        assert!(truth.expected > u64::from(alerts) / 15, "{truth:?}");
+        assert_eq!(counts(entry), true_ones, "{} {COUNTS:?} {}", entry["name"], entry["gaps"]);
+        assert_eq!((&entry["unknown"], &entry["pending"]), (&0.into(), &0.into()));
+        let days: Vec<(String, (u64, u64))> = entry["days"]
+            .as_array()
+            .expect("days")
+            .iter()
+            .map(|day| {
+                let count = |name: &str| day[name].as_u64().expect("a count");
+                (
+                    day["day"].as_str().expect("a day").to_owned(),
+                    (count("expected"), count("failed") + count("unanswered")),
+                )
+            })
+            .collect();
+        let true_days: Vec<(String, (u64, u64))> = truth
+            .days
+            .iter()
+            .map(|(day, counts)| (week::stamp(day * 86_400_000)[..10].to_owned(), *counts))
+            .collect();
+        assert_eq!(days, true_days, "{}", entry["name"]);
+    }
+    if missing == 0 {
+        assert_eq!(
+            document["alerts"].as_array().map(Vec::len),
+            Some(0).filter(|_| alerts > 10_000),
+            "no row has a gap"
+        );
+        let said = text(&run(directory.path(), &["-q"]));
+        assert!(said.starts_with("All answered: "), "{said}");
+    } else {
+        assert!(document["left_out"].as_u64().expect("a count") > 0);
+    }
+}
+
+#[test]
+fn every_count_of_a_week_is_right() {
+    generated(100_000, ILL);
+}
+
+#[test]
+fn a_healthy_week_is_silent() {
+    generated(20_000, HEALTHY);
+}
+
+/// A manager with some alerts, log lines of responses, and lines of ossec.log.
+fn small(alerts: &[String], log: &str, ossec: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    week::manager(directory.path());
+    put(
+        directory.path(),
+        &[
+            ("logs/alerts/alerts.json".to_owned(), (alerts.join("\n") + "\n").into_bytes()),
+            ("logs/active-responses.log".to_owned(), log.as_bytes().to_vec()),
+            ("logs/ossec.log".to_owned(), ossec.as_bytes().to_vec()),
+        ],
+    );
+    directory
+}
+
+/// When the alert of each row was.
+const AT: i64 = NOW - 4 * 3_600_000 + 123;
+/// Another one, long before, that was answered.
+const BEFORE: i64 = NOW - 5 * 3_600_000;
+
+fn whole(log: &mut String, at: i64, of: &str, until: &[&str]) {
+    let name = "host-deny";
+    for step in until {
+        let line = match *step {
+            "add" | "continue" | "abort" | "delete" => request(name, step, of),
+            "keys" => keys(name, "192.0.2.7"),
+            other => other.to_owned(),
+        };
+        say(log, at, name, &line);
+    }
+}
+
+#[test]
+fn each_gap_is_named_by_its_stage() {
+    let (before, of) = (alert(BEFORE, 5763, 1, "192.0.2.7"), alert(AT, 5763, 2, "192.0.2.7"));
+    let all = ["Starting", "add", "keys", "continue", "Ended"];
+    let ossec = |at: i64, text: &str| format!("{} {text}\n", clock(at));
+    let refused = "wazuh-execd: ERROR: (1311): Invalid command name 'host-deny1800' provided.";
+    let other = "wazuh-execd: ERROR: (1311): Invalid command name 'other0' provided.";
+    let absent = "wazuh-execd: INFO: Active response command not present: 'active-response/bin/host-deny'. Not using it on this system.";
+    let queue = "wazuh-analysisd: ERROR: (1321): Error communicating with queue 'queue/alerts/execq'.";
+    let executing = format!(
+        "wazuh-execd[811] execd.c:290 at ExecdRun(): DEBUG: Executing command 'active-response/bin/host-deny {}'",
+        request("host-deny", "add", &of)
+    );
+    // The steps of the run, lines of ossec.log, then what is said: outcome, first and last stage.
+    let rows: &[(&[&str], String, &str, &str, &str)] = &[
+        (&all, String::new(), "confirmed", "", ""),
+        (&["Starting", "add", "keys", "abort", "Aborted"], String::new(), "aborted", "", ""),
+        (&[], String::new(), "unanswered", "dispatch", "launch"),
+        (&[], ossec(AT, other), "unanswered", "dispatch", "launch"),
+        (&[], ossec(AT + 900, refused), "unanswered", "resolve", "resolve"),
+        (&[], ossec(AT, absent), "unanswered", "resolve", "resolve"),
+        (&[], ossec(AT + 900, queue), "unanswered", "dispatch", "dispatch"),
+        (
+            &[],
+            ossec(
+                AT + 900,
+                "wazuh-execd: ERROR: (1317): Could not launch command Cannot allocate memory (12)",
+            ),
+            "unanswered",
+            "launch",
+            "launch",
+        ),
+        (&[], ossec(AT + 900, &executing), "unanswered", "launch", "launch"),
+        (
+            &[],
+            ossec(AT - 60_000, "wazuh-execd: INFO: (1314): Shutdown received. Deleting responses.")
+                + &ossec(AT + 60_000, "wazuh-execd: INFO: Started (pid: 9)."),
+            "unanswered",
+            "resolve",
+            "resolve",
+        ),
+        (
+            &all,
+            ossec(AT - 60_000, "wazuh-execd: INFO: (1314): Shutdown received. Deleting responses.")
+                + &ossec(AT - 50_000, "wazuh-execd: INFO: Started (pid: 9)."),
+            "confirmed",
+            "",
+            "",
+        ),
+        (
+            &[],
+            ossec(AT - 60_000, "wazuh-execd: INFO: (1350): Active response disabled.")
+                + &ossec(AT - 60_000, "wazuh-execd: INFO: Started (pid: 9)."),
+            "unanswered",
+            "resolve",
+            "resolve",
+        ),
+        (&["Starting"], String::new(), "unanswered", "dispatch", "launch"),
+        (&["Starting", "Cannot read input from stdin"], String::new(), "failed", "contract", "contract"),
+        (&["Starting", "add"], String::new(), "failed", "contract", "contract"),
+        (&["Starting", "add", "Cannot read 'srcip' from data", "Ended"], String::new(), "failed", "?", "?"),
+        (&["Starting", "add", "keys"], String::new(), "failed", "contract", "contract"),
+        (&["Starting", "add", "keys", "continue"], String::new(), "failed", "effect", "effect"),
+    ];
+    for (number, (steps, ossec, outcome, from, to)) in rows.iter().enumerate() {
+        let shown = format!("row {number}: {steps:?} {ossec}");
+        let mut log = String::new();
+        whole(&mut log, BEFORE, &before, &all);
+        whole(&mut log, BEFORE + 1_800_000, &before, &["Starting", "delete", "Ended"]);
+        whole(&mut log, AT + 1000, &of, steps);
+        let came = |at, command, of| back(at, 0, "host-deny", command, of);
+        let mut alerts = vec![
+            before.clone(),
+            came(BEFORE + 2000, "add", &before),
+            came(BEFORE + 1_802_000, "delete", &before),
+            of.clone(),
+        ];
+        if steps.contains(&"add") {
+            alerts.push(came(AT + 2000, "add", &of));
+        }
+        if steps.contains(&"continue") {
+            whole(&mut log, AT + 1_801_000, &of, &["Starting", "delete", "Ended"]);
+        }
+        let host = small(&alerts, &log, ossec);
+        let missing = matches!(*outcome, "failed" | "unanswered");
+        let document = trace(host.path(), &[], i32::from(missing));
+        let row = &document["alerts"][1];
+        assert_eq!(row["rule"], "5763", "{shown}");
+        assert_eq!(row["outcome"], *outcome, "{shown} {row}");
+        let stage = |name: &str| row["gap"][name].as_str().unwrap_or_default().to_owned();
+        if *from == "?" {
+            assert_ne!(stage("stage"), "", "{shown}");
+        } else {
+            assert_eq!(
+                (stage("stage").as_str(), stage("last_stage").as_str()),
+                (*from, *to),
+                "{shown} {row}"
+            );
+        }
+        let counted = &document["responses"][1];
+        assert_eq!(counted["expected"], 2, "{shown}");
+        assert_eq!(counted["unexpected"], 0, "{shown}");
+        assert_eq!(counted["not_reverted"], 0, "{shown}");
+    }
+}
+
+#[test]
+fn what_is_in_force_and_what_is_not_undone() {
+    let all = ["Starting", "add", "keys", "continue", "Ended"];
+    let undone = ["Starting", "delete", "Ended"];
+    let row = |at: i64, more: &dyn Fn(&mut String, &str)| {
+        let of = alert(at, 5763, 1, "192.0.2.7");
+        let mut log = String::new();
+        whole(&mut log, at, &of, &all);
+        more(&mut log, &of);
+        let host = small(&[of.clone(), back(at + 2000, 0, "host-deny", "add", &of)], &log, "");
+        let document = trace(host.path(), &[], 0);
+        let entry = &document["responses"][1];
+        (entry["in_force"].as_u64().expect("a count"), entry["not_reverted"].as_u64().expect("a count"))
+    };
+    let minute = 60_000;
+    assert_eq!(row(NOW - 20 * minute, &|_, _| ()), (1, 0), "its timeout has not passed");
+    assert_eq!(row(NOW - 32 * minute, &|_, _| ()), (0, 0), "it has just passed");
+    assert_eq!(row(NOW - 60 * minute, &|_, _| ()), (0, 1), "it has long passed");
+    let gone = |log: &mut String, of: &str| whole(log, NOW - 30 * minute, of, &undone);
+    assert_eq!(row(NOW - 60 * minute, &gone), (0, 0), "it was undone");
+    // One that was aborted sets the time of the first to now.
+    let again = |log: &mut String, _: &str| {
+        let of = alert(NOW - 10 * minute, 5763, 2, "192.0.2.7");
+        whole(log, NOW - 10 * minute, &of, &["Starting", "add", "keys", "abort", "Aborted"]);
+    };
+    assert_eq!(row(NOW - 39 * minute, &again), (1, 0), "it was extended");
+}
+
+#[test]
+fn what_happened_on_an_agent_is_elsewhere() {
+    let (lost, kept) = (alert(AT, 5712, 2, "192.0.2.7"), alert(AT + 60_000, 5712, 3, "192.0.2.8"));
+    let came = back(AT + 62_000, 3, "firewall-drop", "add", &kept);
+    let gone = back(AT + 662_000, 3, "firewall-drop", "delete", &kept);
+    let host = small(&[lost, kept, came, gone], "", "");
+    let document = trace(host.path(), &[], 1);
+    let entry = &document["responses"][0];
+    assert_eq!(
+        (&entry["confirmed"], &entry["unanswered"], &entry["not_reverted"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+    let row = &document["alerts"][0];
+    assert_eq!((&row["host"], &row["gap"]["stage"]), (&"002".into(), &"dispatch".into()), "{row}");
+    let states: Vec<&str> = row["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|step| step["state"].as_str().expect("a state"))
+        .collect();
+    assert_eq!(states[2..7], ["elsewhere"; 5]);
+    // By rule, agent and response.
+    let held = |arguments: &[&str], status| {
+        let document = trace(host.path(), arguments, status);
+        let entries = document["responses"].as_array().expect("responses").clone();
+        entries.iter().map(|entry| entry["expected"].as_u64().expect("a count")).sum::<u64>()
+    };
+    assert_eq!(held(&["--agent", "3"], 0), 1);
+    assert_eq!(held(&["--rule", "5763"], 0), 0);
+    assert_eq!(held(&["--response", "firewall-drop"], 1), 2);
+    assert_eq!(held(&["--response", "host-deny1800"], 0), 0);
+    assert_eq!(held(&["--since", "1h"], 0), 0);
+    assert_eq!(run(host.path(), &["--response", "nobody"]).status.code(), Some(2));
+    let said = text(&run(host.path(), &[]));
+    assert!(
+        said.contains("1 of 2 alerts was not answered; the first gap is between dispatch and feedback"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_script_that_writes_nothing_is_not_called_unanswered() {
+    let host = small(&[alert(AT, 5710, 1, "192.0.2.7")], "", "");
+    let document = trace(host.path(), &[], 0);
+    assert_eq!(document["responses"][2]["unknown"], 1);
+    // One with words of its own is known by their time.
+    let mut log = String::new();
+    say(&mut log, AT + 1000, "page-oncall.sh", "paged somebody");
+    say(&mut log, AT + 1000, "page-oncall.sh", "done");
+    let host =
+        small(&[alert(AT, 5710, 1, "192.0.2.7"), alert(AT + 5_000_000, 5710, 1, "192.0.2.7")], &log, "");
+    let document = trace(host.path(), &[], 1);
+    assert_eq!(
+        (&document["responses"][2]["confirmed"], &document["responses"][2]["unanswered"]),
+        (&1.into(), &1.into())
+    );
+    // The log may have been rotated since.
+    let mut log = String::new();
+    let late = alert(AT + 3_600_000, 5763, 1, "192.0.2.7");
+    whole(&mut log, AT + 3_600_000, &late, &["Starting", "add", "keys", "continue", "Ended"]);
+    let host = small(
+        &[alert(AT, 5763, 1, "192.0.2.7"), late.clone(), back(AT + 3_602_000, 0, "host-deny", "add", &late)],
+        &log,
+        "",
+    );
+    assert_eq!(trace(host.path(), &[], 0)["responses"][1]["unknown"], 1);
+}
+
+/// An agent's log alone, in both contracts.
+#[test]
+fn an_agent_tells_of_the_requests_that_arrived() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts");
+    let five = |at: i64, command: &str| {
+        format!(
+            "{{\"@timestamp\":\"{}\",\"source\":{{\"ip\":\"192.0.2.7\"}},\"wazuh\":{{\"agent\":{{\"id\":\"003\"}},\
+             \"rule\":{{\"id\":\"r-1\"}},\"active_response\":{{\"executable\":\"block-ip\"}}}},\"command\":\"{command}\"}}",
+            week::stamp(at)
+        )
+    };
+    let four = |at: i64, command: &str| request("firewall-drop", command, &alert(at, 5712, 3, "192.0.2.7"));
+    type Form<'a> = &'a dyn Fn(i64, &str) -> String;
+    let rows: [(&str, &str, &str, &str, Form<'_>); 2] = [
+        ("agent-4.14-debian", "firewall-drop", "add", "delete", &four),
+        ("agent-5.0-debian", "block-ip", "enable", "disable", &five),
+    ];
+    for (base, program, add, delete, form) in rows {
+        let directory = tempfile::tempdir().expect("a directory");
+        week::copy(&root.join(base), directory.path());
+        let mut log = String::new();
+        for (at, end) in [(AT, true), (AT + 3_600_000, false)] {
+            say(&mut log, at, program, "Starting");
+            say(&mut log, at, program, &form(at, add));
+            say(&mut log, at, program, &keys(program, "192.0.2.7"));
+            say(&mut log, at, program, &form(at, "continue"));
+            if end {
+                say(&mut log, at, program, "Ended");
+                say(&mut log, at + 600_000, program, "Starting");
+                say(&mut log, at + 600_000, program, &form(at, delete));
+                say(&mut log, at + 600_000, program, "Ended");
+            }
+        }
+        let manifest = std::fs::read_to_string(directory.path().join("host.json")).expect("the capture");
+        let path =
+            manifest.split('"').find(|path| path.ends_with("logs/active-responses.log")).expect("a log");
+        std::fs::write(directory.path().join(format!("files{path}")), &log).expect("it is written");
+        let document = trace(directory.path(), &[], 1);
+        let entries = document["responses"].as_array().expect("responses");
+        let entry = entries
+            .iter()
+            .find(|entry| entry["expected"] == 2)
+            .unwrap_or_else(|| panic!("{base}: {document}"));
+        assert_eq!((&entry["confirmed"], &entry["failed"]), (&1.into(), &1.into()), "{base}");
+        let row = &document["alerts"][1];
+        assert_eq!((&row["gap"]["stage"], &row["agent"]), (&"effect".into(), &"003".into()), "{base} {row}");
+        let said = text(&run(directory.path(), &[]));
+        assert!(said.contains("1 of 2 requests was not answered; the first gap is at effect"), "{said}");
+    }
+}
