@@ -373,7 +373,11 @@ pub fn put(directory: &Path, files: &[(String, Vec<u8>)]) {
         fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
         fs::write(file, bytes).expect("it is written");
         let listed = format!("\"/var/ossec/{path}\"");
-        if !text.contains(&listed) {
+        // Its text may stand in the capture itself.
+        let inline = |line: &&str| line.trim_start().starts_with(&listed) && line.contains("\"text\"");
+        if let Some(line) = text.lines().find(inline).map(str::to_owned) {
+            text = text.replacen(&line, &format!("{listed}: {{}},"), 1);
+        } else if !text.contains(&listed) {
             text = text.replacen("\"files\": {", &format!("\"files\": {{\n{listed}: {{}},"), 1);
         }
     }
