@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::facts::{COLLECTORS, Facts};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{Gap, GapKind};
-use crate::probes::{PROBES, Probe, Sink, applies};
+use crate::probes::{PROBES, Probe, Sink, applies, logs};
 
 pub use crate::probes::Unknown;
 pub use rank::{Entry, Key};
@@ -128,6 +128,12 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
                 failed_probes.push((probe.name, said.to_owned()));
             }
         }
+    }
+    let made = |check: CheckId| probes.iter().any(|probe| probe.checks.contains(&check));
+    let mut told = findings.clone();
+    match catch_unwind(AssertUnwindSafe(|| logs::tell(facts, &made, &mut told, &unknown))) {
+        Ok(()) => findings = told,
+        Err(_) => failed_probes.push(("logs", "it failed".to_owned())),
     }
     change::annotate(facts, &mut findings);
     unknown.sort();

@@ -11,6 +11,7 @@ pub mod demand;
 pub mod executable;
 pub mod filesystem;
 pub mod install;
+pub mod logs;
 pub mod response;
 pub mod rules;
 pub mod security;
@@ -244,6 +245,7 @@ pub struct Facts<'h> {
     wazuh_db: OnceCell<Daemon>,
     daemon_log: OnceCell<Fact<Vec<daemon_log::Line>>>,
     service: OnceCell<Fact<Service>>,
+    logs: logs::Cells,
 }
 
 impl<'h> Facts<'h> {
@@ -284,6 +286,7 @@ impl<'h> Facts<'h> {
             wazuh_db: OnceCell::new(),
             daemon_log: OnceCell::new(),
             service: OnceCell::new(),
+            logs: logs::Cells::default(),
         }
     }
 
@@ -654,7 +657,7 @@ impl<'h> Facts<'h> {
         self.rules.get_or_init(|| rules::read(self))
     }
 
-    /// Says how far back alerts are read, before they are.
+    /// Says how far back alerts and logs are read, before they are.
     pub fn look_back(&mut self, since: Since) {
         self.alerts_since = since;
     }
@@ -951,4 +954,11 @@ pub const COLLECTORS: &[Collector] = &[
     ("executables", |facts| facts.bin_names().unknown()),
     ("client.keys", |facts| facts.delivery().keys.unknown()),
     ("merged.mg", |facts| facts.delivery().groups.unknown()),
+    ("logs", |facts| {
+        let gap = |log| {
+            let log: &Fact<logs::LogFacts> = facts.log(log);
+            log.unknown().or_else(|| log.get()?.gaps.first().cloned())
+        };
+        logs::LOGS.into_iter().find_map(gap)
+    }),
 ];

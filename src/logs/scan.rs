@@ -48,7 +48,7 @@ const VARYING: [&str; 15] = [
     "port",
 ];
 /// The signature of a daemon's start.
-const STARTED: &str = "daemon-started";
+pub const STARTED: &str = "daemon-started";
 
 /// One line that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,8 @@ impl Found {
     pub fn is_history(&self, set: &Set, fold: &Fold) -> bool {
         let place = |seen: &Seen| (seen.file, seen.offset);
         let starts = set.by_name(STARTED).into_iter().flat_map(|started| {
-            self.folds.values().filter(move |other| other.signature == started && other.tag == fold.tag)
+            let mine = |tag: &[u8]| head(tag) == head(&fold.tag);
+            self.folds.values().filter(move |other| other.signature == started && mine(&other.tag))
         });
         starts.map(|start| place(&start.last)).max().is_some_and(|start| place(&fold.last) < start)
     }
@@ -188,6 +189,11 @@ impl Found {
             }
         }
     }
+}
+
+/// The program of a tag, without its part behind the colon (`wazuh-modulesd:command`).
+fn head(tag: &[u8]) -> &[u8] {
+    tag.split(|byte| *byte == b':').next().unwrap_or(tag)
 }
 
 /// What is looked for and from when on.

@@ -12,6 +12,7 @@ mod executable;
 mod feedback;
 mod filesystem;
 mod interference;
+pub mod logs;
 mod placement;
 mod processes;
 mod resolve;

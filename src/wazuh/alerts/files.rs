@@ -4,6 +4,10 @@
 //! same day, and `logs/alerts/alerts.json` is a hard link to the one being written
 //! (`src/analysisd/alerts/getloglocation.c openlog`). monitord gzips a day that is over and
 //! removes the plain file behind that (`src/monitord/compress_log.c`). All 4.14.
+//!
+//! The daemons' log is kept in the same tree: monitord renames `logs/ossec.log` to
+//! `logs/wazuh/YYYY/Mon/ossec-DD.log` at midnight, or when it is large, and gzips it
+//! (`src/monitord/rotate_log.c`, 4.14).
 
 use std::collections::BTreeSet;
 
@@ -89,16 +93,30 @@ const WEST: i64 = 13 * 3_600_000;
 const EAST: i64 = 15 * 3_600_000;
 const DAY: i64 = 86_400_000;
 
+/// How a log and its days are called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Naming<'a> {
+    /// What a day's file begins with, before the day: `ossec-alerts-`.
+    pub prefix: &'a str,
+    /// How it ends, before `.gz`: `.json`.
+    pub suffix: &'a str,
+    /// The file being written, in the directory of the years.
+    pub current: &'a str,
+}
+
 /// The files of a window. `list` gets directories relative to `logs/alerts`, which is the
 /// empty path; only those that can hold something of the window are asked for.
 pub fn files<E>(window: &Window, list: impl FnMut(&str) -> Result<Vec<Entry>, E>) -> Listing<E> {
-    files_of("alerts", window, list)
+    files_of(&ALERTS, window, list)
 }
 
-/// The same for another log kept in this way: `archive` for `logs/archives`, whose current
-/// file is `archives.json`.
+/// Of alerts.
+pub const ALERTS: Naming<'static> =
+    Naming { prefix: "ossec-alerts-", suffix: ".json", current: "alerts.json" };
+
+/// The same for another log kept in this way.
 pub fn files_of<E>(
-    tag: &str,
+    naming: &Naming<'_>,
     window: &Window,
     mut list: impl FnMut(&str) -> Result<Vec<Entry>, E>,
 ) -> Listing<E> {
@@ -137,7 +155,7 @@ pub fn files_of<E>(
                 if entry.is_dir {
                     continue;
                 }
-                let Some((day, part, gzip)) = name(tag, &entry.name) else { continue };
+                let Some((day, part, gzip)) = name(naming, &entry.name) else { continue };
                 let day = Day { year, month, day };
                 if meets(day.number(), day.number()) {
                     found.push(File {
@@ -155,8 +173,7 @@ pub fn files_of<E>(
     }
     // A plain file comes before its gzip.
     found.sort_by(|a, b| (a.day, a.part, a.gzip, &a.path).cmp(&(b.day, b.part, b.gzip, &b.path)));
-    let current_name = if tag == "archive" { "archives.json".to_owned() } else { format!("{tag}.json") };
-    let current = top.iter().find(|entry| !entry.is_dir && entry.name == current_name);
+    let current = top.iter().find(|entry| !entry.is_dir && entry.name == naming.current);
     let mut identities = BTreeSet::new();
     for file in found {
         if file.identity.is_some_and(|identity| !identities.insert(identity)) {
@@ -174,7 +191,7 @@ pub fn files_of<E>(
     let link =
         listing.files.iter_mut().rfind(|file| file.identity.is_some() && file.identity == entry.identity);
     let file = File {
-        path: current_name,
+        path: naming.current.to_owned(),
         day: None,
         part: 0,
         gzip: false,
@@ -207,11 +224,11 @@ fn year(name: &str) -> Option<u16> {
     digits(name).filter(|year| (1970..=9999).contains(year))
 }
 
-/// Day, part and whether gzipped, of `ossec-TAG-DD[-NNN].json[.gz]`.
-fn name(tag: &str, name: &str) -> Option<(u8, u32, bool)> {
-    let rest = name.strip_prefix("ossec-")?.strip_prefix(tag)?.strip_prefix('-')?;
+/// Day, part and whether gzipped, of `ossec-alerts-DD[-NNN].json[.gz]`.
+fn name(naming: &Naming<'_>, name: &str) -> Option<(u8, u32, bool)> {
+    let rest = name.strip_prefix(naming.prefix)?;
     let (rest, gzip) = rest.strip_suffix(".gz").map_or((rest, false), |rest| (rest, true));
-    let rest = rest.strip_suffix(".json")?;
+    let rest = rest.strip_suffix(naming.suffix)?;
     let (day, part) = match rest.split_once('-') {
         Some((day, part)) if part.len() >= 3 => (day, digits(part).filter(|&part| part > 0)?),
         Some(_) => return None,
@@ -405,13 +422,32 @@ mod tests {
     }
 
     #[test]
+    fn the_log_of_the_daemons() {
+        let naming = Naming { prefix: "ossec-", suffix: ".log", current: "ossec.log" };
+        let tree = Tree(BTreeMap::from([
+            ("", &["2026/", "ossec.log=9"][..]),
+            ("2026", &["Nov/"]),
+            (
+                "2026/Nov",
+                &["ossec-19.log.gz=1", "ossec-20.log=2", "ossec-19-001.log.gz=3", "ossec-19.json.gz=4"],
+            ),
+        ]));
+        let listing = files_of(&naming, &Window::default(), |directory| tree.list(directory));
+        let names: Vec<&str> = listing.files.iter().map(|file| file.path.as_str()).collect();
+        let days = ["2026/Nov/ossec-19.log.gz", "2026/Nov/ossec-19-001.log.gz", "2026/Nov/ossec-20.log"];
+        assert_eq!(names, [&days[..], &["ossec.log"]].concat());
+    }
+
+    #[test]
     fn archives() {
+        const ARCHIVES: Naming<'static> =
+            Naming { prefix: "ossec-archive-", suffix: ".json", current: "archives.json" };
         let tree = Tree(BTreeMap::from([
             ("", &["2026/", "archives.json=1"][..]),
             ("2026", &["Nov/"]),
             ("2026/Nov", &["ossec-archive-21.json=1", "ossec-alerts-21.json=2"]),
         ]));
-        let listing = files_of("archive", &Window::default(), |directory| tree.list(directory));
+        let listing = files_of(&ARCHIVES, &Window::default(), |directory| tree.list(directory));
         assert_eq!(listing.files.len(), 1);
         assert!(listing.files[0].current);
     }

@@ -1,0 +1,561 @@
+//! What the logs of this host hold that a signature knows: `logs/ossec.log` with its days,
+//! `active-responses.log`, `integrations.log`, `api.log` and `cluster.log`.
+//!
+//! Each log is searched once, in the window of `--since`, the older files first, so that a place
+//! `(file, offset)` says what came before what. No file is read twice, whatever it is called. What
+//! is kept is bounded (see [`crate::logs::scan`]). The last start of a daemon is sought beyond the
+//! window, but only when somebody asks ([`Facts::anchor`]).
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::alert_log::DEFAULT_AGE;
+use super::{Facts, Since};
+use crate::findings::Evidence;
+use crate::findings::signatures::{Log, Signature};
+use crate::host::{Fact, FileType, Gap, GapKind, Source, Value};
+use crate::logs::line::{Time, short_name};
+use crate::logs::place::{self, last_starts};
+use crate::logs::scan::{Found, STARTED, Search, Seen, Stats};
+use crate::logs::set::Set;
+use crate::redact;
+use crate::wazuh::alerts::files::{Entry, Naming, files_of};
+use crate::wazuh::alerts::histogram::Window;
+use crate::wazuh::alerts::lines::Section;
+use crate::wazuh::ossec_conf::Role;
+use crate::wazuh::version::Contract;
+
+/// The logs that are read.
+pub const LOGS: [Log; 5] = [Log::Ossec, Log::ActiveResponses, Log::Integrations, Log::Api, Log::Cluster];
+
+/// Bytes of one log that [`Since::Default`] looks at, unpacked.
+pub const BUDGET: u64 = 256 << 20;
+
+/// Bytes that the search for the last start of a daemon looks at, unpacked.
+const ANCHOR_BUDGET: u64 = 256 << 20;
+
+/// The most that deflate packs into one byte.
+const MAX_RATIO: u64 = 1032;
+
+/// Bytes of a file in which the lines before a place are counted.
+const COUNTED: u64 = 256 << 20;
+
+/// The widest zones, in seconds: where the host's is not known, so much more is read.
+const EAST: i64 = 14 * 3600;
+
+/// Where a search is, for whoever waits for it.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// The file that is read.
+    file: Mutex<Option<String>>,
+    /// Bytes that are done.
+    done: AtomicU64,
+}
+
+impl Watch {
+    /// The file that is read now, as reports name it, and the bytes of all that are done.
+    pub fn now(&self) -> Option<(String, u64)> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some((file, self.done.load(Ordering::Relaxed)))
+    }
+
+    fn reads(&self, file: Option<&str>) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file.map(str::to_owned);
+    }
+}
+
+/// One file of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its path as reports name it.
+    pub shown: String,
+    /// Its path on the host.
+    pub path: PathBuf,
+    /// It is gzipped.
+    pub gzip: bool,
+    /// Bytes on disk.
+    pub size: u64,
+}
+
+/// What one log holds.
+#[derive(Debug)]
+pub struct LogFacts {
+    /// Which.
+    pub log: Log,
+    /// The signatures that were looked for.
+    pub set: Set,
+    /// Its files in the window, the older first.
+    pub files: Vec<LogFile>,
+    /// What was found, with files counted as in `files`.
+    pub found: Found,
+    /// Lines older than this were left out: local time as if it were UTC, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Older lines of the window were left out, so that it does not take too long.
+    pub left_out: bool,
+    /// Files whose lines are out of order, so that all of them was read.
+    pub disordered: Vec<String>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+impl LogFacts {
+    /// How reading went.
+    pub fn stats(&self) -> &Stats {
+        &self.found.stats
+    }
+}
+
+/// The last start of a daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// When, in local time as if it were UTC, in seconds since 1970.
+    pub time: Option<i64>,
+    /// The file whose line says so, as reports name it.
+    pub file: String,
+}
+
+/// Where the logs of a host are kept in [`Facts`].
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    pub(super) site: Vec<&'static Signature>,
+    pub(super) watch: Arc<Watch>,
+    logs: [OnceCell<Fact<LogFacts>>; LOGS.len()],
+    anchors: RefCell<BTreeMap<Vec<u8>, Fact<Anchor>>>,
+}
+
+impl Facts<'_> {
+    /// Adds a site's own signatures, before anything is read.
+    pub fn with_signatures(&mut self, site: Vec<&'static Signature>) {
+        self.logs.site = site;
+    }
+
+    /// Tells where the search is.
+    pub fn watch_logs(&self) -> Arc<Watch> {
+        Arc::clone(&self.logs.watch)
+    }
+
+    /// What a log of this host holds. Absent where there is none.
+    pub fn log(&self, log: Log) -> &Fact<LogFacts> {
+        let at = LOGS.iter().position(|known| *known == log).unwrap_or(0);
+        let cell = self.logs.logs.get(at).unwrap_or(&self.logs.logs[0]);
+        cell.get_or_init(|| if self.is_bare() { none(log) } else { read(self, log) })
+    }
+
+    /// The last start of a daemon (`execd`) in ossec.log, sought in all of it. Absent when the
+    /// whole log was seen and does not hold it; not known when it may lie further back.
+    pub fn anchor(&self, daemon: &str) -> Fact<Anchor> {
+        if let Some(known) = self.logs.anchors.borrow().get(daemon.as_bytes()) {
+            return known.clone();
+        }
+        let found = anchor(self, daemon.as_bytes());
+        self.logs.anchors.borrow_mut().insert(daemon.as_bytes().to_vec(), found.clone());
+        found
+    }
+
+    /// A line of a log as evidence, with its place where that can be counted.
+    pub fn log_line(&self, facts: &LogFacts, seen: &Seen, about: &[u8], label: String) -> Evidence {
+        let unknown = LogFile { shown: String::new(), path: PathBuf::new(), gzip: true, size: 0 };
+        let file = facts.files.get(seen.file).unwrap_or(&unknown);
+        let mut text = seen.excerpt.clone();
+        self.redactor.mark(&text);
+        for secret in redact::secrets(&seen.excerpt) {
+            if let Some(secret) = text.get_mut(secret) {
+                secret.fill(b'*');
+            }
+        }
+        let line = if file.gzip || seen.offset > COUNTED { None } else { self.line_number(file, seen) };
+        let Some(line) = line else {
+            let text = format!("{}; {label}", String::from_utf8_lossy(&text));
+            return Evidence::Observation { source: file.shown.clone(), text };
+        };
+        let at = (!about.is_empty()).then(|| memchr::memmem::find(&text, about)).flatten();
+        let mark = at.map_or(0..text.len(), |at| at..at + about.len());
+        Evidence::Excerpt { file: file.shown.clone(), line, column: mark.start as u64 + 1, text, mark, label }
+    }
+
+    /// The number of a line, from 1, when its file is still what it was.
+    fn line_number(&self, file: &LogFile, seen: &Seen) -> Option<u64> {
+        let opened = self.open(&file.path);
+        let source = opened.get()?;
+        let mut buffer = vec![0; 1 << 16];
+        let (mut at, mut line) = (0, 1);
+        while at < seen.offset {
+            let want = usize::try_from(seen.offset - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+            let read =
+                Source::read_at(&**source, buffer.get_mut(..want)?, at).ok().filter(|read| *read > 0)?;
+            line += memchr::memchr_iter(b'\n', buffer.get(..read)?).count() as u64;
+            at += read as u64;
+        }
+        let mut here = vec![0; seen.excerpt.len().min(64)];
+        let read = Source::read_at(&**source, &mut here, at).ok()?;
+        seen.excerpt.starts_with(here.get(..read)?).then_some(line)
+    }
+
+    /// The host's local time as if it were UTC; none where its zone is not known.
+    pub fn local(&self, time: i64) -> Option<i64> {
+        let zone = &self.delivery().zone;
+        let zone = zone.get()?;
+        let offset: Offset = zone.to_offset(Timestamp::from_second(time).ok()?);
+        Some(time.saturating_add(offset.seconds().into()))
+    }
+}
+
+fn none(log: Log) -> Fact<LogFacts> {
+    Fact::not_collected(name(log), "only a bare file was given")
+}
+
+fn name(log: Log) -> &'static str {
+    match log {
+        Log::Ossec => "logs/ossec.log",
+        Log::ActiveResponses => "logs/active-responses.log",
+        Log::Integrations => "logs/integrations.log",
+        Log::Api => "logs/api.log",
+        Log::Cluster => "logs/cluster.log",
+        Log::Audit => "audit.log",
+        Log::Kernel => "kern.log",
+    }
+}
+
+/// The current file, and the directory of its days.
+struct Kept {
+    /// Its directory, below the home.
+    directory: PathBuf,
+    /// The file in it.
+    current: String,
+    /// How its days are called, and where they are.
+    days: Option<(PathBuf, &'static str, &'static str)>,
+}
+
+/// Where a log is. The daemons write text, JSON, or both; of both the text is read.
+fn kept(facts: &Facts<'_>, log: Log) -> Kept {
+    let logs = facts.under_home("logs");
+    let changed = |name: &str| Some(facts.resolve(&logs.join(name)).get()?.meta.mtime);
+    // Where JSON alone is written, the text is of the time before. They are written together else.
+    let form = |text: &'static str, json: &'static str| match (changed(text), changed(json)) {
+        (None, Some(_)) => json,
+        (Some(text_time), Some(json_time)) if json_time > text_time + 3600 => json,
+        _ => text,
+    };
+    let current = match log {
+        Log::Ossec if facts.role() == Role::Manager && facts.contract() == Contract::Json5 => {
+            form("wazuh-manager.log", "wazuh-manager.json")
+        }
+        Log::Ossec => form("ossec.log", "ossec.json"),
+        Log::Api => form("api.log", "api.json"),
+        Log::ActiveResponses => "active-responses.log",
+        Log::Integrations => "integrations.log",
+        _ => "cluster.log",
+    };
+    let days = (log == Log::Ossec).then(|| {
+        // logs/ossec up to 4.1 (`src/monitord/rotate_log.c`, 4.1.5 and 4.14).
+        let directory = ["wazuh", "ossec"].map(|name| logs.join(name));
+        let [new, old] = &directory;
+        let directory = if facts.entry(new).is_absent() { old } else { new };
+        let prefix = if current.starts_with("wazuh-manager") { "wazuh-manager-" } else { "ossec-" };
+        (directory.clone(), prefix, if current.ends_with(".json") { ".json" } else { ".log" })
+    });
+    Kept { directory: logs, current: current.to_owned(), days }
+}
+
+/// The files of a window, the older first, and what could not be listed.
+fn list(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Vec<Gap>) {
+    let mut gaps = Vec::new();
+    let path = |relative: &str| match &kept.days {
+        Some((days, ..)) if relative != kept.current => days.join(relative),
+        _ => kept.directory.join(relative),
+    };
+    let (prefix, suffix) = kept.days.as_ref().map_or(("", "/"), |(_, prefix, suffix)| (*prefix, *suffix));
+    let naming = Naming { prefix, suffix, current: &kept.current };
+    let window = Window { since: since.map(|since| since.saturating_mul(1000)), until: None };
+    let mut failed = Vec::new();
+    let listing = files_of(&naming, &window, |directory| -> Result<Vec<Entry>, Option<Gap>> {
+        let mut entries = Vec::new();
+        if directory.is_empty() {
+            entries.extend(entry(facts, &kept.directory.join(&kept.current), &kept.current, &mut failed));
+        }
+        let Some((days, ..)) = &kept.days else { return Ok(entries) };
+        let directory = days.join(directory);
+        let names = facts.list(&directory);
+        failed.extend(names.unknown());
+        for name in names.get().into_iter().flatten() {
+            // What is no year, month or log has another name.
+            let Some(name) = name.to_str() else { continue };
+            if name.contains('.') && !name.contains(suffix) || name == kept.current {
+                continue;
+            }
+            entries.extend(entry(facts, &directory.join(name), name, &mut failed));
+        }
+        Ok(entries)
+    });
+    gaps.append(&mut failed);
+    let file = |file: crate::wazuh::alerts::files::File| {
+        let path = path(&file.path);
+        LogFile { shown: facts.shown(&path), path, gzip: file.gzip, size: file.size }
+    };
+    (listing.files.into_iter().map(file).collect(), gaps)
+}
+
+fn entry(facts: &Facts<'_>, path: &Path, name: &str, gaps: &mut Vec<Gap>) -> Option<Entry> {
+    let target = facts.resolve(path);
+    gaps.extend(target.unknown());
+    let meta = &target.get()?.meta;
+    let is_dir = match meta.file_type {
+        FileType::Directory => true,
+        FileType::Regular => false,
+        _ => return None,
+    };
+    let identity = if is_dir { None } else { facts.open(path).get().and_then(|source| source.identity()) };
+    Some(Entry { name: name.to_owned(), is_dir, size: meta.size, identity })
+}
+
+/// From when on, in local time as if it were UTC.
+fn from(facts: &Facts<'_>, kept: &Kept) -> Option<i64> {
+    let now = || {
+        let current = kept.directory.join(&kept.current);
+        facts.now().get().copied().or_else(|| Some(facts.resolve(&current).get()?.meta.mtime))
+    };
+    let since = match facts.alerts_since {
+        Since::All => return None,
+        Since::At(time) => time,
+        Since::Age(age) => now()?.saturating_sub(age),
+        Since::Default => now()?.saturating_sub(DEFAULT_AGE),
+    };
+    Some(facts.local(since).unwrap_or_else(|| since.saturating_sub(EAST)))
+}
+
+fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
+    let kept = kept(facts, log);
+    let current = kept.directory.join(&kept.current);
+    let opened = facts.open(&current);
+    let shown = opened.source.clone();
+    let since = from(facts, &kept);
+    let (files, mut gaps) = list(facts, &kept, since);
+    if files.is_empty() {
+        return opened.and_then(|_| Value::Absent);
+    }
+    if let Some(gap) = opened.unknown() {
+        if files.iter().all(|file| file.path == current) {
+            return gap.into_fact();
+        }
+        gaps.push(gap);
+        gaps.sort();
+        gaps.dedup();
+    }
+    let version = facts.version();
+    let version = version.map(|at| (u32::from(at.major), u32::from(at.minor), u32::from(at.patch)));
+    let set = Set::new(log, &facts.logs.site, version);
+    let mut all = LogFacts {
+        log,
+        set,
+        files,
+        found: Found::default(),
+        since,
+        left_out: false,
+        disordered: Vec::new(),
+        gaps,
+    };
+    // What is oldest is left out when there is too much of it.
+    let mut left = (facts.alerts_since == Since::Default).then_some(BUDGET);
+    let mut plan: Vec<(usize, Part)> = Vec::new();
+    for (number, file) in all.files.iter().enumerate().rev() {
+        if left == Some(0) {
+            all.left_out = true;
+            break;
+        }
+        let opened = facts.open(&file.path);
+        let Some(source) = opened.get() else {
+            // One that is gone was rotated meanwhile.
+            all.gaps.extend(opened.unknown());
+            continue;
+        };
+        match part(log, file, &**source, since, left) {
+            Ok(part) => {
+                left = left.map(|left| left.saturating_sub(part.bytes()));
+                all.left_out |= part.is_cut;
+                if part.disordered {
+                    all.disordered.push(file.shown.clone());
+                }
+                plan.push((number, part));
+            }
+            Err(error) => all.gaps.push(failed(file, error.to_string())),
+        }
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    for (number, part) in plan.into_iter().rev() {
+        let Some(file) = all.files.get(number) else { continue };
+        let opened = facts.open(&file.path);
+        let Some(source) = opened.get() else {
+            all.gaps.extend(opened.unknown());
+            continue;
+        };
+        facts.logs.watch.reads(Some(&file.shown));
+        let search = Search { set: &all.set, since, file: number };
+        let done = &facts.logs.watch.done;
+        let (found, error) = if file.gzip {
+            let packed = MultiGzDecoder::new(Section::new(&**source, 0..source.size()));
+            search.stream(packed.take(part.end), done)
+        } else {
+            search.file(&**source, part.start, part.end, threads, done)
+        };
+        if let Some(error) = error {
+            let why = match found.stats.bytes {
+                0 => error.to_string(),
+                bytes => format!("the rest of it, behind {bytes} bytes: {error}"),
+            };
+            all.gaps.push(failed(file, why));
+        }
+        if source.truncated() {
+            let (kind, why) = (GapKind::NotCollected, "the capture holds only its beginning".to_owned());
+            all.gaps.push(Gap { kind, source: file.shown.clone(), why });
+        }
+        all.found.merge(found);
+    }
+    facts.logs.watch.reads(None);
+    Fact::known(shown, all)
+}
+
+fn failed(file: &LogFile, why: String) -> Gap {
+    Gap { kind: GapKind::Failed, source: file.shown.clone(), why }
+}
+
+/// What of a file is read.
+struct Part {
+    start: u64,
+    end: u64,
+    is_cut: bool,
+    disordered: bool,
+}
+
+impl Part {
+    const fn bytes(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+fn part(
+    log: Log,
+    file: &LogFile,
+    source: &(dyn Source + 'static),
+    since: Option<i64>,
+    left: Option<u64>,
+) -> io::Result<Part> {
+    if file.gzip {
+        let size = unpacked(source)?;
+        // One that does not fit is not unpacked for its end.
+        let end = match left {
+            Some(left) if size > left => 0,
+            Some(_) => size,
+            None => u64::MAX,
+        };
+        return Ok(Part { start: 0, end, is_cut: left.is_some_and(|left| size > left), disordered: false });
+    }
+    let end = source.size();
+    // A script's log is written by many at a time, and guides show how to write it without a time.
+    let ordered = matches!(log, Log::Ossec | Log::Api | Log::Cluster);
+    let begin = match since.filter(|_| ordered) {
+        Some(since) => place::since(log, source, end, since)?,
+        None => crate::wazuh::alerts::lines::Start { offset: 0, disordered: false },
+    };
+    let afforded = left.map_or(0, |left| end.saturating_sub(left));
+    Ok(Part {
+        start: begin.offset.max(afforded),
+        end,
+        is_cut: afforded > begin.offset,
+        disordered: begin.disordered,
+    })
+}
+
+/// Bytes of a gzip file when it is unpacked, modulo 4 GiB, as it says at its end; of one that is
+/// not whole its own size.
+fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
+    let mut trailer = [0; 4];
+    let at = source.size().saturating_sub(4);
+    let said = match Source::read_at(source, &mut trailer, at)? {
+        4 => u64::from(u32::from_le_bytes(trailer)),
+        _ => 0,
+    };
+    let possible = source.size() / 2..source.size().saturating_mul(MAX_RATIO);
+    Ok(if possible.contains(&said) { said } else { source.size().saturating_mul(MAX_RATIO) })
+}
+
+/// The last start of a daemon, newest file first.
+fn anchor(facts: &Facts<'_>, daemon: &[u8]) -> Fact<Anchor> {
+    let fact = facts.log(Log::Ossec);
+    let Some(log) = fact.get() else { return fact.as_ref().and_then(|_| Value::Absent) };
+    let newest = |found: &Found, set: &Set| {
+        let id = set.by_name(STARTED)?;
+        let mine = found.folds().into_iter().filter(|fold| fold.signature == id);
+        let mine = mine.filter(|fold| short_name(&fold.tag) == daemon);
+        mine.map(|fold| fold.last.clone()).max_by_key(|last| (last.file, last.offset))
+    };
+    if let Some(seen) = newest(&log.found, &log.set) {
+        let file = log.files.get(seen.file).map_or_else(String::new, |file| file.shown.clone());
+        return Fact::known(file.clone(), Anchor { time: local_seconds(seen.time), file });
+    }
+    let kept = kept(facts, Log::Ossec);
+    let (files, gaps) = list(facts, &kept, None);
+    let mut left = ANCHOR_BUDGET;
+    let mut gap = gaps.into_iter().chain(log.gaps.iter().cloned()).next();
+    for file in files.iter().rev() {
+        let opened = facts.open(&file.path);
+        let Some(source) = opened.get() else {
+            gap = gap.or_else(|| opened.unknown());
+            continue;
+        };
+        let found = if file.gzip {
+            match unpacked(&**source) {
+                Ok(size) if size <= left => {
+                    left -= size;
+                    let search = Search { set: &log.set, since: None, file: 0 };
+                    let packed = MultiGzDecoder::new(Section::new(&**source, 0..source.size()));
+                    let (found, error) = search.stream(packed.take(size), &facts.logs.watch.done);
+                    gap = gap.or_else(|| error.map(|error| failed(file, error.to_string())));
+                    newest(&found, &log.set).map(|seen| seen.time)
+                }
+                Ok(_) => {
+                    gap = gap
+                        .or_else(|| Some(failed(file, "is too large to look for starts in it".to_owned())));
+                    None
+                }
+                Err(error) => {
+                    gap = gap.or_else(|| Some(failed(file, error.to_string())));
+                    None
+                }
+            }
+        } else {
+            match last_starts(&**source, source.size(), &[daemon], left) {
+                Ok(starts) => {
+                    left = left.saturating_sub(source.size() - starts.down_to);
+                    if starts.down_to > 0 && !starts.last.contains_key(daemon) {
+                        let why = "is too large to look for starts in all of it";
+                        gap = gap.or_else(|| Some(failed(file, why.to_owned())));
+                    }
+                    starts.last.get(daemon).map(|started| started.time)
+                }
+                Err(error) => {
+                    gap = gap.or_else(|| Some(failed(file, error.to_string())));
+                    None
+                }
+            }
+        };
+        if let Some(time) = found {
+            let file = file.shown.clone();
+            return Fact::known(file.clone(), Anchor { time: local_seconds(time), file });
+        }
+    }
+    gap.map_or_else(|| Fact::absent(fact.source.clone()), Gap::into_fact)
+}
+
+fn local_seconds(time: Option<Time>) -> Option<i64> {
+    match time? {
+        Time::Local(time) | Time::Utc(time) => Some(time),
+    }
+}
