@@ -338,6 +338,13 @@ struct Run {
     undoes: bool,
 }
 
+impl Run {
+    /// When it began, if it did not come to its request.
+    fn unread(self) -> Option<i64> {
+        self.started.filter(|_| self.pair.is_none() && !self.undoes && self.keys.is_none())
+    }
+}
+
 #[derive(Default)]
 struct Program {
     run: Option<Run>,
@@ -582,7 +589,12 @@ impl Timeline {
         match said {
             Said::Starting => {
                 state.starts = true;
-                state.run = Some(Run { started: Some(at), ..Run::default() });
+                let before = state.run.replace(Run { started: Some(at), ..Run::default() });
+                if let Some(started) = before.and_then(Run::unread)
+                    && let Some(serial) = self.oldest(program, started)
+                {
+                    self.started(serial, started);
+                }
             }
             Said::Request { key, undo } => {
                 state.keyed = true;
@@ -911,6 +923,20 @@ impl Timeline {
             }
         }
         self.waiting.remove(&(pair.key.at, serial));
+        // It may have begun and read nothing, and be the last that did.
+        if pair.host == Host::Here
+            && pair.seen.started.is_none()
+            && let Some(state) = self.programs.get_mut(pair.program as usize)
+            && let Some(run) = &mut state.run
+            && run.pair.is_none()
+            && !run.undoes
+        {
+            let near = pair.key.at.saturating_sub(JITTER)..=pair.key.at.saturating_add(NEAR);
+            pair.seen.started = run.started.filter(|started| near.contains(started));
+            if pair.seen.started.is_some() {
+                run.pair = Some(serial);
+            }
+        }
         if let Some(block) = pair.block
             && self.blocks.get(&(pair.host, pair.program, block)) == Some(&serial)
         {
@@ -1157,5 +1183,199 @@ impl Pair {
     /// From afar, what is not told apart by address or user may have been aborted.
     fn who_is_known(&self) -> bool {
         self.host == Host::Here || self.who != 0
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::findings::signatures::Log;
+    use crate::logs::line::{Line, Time};
+    use said::{Reader, Told};
+
+    fn known() -> Vec<Known> {
+        let one = |name: &str, timeout, stock| Known {
+            name: format!("{name}{timeout}"),
+            executable: name.as_bytes().to_vec(),
+            timeout,
+            stock,
+        };
+        vec![one("a", 600, true), one("b", 0, false), one("a", 60, true)]
+    }
+
+    /// What a timeline may be told, with small numbers so that much of it meets.
+    #[derive(Clone, Debug)]
+    enum Event {
+        Alert(usize, Host, i64, u64),
+        Back(Host, i64, bool),
+        Line(usize, i64, i64, u8),
+        Daemon(i64, u8),
+        Advance(i64),
+    }
+
+    fn time() -> impl Strategy<Value = i64> {
+        prop_oneof![8 => (0..40_i64).prop_map(|at| at * 100_000), 1 => any::<i64>()]
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let host =
+            || prop_oneof![3 => Just(Host::Here), 2 => Just(Host::Agent(1)), 1 => Just(Host::AllAgents)];
+        prop_oneof![
+            (0..4_usize, host(), time(), 0..3_u64).prop_map(|(a, b, c, d)| Event::Alert(a, b, c, d)),
+            (host(), time(), any::<bool>()).prop_map(|(a, b, c)| Event::Back(a, b, c)),
+            (0..3_usize, time(), time(), 0..12_u8).prop_map(|(a, b, c, d)| Event::Line(a, b, c, d)),
+            (time(), 0..9_u8).prop_map(|(a, b)| Event::Daemon(a, b)),
+            time().prop_map(Event::Advance),
+        ]
+    }
+
+    fn said(kind: u8, key: Key) -> Said {
+        match kind {
+            0 => Said::Starting,
+            1 => Said::Request { key, undo: false },
+            2 => Said::Request { key, undo: true },
+            3 => Said::Keys { hash: 7 },
+            4 => Said::Answer { key, go_on: true },
+            5 => Said::Answer { key, go_on: false },
+            6 => Said::Ended,
+            7 => Said::Aborted,
+            8 => Said::Arguments { undo: false, seconds: key.at / 1000, rule: key.rule },
+            9 => Said::Arguments { undo: true, seconds: key.at / 1000, rule: key.rule },
+            10 => Said::Text(Text::Failure { stage: Stage::Effect, words: "x".to_owned() }),
+            _ => Said::Text(Text::Other),
+        }
+    }
+
+    fn told(kind: u8, key: Key) -> Told {
+        match kind {
+            0 => Told::Up,
+            1 => Told::Down(said::DISABLED),
+            2 => Told::Down("x"),
+            3 => Told::NotPresent { executable: b"a".to_vec() },
+            4 => Told::Unknown { name: "a600".to_owned() },
+            5 => Told::NotLaunched { why: "x".to_owned() },
+            6 => Told::BadMessage { number: 1315 },
+            7 => Told::NotSent { number: 1321 },
+            _ => Told::Executing { executable: b"a".to_vec(), key },
+        }
+    }
+
+    fn key(at: i64) -> Key {
+        Key { at, rule: "1".to_owned(), agent: "001".to_owned() }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        /// Told in any order it neither panics nor loses or invents an alert.
+        #[test]
+        fn every_alert_is_counted_once(
+            events in proptest::collection::vec(event(), 0..80),
+            alerts: bool,
+            feedback: bool,
+            now in proptest::option::of(time()),
+        ) {
+            let view = View { alerts, log: true, feedback, ..View::default() };
+            let mut timeline = Timeline::new(known(), view, Only::default());
+            let mut expected = [0_u64; 3];
+            for one in events {
+                match one {
+                    Event::Alert(response, host, at, who) => {
+                        timeline.alert(response, host, &key(at), who);
+                        if let Some(count) = expected.get_mut(response) {
+                            *count += 1;
+                        }
+                    }
+                    Event::Back(host, at, undo) => {
+                        timeline.came_back(host, b"a", at.saturating_add(2000), &key(at), undo);
+                    }
+                    Event::Line(program, at, of, kind) => {
+                        let program: &[u8] = [&b"a"[..], b"b", b"c"][program];
+                        timeline.line(program, at, &said(kind, key(of)));
+                    }
+                    Event::Daemon(at, kind) => timeline.daemon(at, &told(kind, key(at))),
+                    Event::Advance(at) => timeline.advance(at),
+                }
+            }
+            let trace = timeline.finish(now);
+            for (total, expected) in trace.totals.iter().zip(expected) {
+                let all = &total.all;
+                let sum = all.confirmed + all.aborted + all.failed + all.unanswered + all.unknown + all.pending;
+                prop_assert_eq!(all.expected, sum);
+                let days: u64 = total.days.values().map(|day| day.expected).sum();
+                prop_assert_eq!(all.expected, days);
+                if alerts {
+                    prop_assert_eq!(all.expected, expected);
+                } else {
+                    prop_assert!(all.expected >= expected);
+                }
+            }
+        }
+
+        #[test]
+        fn lines_in_any_order_do_not_break_it(
+            lines in proptest::collection::vec(
+                "(2026/11/20 10:4[0-9]:1[0-9]|Fri Nov 20 10:41:12 UTC 2026) (active-response/bin/[ab]: (Starting|Ended|Aborted|Cannot read 'srcip' from data|\\{\"command\":\"(add|delete|continue|abort|check_keys)\",\"parameters\":\\{\"keys\":\\[\"x\"\\],\"alert\":\\{\"timestamp\":\"2026-11-20T10:4[0-9]:1[0-9].000\\+0000\",\"rule\":\\{\"id\":\"1\"\\}\\}\\}\\}?)|/var/ossec/active-response/bin/a (add|delete) - x 179517[0-9]{4}\\.1 1|wazuh-execd: ERROR: \\((1311|1317|1315)\\): Invalid 'a600'|wazuh-execd: INFO: \\(1314\\): x)",
+                0..40,
+            ),
+            alerts: bool,
+        ) {
+            let view = View { alerts, log: true, feedback: true, ..View::default() };
+            let mut timeline = Timeline::new(known(), view, Only::default());
+            let mut reader = Reader::new();
+            for (number, line) in (0_i64..).zip(&lines) {
+                if number % 5 == 0 {
+                    timeline.alert(0, Host::Here, &key(1_795_171_200_000 + number * 1000), 1);
+                }
+                for log in [Log::ActiveResponses, Log::Ossec] {
+                    let read = Line::read(log, line.as_bytes());
+                    let Some(Time::Local(at)) = read.time else { continue };
+                    match log {
+                        Log::Ossec => {
+                            if let Some(told) = reader.told(&read) {
+                                timeline.daemon(at * 1000, &told);
+                            }
+                        }
+                        _ => {
+                            if let Some(said) = reader.said(&read) {
+                                timeline.line(&read.tag, at * 1000, &said);
+                            }
+                        }
+                    }
+                }
+            }
+            timeline.finish(None);
+        }
+
+        #[test]
+        fn no_bytes_break_the_reader(bytes: Vec<u8>) {
+            let mut reader = Reader::new();
+            let _ = reader.said(&Line::read(Log::ActiveResponses, &bytes));
+            let _ = reader.told(&Line::read(Log::Ossec, &bytes));
+        }
+    }
+
+    /// What is held does not grow with the alerts.
+    #[test]
+    fn only_what_is_open_is_held() {
+        let most = |alerts: i64| {
+            let view = View { alerts: true, log: true, feedback: true, ..View::default() };
+            let mut timeline = Timeline::new(known(), view, Only::default());
+            for number in 0..alerts {
+                let at = number * 10_000;
+                timeline.alert(0, Host::Here, &key(at), 1);
+                timeline.line(b"a", at + 1000, &Said::Starting);
+                timeline.line(b"a", at + 1000, &said(1, key(at)));
+                timeline.line(b"a", at + 1000, &said(6, key(at)));
+                timeline.advance(at);
+            }
+            assert_eq!(timeline.index.len(), timeline.pairs.len());
+            assert!(timeline.waiting.is_empty() && timeline.due.len() == timeline.pairs.len());
+            timeline.finish(None).most_open
+        };
+        assert_eq!(most(2000), most(20_000));
     }
 }

@@ -200,7 +200,7 @@ fn each_gap_is_named_by_its_stage() {
             "resolve",
             "resolve",
         ),
-        (&["Starting"], String::new(), "unanswered", "dispatch", "launch"),
+        (&["Starting"], String::new(), "failed", "contract", "contract"),
         (&["Starting", "Cannot read input from stdin"], String::new(), "failed", "contract", "contract"),
         (&["Starting", "add"], String::new(), "failed", "contract", "contract"),
         (&["Starting", "add", "Cannot read 'srcip' from data", "Ended"], String::new(), "failed", "?", "?"),
