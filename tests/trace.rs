@@ -298,6 +298,13 @@ fn what_happened_on_an_agent_is_elsewhere() {
         .map(|step| step["state"].as_str().expect("a state"))
         .collect();
     assert_eq!(states[2..7], ["elsewhere"; 5]);
+    // Where what ran here did not come back either, nothing is said of agents.
+    let mut log = String::new();
+    whole(&mut log, AT, &alert(AT, 5763, 1, "192.0.2.7"), &["Starting", "add", "keys", "continue", "Ended"]);
+    let mute = small(&[alert(AT, 5763, 1, "192.0.2.7"), alert(AT + 1000, 5712, 2, "192.0.2.7")], &log, "");
+    let document = trace(mute.path(), &[], 0);
+    let (far, near) = (&document["responses"][0], &document["responses"][1]);
+    assert_eq!((&far["unknown"], &near["confirmed"], &near["not_back"]), (&1.into(), &1.into(), &1.into()));
     // By rule, agent and response.
     let held = |arguments: &[&str], status| {
         let document = trace(host.path(), arguments, status);

@@ -548,13 +548,11 @@ fn writes_the_log(executable: &[u8]) -> bool {
     !executable.starts_with(b"restart-")
 }
 
+/// A log: its name, what is in it, and whether it is gzipped.
+type Opened = (String, Fact<Box<dyn Source>>, bool);
+
 /// ossec.log, or ossec.json where that is written instead, with the days before.
-fn daemon_logs(
-    facts: &Facts<'_>,
-    since: Option<i64>,
-    zone: &Zone,
-    gaps: &mut Vec<String>,
-) -> Vec<(String, Fact<Box<dyn Source>>, bool)> {
+fn daemon_logs(facts: &Facts<'_>, since: Option<i64>, zone: &Zone, gaps: &mut Vec<String>) -> Vec<Opened> {
     let mut days: Vec<((i64, i64, i64, String), PathBuf)> = Vec::new();
     let root = facts.under_home("logs/wazuh");
     let names = |path: &PathBuf| -> Vec<String> {

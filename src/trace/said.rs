@@ -4,6 +4,7 @@
 //! words of the programs that Wazuh ships, and the messages they were sent, which hold the alert.
 //! Before 4.2 scripts wrote their arguments: `NAME add USER ADDRESS ALERT-ID RULE`.
 
+use std::cell::OnceCell;
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use super::Key;
@@ -126,7 +127,8 @@ pub struct Reader {
     keys: Slot,
     four: [Slot; 3],
     five: [Slot; 3],
-    set: Set,
+    /// Made when a text first asks for it.
+    set: OnceCell<Set>,
     hasher: std::hash::RandomState,
 }
 
@@ -145,7 +147,7 @@ impl Reader {
             keys,
             four,
             five,
-            set: Set::new(Log::ActiveResponses, &[], None),
+            set: OnceCell::new(),
             hasher: std::hash::RandomState::new(),
         }
     }
@@ -171,8 +173,9 @@ impl Reader {
     }
 
     fn text(&self, line: &Line<'_>) -> Text {
-        let Some(found) = self.set.find(line) else { return Text::Other };
-        let signature = self.set.signature(found.signature);
+        let set = self.set.get_or_init(|| Set::new(Log::ActiveResponses, &[], None));
+        let Some(found) = set.find(line) else { return Text::Other };
+        let signature = set.signature(found.signature);
         if signature.class != Class::Failure {
             return Text::Other;
         }
