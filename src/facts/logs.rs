@@ -237,7 +237,10 @@ struct Kept {
 /// Where a log is. The daemons write text, JSON, or both; of both the text is read.
 fn kept(facts: &Facts<'_>, log: Log) -> Kept {
     let logs = facts.under_home("logs");
-    let changed = |name: &str| Some(facts.resolve(&logs.join(name)).get()?.meta.mtime);
+    let changed = |name: &str| {
+        let target = facts.resolve(&logs.join(name));
+        target.get().filter(|file| file.meta.size > 0).map(|file| file.meta.mtime)
+    };
     // Where JSON alone is written, the text is of the time before. They are written together else.
     let form = |text: &'static str, json: &'static str| match (changed(text), changed(json)) {
         (None, Some(_)) => json,

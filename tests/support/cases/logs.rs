@@ -18,7 +18,8 @@ const STARTS: &str = "\
 2026/11/20 14:00:07 wazuh-remoted: INFO: Started (pid: 841). Listening on port 1514/TCP (secure).
 ";
 
-const UNKNOWN_NAME: &str = "2026/11/20 14:05:12 wazuh-execd: ERROR: (1311): Invalid command name 'geo-block600' provided.\n";
+const UNKNOWN_NAME: &str =
+    "2026/11/20 14:05:12 wazuh-execd: ERROR: (1311): Invalid command name 'geo-block600' provided.\n";
 
 const NO_TIMES: &str = "files of a tree have the times of its making";
 
@@ -96,7 +97,7 @@ pub(super) const CASES: &[Case] = &[
     }).not_on_a_tree(NO_TIMES),
     near(checks::CONFIG_BAD_VALUE, "a daemon refused a value, and the file was changed behind that", MANAGER, |host| {
         log(host, &[STARTS, "2026/11/20 14:05:12 wazuh-analysisd: ERROR: (1235): Invalid value for element 'timeout': x.\n"])?;
-        host.set_times(CONF, 1_795_183_780, 1_795_183_780)?;
+        host.set_times(CONF, 1_795_100_000, 1_795_183_780)?;
         Ok(())
     }).not_on_a_tree(NO_TIMES),
 ];
