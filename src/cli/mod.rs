@@ -11,6 +11,7 @@ mod migrate;
 mod replay;
 mod schema;
 mod show;
+mod signatures;
 mod simulate;
 mod since;
 mod source;
@@ -205,7 +206,7 @@ fn run(redactor: &Redactor) -> u8 {
         Command::Replay(arguments) => replay::run(&cli.global, &arguments, redactor),
         Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
         Command::Migrate(arguments) => migrate::run(&cli.global, &arguments, redactor),
-        Command::Explain(arguments) => explain::run(&cli.global, &arguments),
+        Command::Explain(arguments) => explain::run(&cli.global, &arguments, redactor),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
