@@ -2,7 +2,7 @@
 
 use super::line::{Form, Line};
 use super::set::{Match, Set};
-use crate::findings::signatures::{Log, SIGNATURES, Signature};
+use crate::findings::signatures::{Class, Log, SIGNATURES, Signature};
 
 /// Signatures told of one phrase.
 const MOST: usize = 3;
@@ -74,7 +74,13 @@ pub fn explain(query: &str, site: &[&'static Signature]) -> Vec<Known> {
             parts.map(|(name, part)| (&*Box::leak(name.to_owned().into_boxed_str()), part)).collect();
         Some(Known { signature, captures })
     });
-    known.take(MOST).collect()
+    let mut known: Vec<Known> = known.take(MOST).collect();
+    // A phrase of guides is of no log, whatever else it may look like.
+    if known.iter().any(|known| known.signature.class == Class::Folklore) {
+        known.retain(|known| known.signature.class == Class::Folklore);
+        known.truncate(1);
+    }
+    known
 }
 
 #[cfg(test)]
@@ -94,7 +100,7 @@ mod tests {
         let pasted = "wazuh-execd: ERROR: (1311): Invalid command name 'geo600' provided.";
         assert_eq!(names(pasted), ["execd-invalid-name"]);
         assert_eq!(names("active response command not found"), ["guide-command-not-found"]);
-        assert_eq!(names("AR command execution failed")[0], "guide-execution-failed");
+        assert_eq!(names("AR command execution failed"), ["guide-execution-failed"]);
         assert_eq!(names("Error 1204"), ["guide-1204"]);
         assert_eq!(names("2026/11/20 10:41:12 active-response/bin/firewall-drop: Aborted"), ["run-aborted"]);
         for nothing in ["", "1311", "AR041", "(8251", "my response does not run", "%$/(("] {
