@@ -779,15 +779,22 @@ fn other_mounts(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 format!("{} {} {} {}", shown(&mine.target), mine.fstype, mine.source, mine.options.join(",")),
             );
         }
+        // Without a unit it is whoever made the mounts of the container that must mend them.
+        let is_unit = !facts.lacks_systemd() && !facts.service().is_absent();
+        let home = facts.install.home.display();
         finding = match differs {
-            Differs::Noexec => finding.remedy(format!(
-                "systemctl edit {unit}   # [Service] ExecPaths={}",
-                facts.install.home.display()
-            )),
-            Differs::ReadOnly => finding.remedy(format!(
-                "systemctl edit {unit}   # [Service] ReadWritePaths={}",
-                facts.install.home.display()
-            )),
+            Differs::Noexec if is_unit => {
+                finding.remedy(format!("systemctl edit {unit}   # [Service] ExecPaths={home}"))
+            }
+            Differs::ReadOnly if is_unit => {
+                finding.remedy(format!("systemctl edit {unit}   # [Service] ReadWritePaths={home}"))
+            }
+            Differs::Noexec => {
+                finding.remedy(format!("{enter} mount -o remount,bind,exec {}", quote_path(&mount.target)))
+            }
+            Differs::ReadOnly => {
+                finding.remedy(format!("{enter} mount -o remount,bind,rw {}", quote_path(&mount.target)))
+            }
             Differs::Other => {
                 finding.remedy(format!("{enter} ls -l {}   # what execd has there", quote_path(&path)))
             }

@@ -260,37 +260,24 @@ const TRIED: &[&str] = &[
 
 fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
     let security = facts.security();
-    let is_on = match &security.enforcing.value {
-        Value::Absent | Value::Known(false) => return,
-        Value::Known(true) => true,
-        // A tree has no running kernel; what its configuration says is what the next start gives.
-        _ => match &security.configured.value {
-            Value::Absent => return,
-            Value::Known(mode) => mode.eq_ignore_ascii_case("enforcing"),
-            _ => {
-                if let Some(gap) = security.configured.unknown() {
-                    sink.unknown_for_all(&[checks::SELINUX_LABEL], &gap);
-                    sink.unknown_for_all(OF_SELINUX, &gap);
-                }
-                return;
-            }
-        },
-    };
-    if !is_on {
+    if let (None, Some(gap)) = (security.enforcing.get(), security.configured.unknown())
+        && !security.enforcing.is_absent()
+    {
+        sink.unknown_for_all(&[checks::SELINUX_LABEL], &gap);
+        sink.unknown_for_all(OF_SELINUX, &gap);
+        return;
+    }
+    // It was set to pass all until the next boot, and its log says what will be denied then.
+    let is_trial = security.enforcing.get() == Some(&false) && security.is_to_enforce();
+    if !security.denies() && !is_trial {
         return;
     }
     let domain = security.execd.get().and_then(|label| type_of(label)).map(str::to_owned);
     let is_unconfined = is_unconfined(facts, domain.as_deref());
     let denials = facts.denials();
     // AR231 says it to the user.
-    let hidden = || {
-        interference::hides(facts, &["AVC"]).map(|source| Gap {
-            kind: GapKind::NotCollected,
-            source,
-            why: "an audit rule keeps denials out of the log".to_owned(),
-        })
-    };
-    if let Some(gap) = denials.gap.clone().or_else(|| security.enforcing.unknown()).or_else(hidden) {
+    if let Some(gap) = denials.gap.clone().or_else(|| security.enforcing.unknown()).or_else(|| hidden(facts))
+    {
         // Where nothing is forbidden, what is not seen is no denial either.
         for &check in OF_SELINUX {
             let users = if is_unconfined { Vec::new() } else { users(facts, scripts) };
@@ -304,8 +291,13 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
     let mut execd = Group::default();
     for logged in &denials.all {
         let denial = &logged.denial;
-        if denial.module != Module::Selinux || denial.permissive == Some(true) || denial.success == Some(true)
-        {
+        // In a trial what has passed counts like what was refused before it.
+        let has_passed = if is_trial {
+            denial.permissive != Some(true) && denial.success == Some(true)
+        } else {
+            denial.permissive == Some(true) || denial.success == Some(true)
+        };
+        if denial.module != Module::Selinux || has_passed {
             continue;
         }
         let source = type_of(&denial.source).unwrap_or_default();
@@ -320,6 +312,10 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
             false => Hit { logged, severity, confidence },
         };
         match seen.selinux(logged) {
+            Of::Start(script, _) if is_trial => {
+                starts.entry(script).or_default().0.push(hit(Severity::Warning, Confidence::Likely));
+            }
+            _ if is_trial => {}
             Of::Start(script, confidence) => {
                 starts.entry(script).or_default().0.push(hit(Severity::Error, confidence));
             }
@@ -348,7 +344,18 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
         tool_denied(facts, sink, scripts, comm, group);
     }
     execd_denied(facts, sink, scripts, &execd);
-    labels(facts, sink, scripts, domain.as_deref(), is_unconfined);
+    if !is_trial {
+        labels(facts, sink, scripts, domain.as_deref(), is_unconfined);
+    }
+}
+
+/// Why denials may not be in the log although it can be read.
+fn hidden(facts: &Facts<'_>) -> Option<Gap> {
+    interference::hides(facts, &["AVC"]).map(|source| Gap {
+        kind: GapKind::NotCollected,
+        source,
+        why: "an audit rule keeps denials out of the log".to_owned(),
+    })
 }
 
 /// Whether the policy forbids nothing to a domain. Only that of distributions is known so well.
@@ -577,10 +584,32 @@ impl Label {
     }
 
     fn is_for_programs(&self) -> bool {
-        self.has.as_deref().is_some_and(|label| {
-            matches!(label, "bin_t" | "shell_exec_t" | "lib_t") || label.ends_with("_exec_t")
-        })
+        self.has.as_deref().is_some_and(is_for_programs)
     }
+
+    /// Whether restorecon(8) would give it a label that every domain may run.
+    fn is_mended_by_policy(&self) -> bool {
+        self.is_wrong() && self.should.as_deref().is_some_and(is_for_programs)
+    }
+}
+
+fn is_for_programs(label: &str) -> bool {
+    matches!(label, "bin_t" | "shell_exec_t" | "lib_t") || label.ends_with("_exec_t")
+}
+
+/// The directory of responses without links, which is what the policy goes by.
+fn real_bin(facts: &Facts<'_>) -> PathBuf {
+    let bin = facts.under_home("active-response/bin");
+    facts.resolve(&bin).get().map_or(bin, |found| found.path.clone())
+}
+
+/// The commands that make everything in the directory of responses a program.
+fn label_as_programs(facts: &Facts<'_>, finding: Finding) -> Finding {
+    let bin = real_bin(facts);
+    let pattern = regex::escape(&bin.display().to_string()).replace("\\-", "-");
+    finding
+        .remedy(format!("semanage fcontext -a -t bin_t {}", quote(&format!("{pattern}(/.*)?"))))
+        .remedy(format!("restorecon -Rv {}", quote_path(&bin)))
 }
 
 /// The label, that of the directory and that of execd, as evidence.
@@ -600,16 +629,13 @@ fn with_labels(facts: &Facts<'_>, finding: Finding, path: &Path) -> Finding {
 /// The commands that make SELinux allow what it denied about a file, by what is wrong.
 fn mend_file(facts: &Facts<'_>, finding: Finding, path: &Path, hit: Hit<'_>) -> Finding {
     let label = Label::of(facts, path, FileType::Regular);
-    let word = quote_path(path);
-    if label.is_wrong() {
-        return finding.remedy(format!("restorecon -v {word}"));
+    let is_below = path.starts_with(real_bin(facts));
+    if label.is_mended_by_policy() || (label.is_wrong() && !is_below) {
+        return finding.remedy(format!("restorecon -v {}", quote_path(path)));
     }
-    let bin = facts.under_home("active-response/bin");
-    if !label.is_for_programs() && path.starts_with(&bin) {
-        let pattern = regex::escape(&bin.display().to_string()).replace("\\-", "-");
-        return finding
-            .remedy(format!("semanage fcontext -a -t bin_t {}", quote(&format!("{pattern}(/.*)?"))))
-            .remedy(format!("restorecon -Rv {}", quote_path(&bin)));
+    // The label of the policy would be that of data, which was denied or would be next.
+    if is_below && (label.is_wrong() || !label.is_for_programs()) {
+        return label_as_programs(facts, finding);
     }
     module(finding, hit)
 }
@@ -676,15 +702,23 @@ fn start_denied(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>,
         _ => &script.file,
     };
     let source = type_of(&denial.source).unwrap_or("?");
+    let is_trial = facts.security().enforcing.get() == Some(&false);
     let title = format!(
-        "{} {}: SELinux denies {source} to {} {} ({}).",
+        "{} {} {source} to {} {} ({}).",
         who(facts, script.executable),
-        if hit.severity == Severity::Error { "does not run" } else { "may not run" },
+        match hit.severity {
+            _ if is_trial && hit.severity == Severity::Warning =>
+                "will not run once SELinux enforces again: it would deny",
+            Severity::Error => "does not run: SELinux denies",
+            _ => "may not run: SELinux denies",
+        },
         asked(denial),
         object.display(),
         type_of(&denial.target).unwrap_or("?"),
     );
-    let cause = if by_execd {
+    let cause = if is_trial {
+        "SELinux is permissive now and /etc/selinux/config says enforcing, so the next boot, or setenforce 1, makes the kernel refuse it with EACCES."
+    } else if by_execd {
         "The kernel refuses the start with EACCES, whoever asks; execd logs nothing of it."
     } else {
         "The interpreter is started and may not read the script; its complaint goes to /dev/null."
@@ -694,6 +728,11 @@ fn start_denied(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>,
         Finding::new(checks::SELINUX_START_DENIED, Subject::File(script.executable.shown()), title)
             .cause(cause);
     finding = group.shown(finding);
+    if is_trial {
+        finding = finding
+            .observed(facts.security().enforcing.source.clone(), "0: permissive now")
+            .observed(facts.security().configured.source.clone(), "SELINUX=enforcing");
+    }
     finding = with_labels(facts, finding, object);
     finding = mend_file(facts, finding, object, hit).verify(look_again(hit));
     sink.find(about(facts, script.executable, finding));
@@ -854,14 +893,15 @@ fn labels(
             continue;
         }
         let contexts = facts.file_contexts();
-        let expected = Label::of(facts, &script.file, FileType::Regular).should;
+        let labels = Label::of(facts, &script.file, FileType::Regular);
+        let by_policy = labels.is_mended_by_policy() || (is_unconfined && labels.is_wrong());
+        let expected = labels.should;
         if let Some(gap) = contexts.unknown() {
             let users = if is_unconfined { Vec::new() } else { facts.users_of(script.executable) };
             sink.unknown(check, users, gap);
             continue;
         }
         let is_wrong = expected.as_ref().is_some_and(|expected| *expected != has);
-        let bin = facts.under_home("active-response/bin");
         // systemd's own domain, in which it leaves a program whose label it does not know, may
         // start nothing of a home or of /tmp; of other domains it is not known here.
         let (severity, confidence, runs) = match domain {
@@ -886,13 +926,10 @@ fn labels(
             .cause("mv keeps the label of the place a file comes from, and so do archives and volumes of containers; cp and restorecon give that of the new place. Confined domains may not run what belongs to users.")
             .verify(format!("ls -Z {}", quote_path(&script.file)));
         finding = with_labels(facts, finding, &script.file);
-        finding = if is_wrong {
+        finding = if by_policy {
             finding.remedy(format!("restorecon -v {}", quote_path(&script.file)))
         } else {
-            let pattern = regex::escape(&bin.display().to_string()).replace("\\-", "-");
-            finding
-                .remedy(format!("semanage fcontext -a -t bin_t {}", quote(&format!("{pattern}(/.*)?"))))
-                .remedy(format!("restorecon -Rv {}", quote_path(&bin)))
+            label_as_programs(facts, finding)
         };
         sink.find(about(facts, script.executable, finding));
     }
@@ -942,7 +979,10 @@ const OF_CONTAINERS: &[&str] = &[
     "containers-default-",
     "cri-containerd.apparmor.d",
     "crio-default",
-    "lxc-container-default",
+    "lxc-",
+    "lxd-",
+    "incus-",
+    "libvirt-",
 ];
 
 fn is_of_container(profile: &Loaded) -> bool {
@@ -1062,7 +1102,7 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
         .map(|script| script.executable)
         .collect();
     let rule = refused.first().and_then(|_| {
-        let bin = facts.under_home("active-response/bin").display().to_string();
+        let bin = real_bin(facts).display().to_string();
         rule_of(&bin, "x").map(|rule| rule.replacen(" ", "/* ", 1))
     });
     let mode = if loaded.mode == Mode::Kill { "kill" } else { "enforce" };
@@ -1145,9 +1185,11 @@ fn denied_by_apparmor(
     gap_of_kernel: Option<Gap>,
 ) {
     let denials = facts.denials();
-    let is_confined =
-        |number: usize| !confined.is_absent() || of_scripts.get(number).is_some_and(Option::is_some);
-    if let Some(gap) = denials.gap.clone().or(gap_of_kernel) {
+    let is_confined = |number: usize| {
+        let by_execd = !confined.is_absent() && !confined.get().is_some_and(is_of_container);
+        by_execd || of_scripts.get(number).is_some_and(Option::is_some)
+    };
+    if let Some(gap) = denials.gap.clone().or(gap_of_kernel).or_else(|| hidden(facts)) {
         // To an unconfined process nothing is denied.
         let users: Vec<usize> = scripts
             .iter()
@@ -1192,7 +1234,12 @@ fn denied_by_apparmor(
             false => Hit { logged, severity, confidence },
         };
         let by_execd = seen.is_execd(denial);
-        if by_execd && confined.get().is_some_and(|profile| profile.name != denial.source) {
+        // It runs under another profile now, or under none.
+        let is_other = match confined.get() {
+            Some(profile) => profile.name != denial.source,
+            None => confined.is_absent() && facts.security().execd.get().is_some(),
+        };
+        if by_execd && is_other {
             continue;
         }
         let named = scripts.iter().position(|script| {
@@ -1250,15 +1297,19 @@ fn denied_by_apparmor(
         let callers = numbered(scripts, callers);
         let (Some(script), Some(hit)) = (callers.first(), group.first()) else { continue };
         let denial = &hit.logged.denial;
-        let object = denial.path.as_ref().map_or_else(|| denial.class.clone(), |path| lossy(path));
+        let what = match (&denial.path, denial.permissions.concat()) {
+            (Some(path), asked) if !asked.is_empty() => format!("{asked} of {}", lossy(path)),
+            (Some(path), _) => format!("{} of {}", denial.class, lossy(path)),
+            (None, _) if denial.class == "capable" => format!("the capability {}", asked(denial)),
+            (None, _) => denial.class.clone(),
+        };
         let (is_own, tool) = (script.comm == *comm, lossy(comm));
         let title = format!(
-            "{} {} what it is for: the AppArmor profile {} denies {} {} of {object}.",
+            "{} {} what it is for: the AppArmor profile {} denies {} {what}.",
             who(facts, script.executable),
             if hit.severity == Severity::Error { "does not do" } else { "may not do" },
             denial.source,
             if is_own { "it".to_owned() } else { format!("{tool}, which it calls,") },
-            if denial.permissions.is_empty() { denial.class.clone() } else { denial.permissions.join("") },
         );
         let finding = Finding::new(checks::APPARMOR_RUN_DENIED, run_subject(&callers, comm), title)
             .cause(format!(

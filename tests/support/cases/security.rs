@@ -212,11 +212,19 @@ pub(super) const CASES: &[Case] = &[
         Avc { source: "responder_t", target: "var_t", permissive: 1, success: "yes", ..START }.audited(host)
     })
     .not_on_a_tree(NO_KERNEL),
-    near(checks::SELINUX_START_DENIED, "the running SELinux is permissive", RHEL, |host| {
+    near(checks::SELINUX_START_DENIED, "SELinux is permissive for good", RHEL, |host| {
         domain(host, "init_t")?;
         moved_from_home(host)?;
         host.write("/sys/fs/selinux/enforce", "0")?;
+        host.write("/etc/selinux/config", "SELINUX=permissive\nSELINUXTYPE=targeted\n")?;
         START.audited(host)
+    })
+    .not_on_a_tree(NO_KERNEL),
+    fault(checks::SELINUX_START_DENIED, "it passed, and SELinux enforces again at the next boot", RHEL, |host| {
+        domain(host, "init_t")?;
+        moved_from_home(host)?;
+        host.write("/sys/fs/selinux/enforce", "0")?;
+        Avc { permissive: 1, success: "yes", ..START }.audited(host)
     })
     .not_on_a_tree(NO_KERNEL),
     near(checks::SELINUX_START_DENIED, "restorecon has mended the label since", RHEL, |host| {
@@ -346,6 +354,11 @@ pub(super) const CASES: &[Case] = &[
         logged(host, TIME, &EXEC.replace("DENIED", "ALLOWED"))
     })
     .not_on_a_tree(NO_KERNEL),
+    near(checks::APPARMOR_START_DENIED, "execd is unconfined now, and what is loaded is not seen", AGENT, |host| {
+        host.deny(LOADED)?;
+        logged(host, TIME, EXEC)
+    })
+    .not_on_a_tree(NO_KERNEL),
     near(checks::APPARMOR_START_DENIED, "the denial is ten days old", AGENT, |host| {
         confined(host, "enforce", ALL)?;
         logged(host, LONG_AGO, EXEC)
@@ -401,6 +414,24 @@ pub(super) const CASES: &[Case] = &[
     near(checks::APPARMOR_CONFINES, "the profile that Docker puts on every container", AGENT, |host| {
         execd_as(host, "docker-default (enforce)")?;
         loaded(host, "docker-default (enforce)")
+    })
+    .not_on_a_tree(NO_KERNEL),
+    near(checks::APPARMOR_CONFINES, "the profile of a container of LXC", AGENT, |host| {
+        let label = "lxc-web_</var/lib/lxc>//&:lxc-web_<-var-lib-lxc>:unconfined (enforce)";
+        execd_as(host, label)?;
+        loaded(host, label)
+    })
+    .not_on_a_tree(NO_KERNEL),
+    fault(checks::DENIALS_NOT_AUDITED, "by number, and a profile confines execd", AGENT, |host| {
+        confined(host, "enforce", ALL)?;
+        host.write("/etc/audit/rules.d/quiet.rules", "-a always,exclude -F msgtype=1400\n")?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_KERNEL),
+    near(checks::DENIALS_NOT_AUDITED, "the kernel was started without SELinux", RHEL, |host| {
+        host.remove("/sys/fs/selinux")?;
+        host.write("/etc/audit/rules.d/quiet.rules", "-a always,exclude -F msgtype=AVC\n")?;
+        Ok(())
     })
     .not_on_a_tree(NO_KERNEL),
     fault(checks::SELINUX_RUN_DENIED, "a script by env, of which the kernel knows the interpreter's name", RHEL, |host| {
