@@ -260,3 +260,29 @@ fn the_rule_that_is_proposed_lets_the_script_be_started() {
     let finding = only(&host);
     assert_eq!(finding.severity, Severity::Advice, "{}", String::from_utf8_lossy(&mended));
 }
+
+/// What confines execd is told once, behind what it denied.
+#[test]
+fn a_profile_is_told_with_what_it_denied() {
+    let mut host = support::base(DEBIAN);
+    label(&mut host, "wazuh-execd (enforce)");
+    host.append("/sys/kernel/security/apparmor/profiles", "wazuh-execd (enforce)\n")
+        .expect("the list is there");
+    host.write(
+        "/etc/apparmor.d/wazuh-execd",
+        "profile wazuh-execd /var/ossec/bin/wazuh-execd {\n  file,\n}\n",
+    )
+    .expect("a file");
+    let line = "Nov 20 14:00:00 web-01 kernel: audit: type=1400 audit(1795183200.250:77): apparmor=\"DENIED\" operation=\"capable\" class=\"cap\" profile=\"wazuh-execd\" pid=9 comm=\"iptables\" capability=12  capname=\"net_admin\"\n";
+    host.append("/var/log/syslog", line).expect("the log is there");
+    let outcome = support::diagnose(&host);
+    let [entry] = &outcome.diagnosis.entries[..] else { panic!("{:#?}", outcome.lines) };
+    assert_eq!(entry.finding.check, checks::APPARMOR_RUN_DENIED);
+    assert!(
+        entry.finding.title.ends_with("denies iptables, which it calls, the capability net_admin."),
+        "{}",
+        entry.finding.title
+    );
+    assert_eq!(entry.folded.len(), 1);
+    assert_eq!(entry.folded[0].check, checks::APPARMOR_CONFINES);
+}
