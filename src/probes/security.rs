@@ -101,6 +101,8 @@ struct Script<'f> {
     comm: Vec<u8>,
     /// Its interpreter, as it names it and without links.
     interpreters: Vec<PathBuf>,
+    /// The interpreter without links that env(1) starts for it, as execd's PATH has it.
+    by_env: Option<PathBuf>,
     /// The last parts of the programs it calls.
     tools: Vec<Vec<u8>>,
 }
@@ -127,6 +129,13 @@ impl<'f> Script<'f> {
             .and_then(|head| launch::named_interpreter(&head.bytes))
             .filter(|_| interpreters.iter().any(|path| path.ends_with("env")))
             .map(|name| last(&name));
+        let found_by_env = by_env.as_ref().and_then(|name| {
+            let mut directories = facts.search_path().text.as_deref().unwrap_or("").split(':');
+            directories.find_map(|directory| {
+                let place = Path::new(directory).join(std::ffi::OsStr::from_bytes(name));
+                facts.resolve(&place).get().map(|found| found.path.clone())
+            })
+        });
         let tools = of_stock
             .chain(of_block_ip)
             .chain(of_text)
@@ -142,7 +151,15 @@ impl<'f> Script<'f> {
             paths.push(home.path.join(inside));
         }
         paths.dedup();
-        Some(Self { executable, comm: short(name).to_vec(), file, paths, interpreters, tools })
+        Some(Self {
+            executable,
+            comm: short(name).to_vec(),
+            file,
+            paths,
+            interpreters,
+            by_env: found_by_env,
+            tools,
+        })
     }
 
     fn is_called(&self, path: &[u8]) -> bool {
@@ -889,7 +906,10 @@ fn labels(
             }
             None => continue,
         };
-        if !FROM_ELSEWHERE.contains(&has.as_str()) {
+        // What runs in a container is labelled for that, its domain too (container_selinux(8)).
+        let is_at_home =
+            has == "container_file_t" && domain.is_some_and(|name| name.starts_with("container_"));
+        if !FROM_ELSEWHERE.contains(&has.as_str()) || is_at_home {
             continue;
         }
         let contexts = facts.file_contexts();
@@ -1027,8 +1047,10 @@ fn mode(facts: &Facts<'_>, filed: &FiledProfile) -> Mode {
     }
 }
 
+/// The profile of the script's file, else that of the interpreter env(1) starts for it.
 fn own_profile<'f>(facts: &'f Facts<'_>, script: &Script<'_>) -> Option<&'f FiledProfile> {
-    facts.attached(&script.file).filter(|filed| mode(facts, filed).refuses())
+    let of = |path: &Path| facts.attached(path).filter(|filed| mode(facts, filed).refuses());
+    of(&script.file).or_else(|| of(script.by_env.as_deref()?))
 }
 
 fn file_of<'f>(facts: &'f Facts<'_>, name: &str) -> Option<&'f FiledProfile> {
@@ -1144,24 +1166,28 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
 }
 
 /// A profile of the script's own: the kernel puts it on by the file that execve(2) names, so that
-/// of an interpreter does not count.
+/// of an interpreter counts only where env(1) starts it.
 fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>, filed: &FiledProfile) {
     let is_script = !script.interpreters.is_empty();
     let cannot_read = is_script && facts.profile_may(&filed.profile, &script.file, 'r') == Some(false);
     let rule = rule_of(&script.file.display().to_string(), "r").filter(|_| cannot_read);
     let who = who(facts, script.executable);
     let name = &filed.profile.name;
+    let is_of_file = facts.attached(&script.file).is_some_and(|own| std::ptr::eq(own, filed));
+    let whose = if is_of_file { "file" } else { "interpreter" };
     let (title, severity, confidence) = if cannot_read {
         (
             format!(
-                "{who} is not likely to run: no rule of its AppArmor profile {name} lets the interpreter read the script."
+                "{who} is not likely to run: no rule of the AppArmor profile {name} lets the interpreter read the script."
             ),
             Severity::Warning,
             Confidence::Likely,
         )
     } else {
         (
-            format!("{who} may be kept from its work: its file is confined by the AppArmor profile {name}."),
+            format!(
+                "{who} may be kept from its work: its {whose} is confined by the AppArmor profile {name}."
+            ),
             Severity::Advice,
             Confidence::Possible,
         )
@@ -1170,7 +1196,7 @@ fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'
         .severity(severity)
         .confidence(confidence)
         .cause("What no rule of the profile allows is refused to it and to what it calls; the complaint of the interpreter goes to /dev/null.")
-        .observed(format!("{}:{}", filed.file.display(), filed.profile.line), format!("profile {name} is for this file"));
+        .observed(format!("{}:{}", filed.file.display(), filed.profile.line), format!("profile {name} is for its {whose}"));
     finding = mend_profile(facts, finding, name, rule.as_deref())
         .verify("journalctl -k -g apparmor --since -10min");
     sink.find(about(facts, script.executable, finding));

@@ -162,6 +162,21 @@ const NET_ADMIN: &str = "apparmor=\"DENIED\" operation=\"capable\" class=\"cap\"
 const SOCKET: &str = "apparmor=\"DENIED\" operation=\"mknod\" class=\"file\" profile=\"wazuh-execd\" name=\"/var/ossec/queue/alerts/execq\" pid=811 comm=\"wazuh-execd\" requested_mask=\"c\" denied_mask=\"c\" fsuid=0 ouid=0";
 const ALL: &str = "  file,\n";
 
+/// The script names its shell through env(1).
+fn by_env(host: &mut CaptureHost) -> Done {
+    let script = host.read(SCRIPT.as_ref(), 1 << 20).get().map(|content| content.bytes.clone());
+    let script = script.ok_or_else(|| EditError::Missing(SCRIPT.into()))?;
+    host.write(SCRIPT, String::from_utf8_lossy(&script).replace("#!/bin/bash", "#!/usr/bin/env bash"))?;
+    Ok(())
+}
+
+/// Whatever starts bash gets a profile that does not know of scripts.
+fn shell_profile(host: &mut CaptureHost) -> Done {
+    loaded(host, "bash (enforce)")?;
+    host.write("/etc/apparmor.d/bash", "profile bash /{,usr/}bin/bash {\n  /etc/** r,\n}\n")?;
+    Ok(())
+}
+
 /// All rows of this file.
 pub(super) const CASES: &[Case] = &[
     fault(checks::SELINUX_START_DENIED, "a script that was moved from a home directory", RHEL, |host| {
@@ -315,6 +330,12 @@ pub(super) const CASES: &[Case] = &[
         moved_from_home(host)
     })
     .not_on_a_tree(NO_KERNEL),
+    near(checks::SELINUX_LABEL, "a container, labelled as one", RHEL, |host| {
+        domain(host, "container_t")?;
+        host.set_selinux(SCRIPT, "system_u:object_r:container_file_t:s0:c1,c2")?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_KERNEL),
     fault(checks::EXECD_DENIED, "execd may not read ar.conf", RHEL, |host| {
         domain(host, "responder_t")?;
         READS.audited(host)
@@ -404,6 +425,11 @@ pub(super) const CASES: &[Case] = &[
         )?;
         Ok(())
     }),
+    fault(checks::APPARMOR_CONFINES, "a profile of the interpreter that env starts", AGENT, |host| {
+        by_env(host)?;
+        shell_profile(host)
+    }),
+    near(checks::APPARMOR_CONFINES, "a profile of the interpreter that the first line names", AGENT, shell_profile),
     near(checks::APPARMOR_CONFINES, "the profile only complains", AGENT, |host| confined(host, "complain", "  /etc/** r,\n"))
         .not_on_a_tree(NO_KERNEL),
     near(checks::APPARMOR_CONFINES, "a profile that is not loaded, of the shell", AGENT, |host| {
@@ -436,9 +462,7 @@ pub(super) const CASES: &[Case] = &[
     .not_on_a_tree(NO_KERNEL),
     fault(checks::SELINUX_RUN_DENIED, "a script by env, of which the kernel knows the interpreter's name", RHEL, |host| {
         domain(host, "responder_t")?;
-        let script = host.read(SCRIPT.as_ref(), 1 << 20).get().map(|content| content.bytes.clone());
-        let script = script.ok_or_else(|| EditError::Missing(SCRIPT.into()))?;
-        host.write(SCRIPT, String::from_utf8_lossy(&script).replace("#!/bin/bash", "#!/usr/bin/env bash"))?;
+        by_env(host)?;
         Avc { comm: "bash", ..WRITES }.audited(host)
     })
     .not_on_a_tree(NO_KERNEL),
