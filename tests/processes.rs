@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ar_doctor::findings::checks;
 use ar_doctor::host::capture::CaptureHost;
 use ar_doctor::host::{Fact, Host as _, Value};
 use serde_json::Value as Json;
@@ -367,4 +368,29 @@ fn healthy_containers_are_silent() {
     assert!(outcome.lines[0].starts_with("error AR173"), "{:#?}", outcome.lines);
     let said = format!("{:?}", outcome.diagnosis.entries[0].finding.remedy);
     assert!(said.contains("--cap-add NET_ADMIN"), "{said}");
+}
+
+/// What a unit makes read-only is told once, with what is worst of it, and the mounts behind it.
+#[test]
+fn mounts_that_a_unit_makes_are_told_with_it() {
+    let mut host = support::base(AGENT);
+    let drop_in = "/etc/systemd/system/wazuh-agent.service.d/strict.conf";
+    host.write(drop_in, "[Service]\nProtectSystem=strict\n").expect("a file");
+    let mut mounts = host.mounts().get().cloned().expect("mounts");
+    for mount in &mut mounts {
+        mount.options.retain(|option| option != "rw");
+        mount.options.insert(0, "ro".to_owned());
+    }
+    host.change_process(EXECD, |execd| {
+        execd.mounts = Fact::known("/proc/811/mountinfo", mounts);
+        let Value::Known(namespaces) = &mut execd.namespaces.value else { return };
+        namespaces.others.insert("mnt".to_owned());
+    })
+    .expect("execd");
+    let outcome = support::diagnose(&host);
+    let [entry] = &outcome.diagnosis.entries[..] else { panic!("{:#?}", outcome.lines) };
+    assert_eq!(entry.finding.check, checks::UNIT_RESTRICTS);
+    assert!(entry.finding.title.contains("holds execd up for 20 minutes"), "{}", entry.finding.title);
+    let folded: Vec<_> = entry.folded.iter().map(|finding| finding.check).collect();
+    assert_eq!(folded, [checks::EXECD_OTHER_MOUNTS]);
 }

@@ -175,8 +175,12 @@ fn service(facts: &Facts<'_>) -> &'static str {
 }
 
 /// The command that makes this host's daemons read their files again.
-fn restart(facts: &Facts<'_>) -> &'static str {
-    if facts.role() == Role::Agent { RESTART_AGENT } else { RESTART_MANAGER }
+fn restart(facts: &Facts<'_>) -> String {
+    if facts.lacks_systemd() {
+        return format!("{} restart", under_home(facts, &format!("bin/{}", control_program(facts))));
+    }
+    let command = if facts.role() == Role::Agent { RESTART_AGENT } else { RESTART_MANAGER };
+    command.to_owned()
 }
 
 const RESTART_AGENT: &str = "systemctl restart wazuh-agent";

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::executable::about_all;
+use super::feedback::{blocks_nothing, locking};
 use super::{Probe, Sink, quote, restart, service, under_home};
 use crate::facts::change::instant;
 use crate::facts::demand::Demand;
@@ -763,7 +764,8 @@ fn mended(facts: &Facts<'_>, finding: Finding, service: &Service, setting: &Sett
     let directory = format!("/etc/systemd/system/{}.d", service.name);
     let undo = match setting.key.as_str() {
         "ProtectSystem" | "ReadOnlyPaths" | "ReadOnlyDirectories" => {
-            Some("ReadWritePaths=-/etc/hosts.deny -/etc/passwd -/etc/shadow -/run")
+            // Not the files alone: passwd(1) renames new ones over them, and over a mount it cannot.
+            Some("ReadWritePaths=/etc -/run")
         }
         "RestrictAddressFamilies" => Some("RestrictAddressFamilies=AF_NETLINK AF_INET AF_INET6 AF_UNIX"),
         "CapabilityBoundingSet" => Some("CapabilityBoundingSet=~"),
@@ -830,10 +832,20 @@ fn home_shut(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, service: &Service) {
     let is_down = facts.execd().is_some_and(|execd| execd.running().get() == Some(&false));
     let unit = &service.name;
     let (title, severity) = match stands {
-        Standing::InForce => (
-            format!("No response leaves a trace: {unit} makes {place} read-only for execd."),
-            Severity::Error,
-        ),
+        Standing::InForce => {
+            let bin = facts.resolve(&facts.under_home("active-response/bin"));
+            let no_lock =
+                bin.get().is_some_and(|bin| service.unit.shuts(&bin.path.to_string_lossy()).is_some());
+            let stuck: Vec<_> =
+                locking(facts).iter().flat_map(|executable| facts.users_of(executable)).collect();
+            let (what, place) = match (bin.get(), stuck.is_empty()) {
+                (Some(bin), false) if no_lock => {
+                    (blocks_nothing(facts, &stuck), bin.path.display().to_string())
+                }
+                _ => ("No response leaves a trace".to_owned(), place.clone()),
+            };
+            (format!("{what}: {unit} makes {place} read-only for execd."), Severity::Error)
+        }
         Standing::Later(_) if is_down => (
             format!(
                 "No response runs on this host: {unit} makes {place} read-only, and execd does not come up."
