@@ -314,6 +314,7 @@ fn report(
         subject,
         format!("{name} has kept execd busy for {}, and no other response runs: {why}.", span(age)),
     )
+    .of_script()
     .severity(if never_ends || age >= LONG { Severity::Error } else { Severity::Warning })
     .confidence(if seen_waiting { Confidence::Proven } else { Confidence::Likely })
     .cause("execd runs one script at a time and waits for its line and its end without a limit of time. All other responses of this host, and every revert that is due, wait behind it. Nothing is logged.")
