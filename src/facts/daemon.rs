@@ -109,7 +109,7 @@ impl super::Facts<'_> {
         self.execd_detail.get_or_init(|| {
             let Some(execd) = self.execd() else { return Fact::absent("execd") };
             match execd.process() {
-                Some(process) => self.host.process_detail(process.pid),
+                Some(process) => self.process_detail(process.pid),
                 None => execd
                     .processes
                     .unknown()

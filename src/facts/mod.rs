@@ -17,8 +17,8 @@ pub mod security;
 pub mod service;
 pub mod tools;
 
-use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -241,6 +241,7 @@ pub struct Facts<'h> {
     search_path: OnceCell<SearchPath>,
     security: OnceCell<Security>,
     execd_detail: OnceCell<Fact<ProcessDetail>>,
+    details: RefCell<BTreeMap<u32, Fact<ProcessDetail>>>,
     wazuh_db: OnceCell<Daemon>,
     daemon_log: OnceCell<Fact<Vec<daemon_log::Line>>>,
     service: OnceCell<Fact<Service>>,
@@ -281,6 +282,7 @@ impl<'h> Facts<'h> {
             search_path: OnceCell::new(),
             security: OnceCell::new(),
             execd_detail: OnceCell::new(),
+            details: RefCell::new(BTreeMap::new()),
             wazuh_db: OnceCell::new(),
             daemon_log: OnceCell::new(),
             service: OnceCell::new(),
@@ -554,7 +556,13 @@ impl<'h> Facts<'h> {
 
     /// One process in detail: some twenty files, so it is asked for few.
     pub fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
-        self.host.process_detail(pid)
+        // One look for all who ask: what two probes say of a process has to be of the same moment.
+        let known = self.details.borrow().get(&pid).cloned();
+        known.unwrap_or_else(|| {
+            let detail = self.host.process_detail(pid);
+            self.details.borrow_mut().insert(pid, detail.clone());
+            detail
+        })
     }
 
     /// The Unix sockets of the host, or of the network namespace that a process lives in.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::processes::not_taken;
 use super::{Probe, Sink, lossy, quote, quote_path, restart, under_home};
 use crate::facts::blocked::{self, Execd, Member, Script, Stands};
 use crate::facts::change::{instant, span};
@@ -35,6 +36,9 @@ const START: i64 = 120;
 /// Seconds in which a lock gets its pid file.
 const MAKING: i64 = 5;
 
+/// execd's queue, as a manager's daemons name it in the log.
+const QUEUE: &str = "queue/alerts/execq";
+
 /// What holds a script up.
 enum Cause<'s> {
     /// A signal stopped it.
@@ -51,6 +55,8 @@ enum Cause<'s> {
     Waits(&'s Process, Wait),
     /// It computes.
     Busy(&'s Process),
+    /// It waits for what it started, and that for nobody knows what.
+    Child(&'s Process),
     /// Nobody knows.
     Unknown,
 }
@@ -103,8 +109,9 @@ fn stands_still(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Execd, now: 
     let wait = blocked::wait(&execd.detail);
     let source = format!("process {}", process.pid);
     let finding = |check: CheckId, title: String| {
-        Finding::new(check, Subject::Process(name.clone()), title)
-            .observed(source.clone(), process_text(process, &execd.detail, now))
+        let finding = Finding::new(check, Subject::Process(name.clone()), title)
+            .observed(source.clone(), process_text(process, &execd.detail, now));
+        not_taken(facts, finding, QUEUE, name)
             .stops(here(facts))
             .shares("process:execd")
             .shares("process:agentd")
@@ -229,6 +236,7 @@ fn cause<'s>(facts: &Facts<'_>, execd: &Execd, script: &'s Script, holder: Optio
         {
             Cause::Input(&member.process, false)
         }
+        Some(member) if member.process.pid != script.process.pid => Cause::Child(&member.process),
         _ => Cause::Unknown,
     }
 }
@@ -276,11 +284,11 @@ fn report(
                 "{} waits for the end of its input, which comes only when execd has its answer",
                 told(process)
             ),
-            kill,
+            kill.clone(),
         ),
         Cause::Input(process, false) => (
             format!("execd waits for its keys, and {} sleeps with execd's pipe as its input", told(process)),
-            kill,
+            kill.clone(),
         ),
         Cause::Holder(process) => (
             format!("it has ended, but {} keeps its output open", told(process)),
@@ -294,10 +302,13 @@ fn report(
                 Wait::Lock => "waits for a lock on a file",
                 Wait::Child | Wait::Pipe | Wait::Ready => "waits for another process",
             };
-            (format!("{} {what}", told(process)), kill)
+            (format!("{} {what}", told(process)), kill.clone())
         }
-        Cause::Busy(process) => (format!("{} is still computing", told(process)), kill),
-        Cause::Unknown => ("it has not ended".to_owned(), kill),
+        Cause::Busy(process) => (format!("{} is still computing", told(process)), kill.clone()),
+        Cause::Child(process) => {
+            (format!("it waits for {}, which has not ended", told(process)), kill.clone())
+        }
+        Cause::Unknown => ("it has not ended".to_owned(), kill.clone()),
     };
     let never_ends = matches!(cause, Cause::Stopped(_) | Cause::Input(_, true));
     let seen_waiting = matches!(execd.stands, Stands::ForLine | Stands::ForEnd);
@@ -346,7 +357,8 @@ fn report(
         format!("{}; {waits}", process_text(&execd.process, &execd.detail, now)),
     );
     if let Cause::Lock(seen) = cause {
-        finding = finding.remedy(remedy).remedy(format!("kill {pid}")).shares(seen.path(facts));
+        // The other way round it may take the lock in between, and leave it behind once more.
+        finding = finding.remedy(kill).remedy(remedy).shares(seen.path(facts));
     } else {
         finding = finding.remedy(remedy);
     }
@@ -357,7 +369,7 @@ fn report(
         }
     }
     sink.find(
-        finding
+        not_taken(facts, finding, QUEUE, &execd.process.comm)
             .verify(format!("ps -o pid,stat,wchan:20,etime,args --ppid {}", execd.process.pid))
             .stops(here(facts))
             .shares("process:execd")

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::executable::about_all;
 use super::{Probe, Sink, restart, service, unit};
 use crate::facts::demand::Demand;
+use crate::facts::executable::mount_of;
 use crate::facts::{Daemon, Executable, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::host::capability::{self, Reach};
@@ -236,12 +237,24 @@ fn container(facts: &Facts<'_>) -> Option<(String, String)> {
             return Some((path.to_owned(), "is there: this is a container".to_owned()));
         }
     }
-    let cgroup = &facts.execd_detail().get()?.cgroup;
-    let path = cgroup.get()?;
+    let detail = facts.execd_detail().get()?;
+    let cgroup = &detail.cgroup;
+    let path = cgroup.get().map_or("", String::as_str);
     let engine = ["kubepods", "docker-", "/docker/", "libpod-", "cri-containerd-", "crio-"]
         .into_iter()
-        .find(|engine| path.contains(engine))?;
-    Some((cgroup.source.clone(), format!("{path}: a container of {}", engine.trim_matches(['-', '/']))))
+        .find(|engine| path.contains(engine));
+    if let Some(engine) = engine {
+        let engine = engine.trim_matches(['-', '/']);
+        return Some((cgroup.source.clone(), format!("{path}: a container of {engine}")));
+    }
+    // A pod without a service account, where the engine hides the control group.
+    let pid = detail.namespaces.get()?.numbers.get("pid")?;
+    let root = mount_of(facts.mounts(), Path::new("/"));
+    let is_image = root.get().is_some_and(|root| root.fstype == "overlay");
+    (is_image && *pid != FIRST_PID_NAMESPACE).then(|| {
+        let text = "/ is an overlay, and processes have a namespace of their own: this is a container";
+        (root.source.clone(), text.to_owned())
+    })
 }
 
 /// Blocks in a network namespace through which the host's traffic does not pass.

@@ -247,6 +247,11 @@ fn connected(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stands: &Standing<'_>) 
         _ => lag(facts, file, state).map(|lag| (lag.at_least() + age, "its last keepalive was sent ")),
     };
     let short = since.is_some_and(|(seconds, _)| seconds < START);
+    if short && status == Status::Pending {
+        let gap = failed(file.file.shown.clone(), "agentd has just started and connects");
+        sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &gap);
+        return None;
+    }
     let word = if status == Status::Pending { "has not reached" } else { "has lost" };
     let mut finding = not_connected(facts, format!("No response reaches this agent: it {word} its manager."))
         .severity(if short { Severity::Warning } else { Severity::Error })
@@ -296,6 +301,12 @@ fn without_state(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, gap: &Gap) -> Optio
     if let (true, Some(_), None) = (tells, process, wait.unknown()) {
         let Some(meta) = wait.get() else { return Some(true) };
         let now = facts.now();
+        let up = process.zip(now.get()).map(|(process, now)| now - process.start);
+        if up.is_some_and(|up| up < START) {
+            let gap = failed(wait.source.clone(), "agentd has just started and connects");
+            sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &gap);
+            return None;
+        }
         if let Some(seconds) = now.get().map(|now| now - meta.mtime).filter(|seconds| *seconds >= 0) {
             let title = "No response reaches this agent: it is not connected to its manager.".to_owned();
             sink.find(

@@ -5,7 +5,7 @@ use crate::facts::change::instant;
 use crate::facts::{Daemon, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Subject, checks};
 use crate::host::{Gap, GapKind, Process};
-use crate::wazuh::daemon_log::{self, Event};
+use crate::wazuh::daemon_log::{self, Event, Line};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Contract;
@@ -140,6 +140,28 @@ pub(super) fn last_words(facts: &Facts<'_>, finding: Finding, daemon: &str) -> F
     }
 }
 
+/// What the senders of a manager wrote of a queue that was not taken, since its reader started: (1321), and
+/// with a full one (1322) (`src/analysisd/alerts/exec.c send_exec_msg`, 4.3 to 4.14).
+pub(super) fn not_taken(facts: &Facts<'_>, finding: Finding, queue: &str, reader: &str) -> Finding {
+    let log = facts.daemon_log();
+    let lines = log.get().map_or(&[][..], Vec::as_slice);
+    let is_start = |line: &Line| matches!(line.event, Event::Started(_)) && line.daemon == reader;
+    let start = lines.iter().rposition(is_start).unwrap_or(0);
+    let refused: Vec<&Line> = lines
+        .iter()
+        .skip(start)
+        .filter(|line| ["(1321)", "(1322)"].iter().any(|number| line.text.contains(number)))
+        .filter(|line| line.text.contains(queue) || line.text.contains("(1322)"))
+        .collect();
+    match refused.last() {
+        Some(last) => finding.observed(
+            log.source.clone(),
+            format!("{} (such lines since its start: {})", last.text, refused.len()),
+        ),
+        None => finding,
+    }
+}
+
 /// Two daemons of one home: the second takes the socket over, and whoever is connected stays with the
 /// first (`src/os_net/os_net.c OS_BindUnixDomainWithPerms`, 4.14).
 fn twice(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
@@ -233,7 +255,7 @@ fn restarts(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     for daemon in facts.daemons() {
         let sudden: Vec<_> = daemon_log::sudden_ends(lines, &daemon.name)
             .into_iter()
-            .filter(|line| end - line.time < DAY)
+            .filter(|line| end - line.time < DAY && !daemon_log::is_end_of_all(lines, line))
             .collect();
         // Once is a power cut, or a kill -9 by somebody.
         let (Some(first), Some(last)) = (sudden.first(), sudden.last()) else { continue };

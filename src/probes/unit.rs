@@ -200,7 +200,7 @@ fn mended(facts: &Facts<'_>, finding: Finding, service: &Service, setting: &Sett
     };
     finding
         .remedy(format!("systemctl daemon-reload && {}", restart(facts)))
-        .verify(format!("systemctl show {} -p {}", service.name, setting.key))
+        .verify(format!("systemctl show {} --property={}", service.name, setting.key))
 }
 
 /// execd enters its group, which only root can, and ends with (1130) otherwise
@@ -260,8 +260,12 @@ fn home_shut(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, service: &Service) {
             ),
             Severity::Error,
         ),
-        _ => (
-            format!("No response runs where {unit} starts execd: it makes {place} read-only."),
+        Standing::Later(_) => (
+            format!("No response will run once {unit} starts execd: it makes {place} read-only."),
+            Severity::Warning,
+        ),
+        Standing::Unknown(_) => (
+            format!("No response leaves a trace where {unit} started execd: it makes {place} read-only."),
             Severity::Warning,
         ),
     };
@@ -281,7 +285,7 @@ fn home_shut(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, service: &Service) {
                 quote(&home)
             ))
             .remedy(format!("systemctl daemon-reload && {}", restart(facts)))
-            .verify(format!("systemctl show {unit} -p ReadWritePaths -p {}", setting.key))
+            .verify(format!("systemctl show {unit} --property=ReadWritePaths,{}", setting.key))
             .stops(facts.indices(Response::is_here))
             .shares("process:execd"),
     );

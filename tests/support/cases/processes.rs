@@ -188,6 +188,19 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::DAEMON_RESTARTS, "a power cut", AGENT, |host| log(host, &STARTED[1..])),
+    near(checks::DAEMON_RESTARTS, "a container that was killed twice, with all in it", AGENT, |host| {
+        let agentd = STARTED.map(|line| line.replace("execd", "agentd").replace("01 ", "03 "));
+        let lines = [STARTED[0], &agentd[0], STARTED[1], &agentd[1], STARTED[2], &agentd[2]];
+        log(host, &lines)
+    }),
+    fault(checks::DAEMON_RESTARTS, "a watchdog restarts all for execd's sake", AGENT, |host| {
+        const END: &str = "wazuh-agentd: INFO: (1225): SIGNAL [(15)-(Terminated)] Received. Exit Cleaning...";
+        let agentd = STARTED.map(|line| line.replace("execd", "agentd").replace("01 ", "03 "));
+        let (first, second) = (format!("09:20:00 {END}"), format!("10:00:02 {END}"));
+        let lines =
+            [STARTED[0], &agentd[0], &first, STARTED[1], &agentd[1], &second, STARTED[2], &agentd[2]];
+        log(host, &lines)
+    }),
     fault(checks::DAEMON_TWICE, "a second execd, started by hand", AGENT, |host| {
         another(host, EXECD, 4711, |execd| execd.start += 600)
     })
@@ -274,6 +287,17 @@ pub const CASES: &[Case] = &[
         .not_on_a_tree(NO_PROCESSES),
     fault(checks::OTHER_NETWORK, "a container with its own network", AGENT, |host| {
         container(host, 4_026_532_405)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::OTHER_NETWORK, "a pod that nothing names", AGENT, |host| {
+        container(host, 4_026_532_405)?;
+        host.remove("/.dockerenv")?;
+        let mut mounts = host.mounts().get().cloned().unwrap_or_default();
+        for root in mounts.iter_mut().filter(|mount| mount.target == std::path::Path::new("/")) {
+            root.fstype = "overlay".to_owned();
+        }
+        host.set_mounts(mounts);
+        Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
     near(checks::OTHER_NETWORK, "a container on the network of the host", AGENT, |host| {
