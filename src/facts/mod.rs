@@ -427,12 +427,20 @@ impl<'h> Facts<'h> {
         self.host.read(path, limit)
     }
 
+    /// Accounts of the reader are not those of a container that is read from outside.
+    fn unless_inside(&self, accounts: Fact<Vec<Account>>) -> Fact<Vec<Account>> {
+        match self.daemons().iter().find_map(|daemon| daemon.inside) {
+            Some(pid) => Fact::not_collected(accounts.source, daemon::run_inside(pid)),
+            None => accounts,
+        }
+    }
+
     fn users(&self) -> &Fact<Vec<Account>> {
-        self.users.get_or_init(|| self.host.users())
+        self.users.get_or_init(|| self.unless_inside(self.host.users()))
     }
 
     fn groups(&self) -> &Fact<Vec<Account>> {
-        self.groups.get_or_init(|| self.host.groups())
+        self.groups.get_or_init(|| self.unless_inside(self.host.groups()))
     }
 
     /// The name of a uid.

@@ -72,6 +72,11 @@ fn needed<'f>(facts: &'f Facts<'_>) -> Vec<(&'f Daemon, Vec<ResponseIndex>, &'st
 
 fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let needed = needed(facts);
+    for (daemon, responses, _) in &needed {
+        if let Some(gap) = daemon.running().unknown() {
+            sink.unknown(checks::DAEMON_NOT_RUNNING, responses.clone(), gap);
+        }
+    }
     let down: Vec<_> = needed
         .iter()
         .filter(|(daemon, responses, _)| {
