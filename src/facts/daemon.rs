@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::host::{Fact, Gap, Host, Process, ProcessDetail, Value};
+use crate::host::{Fact, Gap, GapKind, Host, Process, ProcessDetail, Value};
 use crate::wazuh::daemon_log;
 
 /// A pid file of a daemon (`var/run/NAME-PID.pid`, `src/shared/file_op.c CreatePID`, 4.14).
@@ -121,6 +121,9 @@ fn pid_file(run: &Path, file: &OsString, name: &str) -> Option<PidFile> {
     Some(PidFile { path: run.join(text), pid })
 }
 
+/// Seconds that wazuh-control may take to stop and start all daemons.
+const STARTING: i64 = 120;
+
 /// How much of the end of ossec.log is read.
 const TAIL: u64 = 512 * 1024;
 
@@ -136,6 +139,29 @@ impl super::Facts<'_> {
                     .unknown()
                     .map_or_else(|| Fact::absent(self.processes().source.clone()), Gap::into_fact),
             }
+        })
+    }
+
+    /// Somebody starts the daemons just now, one after the other: what is down may be up in a moment.
+    pub fn being_started(&self) -> Option<Gap> {
+        let now = *self.now().get()?;
+        let starts = |process: &&Process| {
+            let has = |words: &[&str]| {
+                process.args.iter().any(|word| {
+                    Path::new(word).file_name().is_some_and(|name| words.iter().any(|word| name == *word))
+                })
+            };
+            !process.foreign
+                && process.state != 'Z'
+                && now - process.start < STARTING
+                && has(&["wazuh-control", "ossec-control"])
+                && has(&["start", "restart", "reload"])
+        };
+        let control = self.processes().get()?.iter().find(starts)?;
+        Some(Gap {
+            kind: GapKind::Failed,
+            source: format!("process {}", control.pid),
+            why: "wazuh-control starts the daemons just now".to_owned(),
         })
     }
 

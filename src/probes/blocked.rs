@@ -327,7 +327,7 @@ fn report(
     )
     .severity(if never_ends || age >= LONG { Severity::Error } else { Severity::Warning })
     .confidence(if seen_waiting { Confidence::Proven } else { Confidence::Likely })
-    .cause("execd runs one script at a time and waits for its line and its end without a limit of time. All other responses of this host, and every revert that is due, wait behind it. Nothing is logged.")
+    .cause("execd runs one script at a time and waits for its line and its end without a limit of time. All other responses of this host, and every revert that is due, wait behind it. execd logs nothing.")
     .observed(
         format!("process {pid}"),
         process_text(&script.process, &script.family.first().map_or_else(|| Fact::absent(""), |first| first.detail.clone()), now),

@@ -84,6 +84,9 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         })
         .collect();
     let Some((first, _, why)) = down.first() else { return };
+    if let Some(gap) = facts.being_started() {
+        return sink.unknown_for_all(&[checks::DAEMON_NOT_RUNNING], &gap);
+    }
     let execd_is_down = facts.execd().is_some_and(|execd| execd.running().get() == Some(&false));
     let names: Vec<&str> = down.iter().map(|(daemon, ..)| daemon.name.as_str()).collect();
     let responses: Vec<ResponseIndex> =

@@ -94,6 +94,9 @@ fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
     if execd.running().get() != Some(&false) {
         return;
     }
+    if let Some(gap) = facts.being_started() {
+        return sink.unknown_for_all(&[checks::EXECD_NOT_RUNNING], &gap);
+    }
     let here: Vec<ResponseIndex> = facts.indices(Response::is_here);
     let needed = facts.role() == Role::Agent
         || here

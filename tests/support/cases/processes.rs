@@ -55,6 +55,18 @@ fn without(host: &mut CaptureHost, pid: u32) -> Done {
     Ok(())
 }
 
+/// wazuh-control has been at work for some seconds.
+fn restarts(host: &mut CaptureHost, seconds: i64) -> Done {
+    let start = host.now().get().copied().unwrap_or_default() - seconds;
+    another(host, 818, 9000, |control| {
+        control.ppid = 1;
+        control.comm = "wazuh-control".to_owned();
+        control.exe = Some("/usr/bin/dash".into());
+        control.args = ["/bin/sh", "/var/ossec/bin/wazuh-control", "restart"].map(Into::into).into();
+        control.start = start;
+    })
+}
+
 fn execd(host: &mut CaptureHost, change: impl FnOnce(&mut ProcessDetail)) -> Done {
     host.change_process(EXECD, change)?;
     Ok(())
@@ -155,6 +167,17 @@ pub const CASES: &[Case] = &[
     fault(checks::DAEMON_NOT_RUNNING, "Wazuh is stopped", AGENT, |host| {
         let all = [EXECD, 818, 825, 832, AGENTD];
         all.into_iter().try_for_each(|pid| without(host, pid))
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    near(checks::DAEMON_NOT_RUNNING, "wazuh-control restarts the daemons just now", AGENT, |host| {
+        without(host, AGENTD)?;
+        without(host, EXECD)?;
+        restarts(host, 5)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::DAEMON_NOT_RUNNING, "wazuh-control has hung for an hour", AGENT, |host| {
+        without(host, AGENTD)?;
+        restarts(host, 3600)
     })
     .not_on_a_tree(NO_PROCESSES),
     fault(checks::DAEMON_NOT_RUNNING, "no analysisd", MANAGER, |host| without(host, 839))
