@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::host::{Fact, Gap, GapKind, Host, Process, ProcessDetail, Value};
+use crate::host::{Fact, Gap, Host, Process, ProcessDetail, Value};
 use crate::wazuh::daemon_log;
 
 /// A pid file of a daemon (`var/run/NAME-PID.pid`, `src/shared/file_op.c CreatePID`, 4.14).
@@ -158,11 +158,7 @@ impl super::Facts<'_> {
                 && has(&["start", "restart", "reload"])
         };
         let control = self.processes().get()?.iter().find(starts)?;
-        Some(Gap {
-            kind: GapKind::Failed,
-            source: format!("process {}", control.pid),
-            why: "wazuh-control starts the daemons just now".to_owned(),
-        })
+        Some(Gap::failed(format!("process {}", control.pid), "wazuh-control starts the daemons just now"))
     }
 
     /// The process of wazuh-db; the manager's daemons ask it which agent is where.

@@ -9,7 +9,7 @@ use crate::facts::blocked::{self, Execd, Member, Script, Stands};
 use crate::facts::change::{instant, span};
 use crate::facts::{Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
-use crate::host::{Fact, FileType, Gap, GapKind, Process, Wait};
+use crate::host::{Fact, FileType, Gap, Process, Wait};
 use crate::wazuh::stock::{LOCKS, Lock, lock_wait};
 use crate::wazuh::version::Contract;
 
@@ -504,11 +504,7 @@ fn locks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn lock_left(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, seen: &LockSeen, users: Vec<ResponseIndex>) {
     let now = facts.now();
     let (Some(now), None) = (now.get().copied(), now.unknown()) else {
-        let gap = now.unknown().unwrap_or_else(|| Gap {
-            kind: GapKind::Failed,
-            source: "clock".to_owned(),
-            why: "is not known".to_owned(),
-        });
+        let gap = now.unknown().unwrap_or_else(|| Gap::failed("clock", "is not known"));
         return sink.unknown(checks::STALE_LOCK, users, gap);
     };
     let age = now - seen.made;

@@ -12,7 +12,7 @@ use crate::facts::{Daemon, Executable, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::host::capability::{self, Reach};
 use crate::host::process::{Namespaces, Seccomp};
-use crate::host::{Gap, GapKind, ProcessDetail};
+use crate::host::{Gap, ProcessDetail};
 
 /// What execd may do.
 pub(super) const PROBE: Probe = Probe { name: "confinement", checks: CHECKS, run };
@@ -108,11 +108,7 @@ pub(super) fn has(set: u64, number: u32) -> bool {
 /// during execve()": root gets what the bounding set leaves; with no_new_privs not more than execd has).
 pub(super) fn left(detail: &ProcessDetail) -> Result<u64, Gap> {
     let gap = |gap: Option<Gap>, file: &str| {
-        gap.unwrap_or_else(|| Gap {
-            kind: GapKind::Failed,
-            source: format!("/proc/{}/{file}", detail.pid),
-            why: "does not tell".to_owned(),
-        })
+        gap.unwrap_or_else(|| Gap::failed(format!("/proc/{}/{file}", detail.pid), "does not tell"))
     };
     let Some(sets) = detail.capabilities.get() else {
         return Err(gap(detail.capabilities.unknown(), "status"));

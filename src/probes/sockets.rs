@@ -10,7 +10,7 @@ use crate::facts::blocked::sockets_of;
 use crate::facts::change::{instant, span};
 use crate::facts::{Daemon, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
-use crate::host::{Fact, FileType, Gap, GapKind, Meta, Process, ProcessDetail, SocketKind, UnixSocket};
+use crate::host::{Fact, FileType, Gap, Meta, Process, ProcessDetail, SocketKind, UnixSocket};
 use crate::wazuh::behavior;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::state::Status;
@@ -61,10 +61,6 @@ enum Stands {
     Unknown(Gap),
 }
 
-fn failed(source: impl Into<String>, why: impl Into<String>) -> Gap {
-    Gap { kind: GapKind::Failed, source: source.into(), why: why.into() }
-}
-
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.is_bare() || facts.contract() == Contract::Args {
         return;
@@ -78,7 +74,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     let now = facts.now();
     let (Some(now), None) = (now.get().copied(), now.unknown()) else {
-        let gap = now.unknown().unwrap_or_else(|| failed("clock", "is not known"));
+        let gap = now.unknown().unwrap_or_else(|| Gap::failed("clock", "is not known"));
         return sink.unknown_for_all(BY_PROCESS, &gap);
     };
     let Some(config) = read_config(facts, sink, BY_PROCESS) else { return };
@@ -406,7 +402,7 @@ fn lost(
             Some(_) => return,
             None => {
                 let gap = state.and_then(|state| state.file.bytes.unknown());
-                let gap = gap.unwrap_or_else(|| failed("var/run/wazuh-agentd.state", "holds no status"));
+                let gap = gap.unwrap_or_else(|| Gap::failed("var/run/wazuh-agentd.state", "holds no status"));
                 return sink.unknown(checks::AGENTD_LOST_EXECD, queue.responses.clone(), gap);
             }
         }

@@ -228,6 +228,13 @@ pub const CASES: &[Case] = &[
         another(host, EXECD, 4711, |execd| execd.start += 600)
     })
     .not_on_a_tree(NO_PROCESSES),
+    fault(checks::DAEMON_TWICE, "a second execd has taken the socket over", AGENT, |host| {
+        another(host, EXECD, 4711, |execd| execd.start += 7200)?;
+        let start = process(host, 4711)?.start;
+        host.set_times("/var/ossec/queue/alerts/execq", start, start)?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_PROCESSES),
     fault(checks::DAEMON_TWICE, "a second agentd", RHEL, |host| {
         another(host, AGENTD, 4711, |agentd| agentd.start += 600)
     })
