@@ -394,3 +394,43 @@ fn mounts_that_a_unit_makes_are_told_with_it() {
     let folded: Vec<_> = entry.folded.iter().map(|finding| finding.check).collect();
     assert_eq!(folded, [checks::EXECD_OTHER_MOUNTS]);
 }
+
+/// Whoever looks at a container's tree from outside sees neither its processes as its own nor its accounts.
+#[test]
+fn a_container_that_is_read_from_outside_is_no_claim() {
+    const HOME: &str = "/var/lib/docker/overlay2/1f/merged/var/ossec";
+    let text = |path: &str, text: &str| (format!("{HOME}/{path}"), serde_json::json!({ "text": text }));
+    let files: serde_json::Map<String, Json> = [
+        text("bin/wazuh-control", "VERSION=\"v4.14.2\"\nTYPE=\"agent\"\n"),
+        text("etc/ossec.conf", "<ossec_config><client/></ossec_config>\n"),
+        text("etc/shared/ar.conf", "block600 - block.sh - 600\n"),
+        text("active-response/bin/block.sh", "#!/bin/sh\nread -r INPUT\n"),
+        text("bin/wazuh-execd", ""),
+        text("bin/wazuh-agentd", ""),
+    ]
+    .into_iter()
+    .collect();
+    let process = |pid: u32, name: &str, foreign: bool| {
+        let exe = format!("/var/ossec/bin/wazuh-{name}");
+        serde_json::json!({"pid": pid, "exe": exe, "user": "root", "start": "2026-11-20T10:00:05Z", "foreign": foreign})
+    };
+    for (foreign, claims) in [(true, false), (false, true)] {
+        let host = serde_json::json!({
+            "format": 1, "label": "outside", "now": "2026-11-20T14:10:00Z", "complete": ["/"],
+            "users": {"root": 0}, "groups": {"root": 0}, "files": files,
+            "processes": [process(4711, "execd", foreign), process(4712, "agentd", foreign)],
+        });
+        let host = CaptureHost::from_json(host.to_string().as_bytes()).expect("a host");
+        let outcome = support::diagnose_at(&host, Some(Path::new(HOME)));
+        for check in ["AR079", "AR094", "AR170"] {
+            let unknown = outcome
+                .unknown
+                .iter()
+                .any(|unknown| unknown.contains(check) && unknown.contains("run ar-doctor inside that"));
+            assert_eq!(unknown, !claims, "{check}: {:#?}", outcome.unknown);
+        }
+        let found =
+            outcome.lines.iter().any(|line| line.contains("not running") || line.contains("no group"));
+        assert_eq!(found, claims, "{:#?}", outcome.lines);
+    }
+}

@@ -129,7 +129,7 @@ impl Facts<'_> {
                 None => Fact::absent("execd"),
                 Some(daemon) => match (daemon.process(), daemon.processes.unknown()) {
                     (Some(process), _) => {
-                        self.host.process_detail(process.pid).and_then(|detail| detail.label.value)
+                        self.process_detail(process.pid).and_then(|detail| detail.label.value)
                     }
                     (None, Some(gap)) => gap.into_fact(),
                     (None, None) => Fact::absent("execd"),

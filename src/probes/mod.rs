@@ -6,6 +6,7 @@
 mod alerts;
 mod blocked;
 mod config;
+mod confinement;
 mod delivery;
 mod drift;
 mod executable;
@@ -24,6 +25,7 @@ mod sink;
 mod sockets;
 mod syntax;
 mod tools;
+mod unit;
 mod versions;
 mod white_list;
 
@@ -87,6 +89,7 @@ pub const PROBES: &[Probe] = &[
     filesystem::FROZEN,
     filesystem::MOUNTS,
     processes::PROBE,
+    confinement::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.

@@ -256,7 +256,7 @@ fn packaged_files(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .cause("Wazuh does not mind. The next upgrade puts its own file in this place without a question, and what was changed here is gone.")
             .observed(&path, format!("MD5 {}", found.md5))
             .observed(format!("{}/{}.md5sums", dpkg::INFO, package.name), format!("MD5 {packaged}"))
-            .remedy(format!("# yours: give it a name of its own, and name that in <executable>\ncp -p {path} {path}-local", path = quote(&path)))
+            .remedy(format!("# yours: give it a name of its own, and name that in <executable>\ncp -a {path} {path}-local", path = quote(&path)))
             .remedy(format!("# not yours:\n{}", install_again(facts)))
             .verify(format!("dpkg --verify {}", package.name))
             .stops(users)
