@@ -793,7 +793,7 @@ impl<'h> Facts<'h> {
     }
 
     /// Every agent gets the lines of all systems; those of another one are not for it.
-    fn system_gate(&self, executable: &[u8]) -> Runs {
+    pub fn system_gate(&self, executable: &[u8]) -> Runs {
         let system = self.machine().get().map_or("Linux", |machine| machine.system.as_str());
         match stock::system_of(executable) {
             Some(stock::System::Windows) => Runs::OtherSystem(stock::System::Windows),

@@ -530,9 +530,18 @@ fn ar_conf_differs(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if sent == here {
         return;
     }
-    let missing: Vec<&[u8]> =
-        sent.iter().map(|line| line.0).filter(|name| !here.iter().any(|line| line.0 == *name)).collect();
+    // Every agent gets the lines of all systems.
+    let missing: Vec<&[u8]> = sent
+        .iter()
+        .filter(|(name, executable)| {
+            !here.iter().any(|line| line.0 == *name) && facts.system_gate(executable) == Runs::Here
+        })
+        .map(|line| line.0)
+        .collect();
     let extra: Vec<_> = here.iter().filter(|line| !sent.contains(line)).collect();
+    if missing.is_empty() && extra.is_empty() {
+        return;
+    }
     let path = ar.file.path.display().to_string();
     let title = if missing.is_empty() {
         format!(

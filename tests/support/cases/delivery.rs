@@ -180,6 +180,9 @@ pub(super) const CASES: &[Case] = &[
         host.write(AR_CONF, "")?;
         Ok(())
     }),
+    near(checks::AR_CONF_DIFFERS, "a line for Windows alone is gone", AGENT, |host| {
+        replace(host, AR_CONF, "netsh1800 - netsh.exe - 1800\n", "")
+    }),
     near(checks::AR_CONF_DIFFERS, "the same lines, one of them twice", AGENT, |host| {
         let old = text(host, AR_CONF);
         merged(host, DELIVERED, &[("agent.conf", "<agent_config/>\n"), ("ar.conf", &format!("{old}{old}"))])
