@@ -106,6 +106,51 @@ fn explain_says_what_a_check_means() {
 }
 
 #[test]
+fn explain_knows_log_lines_and_phrases() {
+    let line = "2026/11/20 10:00:00 wazuh-execd: ERROR: (1311): Invalid command name 'fw600' provided.";
+    let told = text(&doctor(&["explain", line]));
+    assert!(
+        told.contains("execd-invalid-name") && told.contains("fw600") && told.contains("AR055"),
+        "{told}"
+    );
+    assert_eq!(told.matches("Invalid command name").count(), 1, "messages are told once: {told}");
+    for phrase in ["Error 1204", "active response command not found", "unable to execute script"] {
+        let told = text(&doctor(&["explain", phrase]));
+        let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("a phrase of web guides. No Wazuh program prints it"), "{told}");
+    }
+    let aborted = "2026/11/20 10:41:12 active-response/bin/firewall-drop: Aborted";
+    assert!(text(&doctor(&["explain", aborted])).contains("looks like a failure and is none"));
+}
+
+#[test]
+fn signatures_of_a_site_count_and_bad_ones_are_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let one = "log = ['active-responses', 'ossec']\n\n[[signature]]\nname = 'our-block'\nclass = 'failure'\n\
+        check = 'tool-missing'\npattern = '^our-block: cannot find (?P<tool>\\S+)'\n";
+    let bad = format!("{one}\n[[signature]]\nname = 'odd'\nclass = 'failure'\npattern = 'a(b'\n");
+    std::fs::write(directory.path().join("site.toml"), bad).expect("a file");
+    std::fs::write(directory.path().join("worse.toml"), "[[signature]\n").expect("a file");
+    std::fs::write(directory.path().join("README"), "[[signature]\n").expect("a file");
+    let path = directory.path().to_str().expect("a path");
+    for arguments in [
+        &["check", "--from", MANAGER, "--signatures", path][..],
+        &["explain", "--signatures", path, "our-block: cannot find nft"],
+    ] {
+        let out = doctor(arguments);
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}");
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(said.contains("site.toml:9: `odd`") && said.contains("worse.toml:1: "), "{said}");
+        assert!(!said.contains("README") && said.lines().count() == 2, "{said}");
+    }
+    let out = doctor(&["explain", "--signatures", path, "our-block: cannot find nft"]);
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(told.contains("our-block") && told.contains("nft") && told.contains("AR110"), "{told}");
+    let out = doctor(&["check", "--from", MANAGER, "--signatures", "/does/not/exist"]);
+    assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
 fn the_exit_status_follows_fail_on_and_strict() {
     for (arguments, status) in [
         (&["check", "--from", TICKET][..], 1),

@@ -23,6 +23,27 @@ fn every_row_shows_what_it_says() {
     assert!(wrong.is_empty(), "{} rows fail:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// A mask in a command makes it useless: `-p WORD` looks like a password, whatever the word.
+#[test]
+fn what_is_to_be_pasted_is_shown_whole() {
+    let redactor = ar_doctor::redact::Redactor::new();
+    let mut wrong = std::collections::BTreeSet::new();
+    for case in cases() {
+        let mut host = support::base(case.base);
+        case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        let outcome = support::diagnose_row(case, &host);
+        for finding in outcome.diagnosis.findings() {
+            let commands = finding.remedy.iter().chain([&finding.verify]);
+            wrong.extend(
+                commands
+                    .filter(|text| redactor.text(text).as_str() != text.as_str())
+                    .map(|text| format!("{}: {text}", finding.check)),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// The checks that `ar-doctor check` makes. For those of `replay`, tests/replay.rs keeps the same rules.
 fn made_by_probes() -> impl Iterator<Item = CheckId> {
     CheckId::all().filter(|id| id.check().is_found_by(FoundBy::Check))

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ar_doctor::findings::checks;
 use ar_doctor::host::capture::CaptureHost;
 use ar_doctor::host::{Fact, Host as _, Value};
 use serde_json::Value as Json;
@@ -367,4 +368,69 @@ fn healthy_containers_are_silent() {
     assert!(outcome.lines[0].starts_with("error AR173"), "{:#?}", outcome.lines);
     let said = format!("{:?}", outcome.diagnosis.entries[0].finding.remedy);
     assert!(said.contains("--cap-add NET_ADMIN"), "{said}");
+}
+
+/// What a unit makes read-only is told once, with what is worst of it, and the mounts behind it.
+#[test]
+fn mounts_that_a_unit_makes_are_told_with_it() {
+    let mut host = support::base(AGENT);
+    let drop_in = "/etc/systemd/system/wazuh-agent.service.d/strict.conf";
+    host.write(drop_in, "[Service]\nProtectSystem=strict\n").expect("a file");
+    let mut mounts = host.mounts().get().cloned().expect("mounts");
+    for mount in &mut mounts {
+        mount.options.retain(|option| option != "rw");
+        mount.options.insert(0, "ro".to_owned());
+    }
+    host.change_process(EXECD, |execd| {
+        execd.mounts = Fact::known("/proc/811/mountinfo", mounts);
+        let Value::Known(namespaces) = &mut execd.namespaces.value else { return };
+        namespaces.others.insert("mnt".to_owned());
+    })
+    .expect("execd");
+    let outcome = support::diagnose(&host);
+    let [entry] = &outcome.diagnosis.entries[..] else { panic!("{:#?}", outcome.lines) };
+    assert_eq!(entry.finding.check, checks::UNIT_RESTRICTS);
+    assert!(entry.finding.title.contains("holds execd up for 20 minutes"), "{}", entry.finding.title);
+    let folded: Vec<_> = entry.folded.iter().map(|finding| finding.check).collect();
+    assert_eq!(folded, [checks::EXECD_OTHER_MOUNTS]);
+}
+
+/// Whoever looks at a container's tree from outside sees neither its processes as its own nor its accounts.
+#[test]
+fn a_container_that_is_read_from_outside_is_no_claim() {
+    const HOME: &str = "/var/lib/docker/overlay2/1f/merged/var/ossec";
+    let text = |path: &str, text: &str| (format!("{HOME}/{path}"), serde_json::json!({ "text": text }));
+    let files: serde_json::Map<String, Json> = [
+        text("bin/wazuh-control", "VERSION=\"v4.14.2\"\nTYPE=\"agent\"\n"),
+        text("etc/ossec.conf", "<ossec_config><client/></ossec_config>\n"),
+        text("etc/shared/ar.conf", "block600 - block.sh - 600\n"),
+        text("active-response/bin/block.sh", "#!/bin/sh\nread -r INPUT\n"),
+        text("bin/wazuh-execd", ""),
+        text("bin/wazuh-agentd", ""),
+    ]
+    .into_iter()
+    .collect();
+    let process = |pid: u32, name: &str, foreign: bool| {
+        let exe = format!("/var/ossec/bin/wazuh-{name}");
+        serde_json::json!({"pid": pid, "exe": exe, "user": "root", "start": "2026-11-20T10:00:05Z", "foreign": foreign})
+    };
+    for (foreign, claims) in [(true, false), (false, true)] {
+        let host = serde_json::json!({
+            "format": 1, "label": "outside", "now": "2026-11-20T14:10:00Z", "complete": ["/"],
+            "users": {"root": 0}, "groups": {"root": 0}, "files": files,
+            "processes": [process(4711, "execd", foreign), process(4712, "agentd", foreign)],
+        });
+        let host = CaptureHost::from_json(host.to_string().as_bytes()).expect("a host");
+        let outcome = support::diagnose_at(&host, Some(Path::new(HOME)));
+        for check in ["AR079", "AR094", "AR170"] {
+            let unknown = outcome
+                .unknown
+                .iter()
+                .any(|unknown| unknown.contains(check) && unknown.contains("run ar-doctor inside that"));
+            assert_eq!(unknown, !claims, "{check}: {:#?}", outcome.unknown);
+        }
+        let found =
+            outcome.lines.iter().any(|line| line.contains("not running") || line.contains("no group"));
+        assert_eq!(found, claims, "{:#?}", outcome.lines);
+    }
 }

@@ -139,28 +139,33 @@ fn what_an_outsider_may_not_see_is_no_claim() {
 
 #[test]
 fn each_cause_has_its_remedy() {
-    // The label is not the policy's.
+    // The label is not the policy's, which knows nothing of programs there.
+    let as_programs = [
+        "semanage fcontext -a -t bin_t '/var/ossec/active-response/bin(/.*)?'",
+        "restorecon -Rv /var/ossec/active-response/bin",
+    ];
     let mut host = support::base(RHEL);
     domain(&mut host, "init_t");
     host.set_selinux(SCRIPT, "unconfined_u:object_r:user_home_t:s0").expect("the script is there");
     record(&mut host, "init_t", "user_home_t");
     let finding = only(&host);
     assert_eq!((finding.check, finding.severity), (checks::SELINUX_START_DENIED, Severity::Error));
-    assert_eq!(finding.remedy, [format!("restorecon -v {SCRIPT}")]);
+    assert_eq!(finding.remedy, as_programs);
     assert_eq!(finding.responses, [1]);
 
-    // It is, and the policy knows nothing of programs there.
+    // The policy does: its label is all that is missing.
+    host.write(
+        "/etc/selinux/targeted/contexts/files/file_contexts.local",
+        "/var/ossec/active-response/bin(/.*)? system_u:object_r:bin_t:s0\n",
+    )
+    .expect("a file");
+    assert_eq!(only(&host).remedy, [format!("restorecon -v {SCRIPT}")]);
+
+    // It has the label of the policy, which is not that of a program.
     let mut host = support::base(RHEL);
     domain(&mut host, "responder_t");
     record(&mut host, "responder_t", "var_t");
-    let finding = only(&host);
-    assert_eq!(
-        finding.remedy,
-        [
-            "semanage fcontext -a -t bin_t '/var/ossec/active-response/bin(/.*)?'",
-            "restorecon -Rv /var/ossec/active-response/bin"
-        ]
-    );
+    assert_eq!(only(&host).remedy, as_programs);
 
     // It is that of a program, and the domain may not run programs.
     host.write(
@@ -172,6 +177,35 @@ fn each_cause_has_its_remedy() {
     record(&mut host, "responder_t", "bin_t");
     let finding = only(&host);
     assert!(finding.remedy[0].contains("audit2allow"), "{:?}", finding.remedy);
+}
+
+#[test]
+fn permissive_until_the_next_boot_is_a_warning() {
+    let mut host = support::base(RHEL);
+    domain(&mut host, "responder_t");
+    record(&mut host, "responder_t", "var_t");
+    host.write("/sys/fs/selinux/enforce", "0").expect("it is there");
+    let finding = only(&host);
+    assert_eq!((finding.check, finding.severity), (checks::SELINUX_START_DENIED, Severity::Warning));
+    assert!(finding.title.contains("once SELinux enforces again"), "{}", finding.title);
+    host.write("/etc/selinux/config", "SELINUX=disabled\n").expect("it is there");
+    assert!(support::diagnose(&host).lines.is_empty());
+}
+
+#[test]
+fn an_audit_rule_is_taken_out_where_it_is_written() {
+    let rule = "-a always,exclude -F msgtype=AVC\n";
+    let mut host = support::base(RHEL);
+    host.write("/etc/audit/audit.rules", rule).expect("a file");
+    let remedy = only(&host).remedy;
+    assert!(remedy[0].contains("audit.rules && auditctl -R /etc/audit/audit.rules"), "{remedy:?}");
+    // audit.rules is made from those of the directory.
+    host.write("/etc/audit/rules.d/quiet.rules", format!("# quiet\n{rule}")).expect("a file");
+    let remedy = only(&host).remedy;
+    assert!(
+        remedy[0].starts_with("sed -i '2s/^/# /' /etc/audit/rules.d/quiet.rules && augenrules"),
+        "{remedy:?}"
+    );
 }
 
 #[test]
@@ -225,4 +259,30 @@ fn the_rule_that_is_proposed_lets_the_script_be_started() {
     host.write(PROFILE, &mended).expect("a file");
     let finding = only(&host);
     assert_eq!(finding.severity, Severity::Advice, "{}", String::from_utf8_lossy(&mended));
+}
+
+/// What confines execd is told once, behind what it denied.
+#[test]
+fn a_profile_is_told_with_what_it_denied() {
+    let mut host = support::base(DEBIAN);
+    label(&mut host, "wazuh-execd (enforce)");
+    host.append("/sys/kernel/security/apparmor/profiles", "wazuh-execd (enforce)\n")
+        .expect("the list is there");
+    host.write(
+        "/etc/apparmor.d/wazuh-execd",
+        "profile wazuh-execd /var/ossec/bin/wazuh-execd {\n  file,\n}\n",
+    )
+    .expect("a file");
+    let line = "Nov 20 14:00:00 web-01 kernel: audit: type=1400 audit(1795183200.250:77): apparmor=\"DENIED\" operation=\"capable\" class=\"cap\" profile=\"wazuh-execd\" pid=9 comm=\"iptables\" capability=12  capname=\"net_admin\"\n";
+    host.append("/var/log/syslog", line).expect("the log is there");
+    let outcome = support::diagnose(&host);
+    let [entry] = &outcome.diagnosis.entries[..] else { panic!("{:#?}", outcome.lines) };
+    assert_eq!(entry.finding.check, checks::APPARMOR_RUN_DENIED);
+    assert!(
+        entry.finding.title.ends_with("denies iptables, which it calls, the capability net_admin."),
+        "{}",
+        entry.finding.title
+    );
+    assert_eq!(entry.folded.len(), 1);
+    assert_eq!(entry.folded[0].check, checks::APPARMOR_CONFINES);
 }

@@ -282,3 +282,47 @@ fn a_restricted_bash_refuses_what_the_check_says() {
     assert_eq!(said, "cd\noutput\n", "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!scratch.path().join("out").exists());
 }
+
+/// What is to be done about the only finding.
+fn remedy(host: &CaptureHost) -> String {
+    let outcome = support::diagnose(host);
+    let [entry] = &outcome.diagnosis.entries[..] else { panic!("{:#?}", outcome.lines) };
+    entry.finding.remedy.join("; ")
+}
+
+#[test]
+fn remedies_are_for_the_host_they_are_given_on() {
+    // Without systemd there is no unit to be edited.
+    let mut host = with_path(Fact::known("/proc/811/environ", "/usr/bin".to_owned()));
+    assert!(remedy(&host).contains("systemctl daemon-reload && systemctl restart wazuh-agent"));
+    let mut first =
+        host.processes().get().expect("processes")[..].iter().find(|p| p.pid == 1).expect("init").clone();
+    first.comm = "s6-svscan".to_owned();
+    host.add_process(first);
+    let said = remedy(&host);
+    assert!(
+        said.starts_with("PATH=/usr/local/sbin:") && said.ends_with(" /var/ossec/bin/wazuh-control restart"),
+        "{said}"
+    );
+
+    // The package manager that is there.
+    for (program, install, reinstall) in [
+        ("/usr/bin/zypper", "zypper install iptables", "zypper install --force wazuh-agent"),
+        ("/usr/bin/microdnf", "microdnf install iptables-nft", "microdnf reinstall wazuh-agent"),
+        ("/usr/bin/yum", "yum install iptables", "yum reinstall wazuh-agent"),
+    ] {
+        let mut host = support::base("agent-4.9-rhel");
+        for manager in ["/usr/bin/dnf", "/usr/bin/yum"] {
+            let _ = host.remove(manager);
+        }
+        host.write(program, "").expect("a file");
+        host.mkdir("/var/lib/rpm").expect("a directory");
+        host.write("/var/ossec/bin/wazuh-execd;5f3e2a1b", "").expect("a file");
+        assert!(remedy(&host).starts_with(reinstall), "{program}: {}", remedy(&host));
+        host.remove("/var/ossec/bin/wazuh-execd;5f3e2a1b").expect("it is there");
+        for name in ["iptables", "ip6tables"] {
+            host.remove(format!("/usr/sbin/{name}")).expect("it is there");
+        }
+        assert_eq!(remedy(&host), install, "{program}");
+    }
+}

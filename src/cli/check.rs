@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 
+use super::signatures::Signatures;
 use super::source::{self, Bare, Source};
 use super::{Failure, Format, Global, exit, since, terminal};
 use crate::baseline::Baseline;
@@ -53,10 +54,12 @@ pub(super) struct Arguments {
     /// `-` is standard input
     #[arg(long, value_name = "REPORT", conflicts_with = "config")]
     baseline: Option<PathBuf>,
-    /// Read alerts of this age (90m, 12h, 7d), from this date or time on (2026-11-20), or `all`
-    /// [default: 7d, and not more than 64 MiB of them]
+    /// Read alerts and logs of this age (90m, 12h, 7d), from this date or time on (2026-11-20), or
+    /// `all` [default: 7d, and not more than 64 MiB of alerts and 256 MiB of each log]
     #[arg(long, value_name = "AGE", value_parser = since::parse, conflicts_with = "config")]
     since: Option<Since>,
+    #[command(flatten)]
+    signatures: Signatures,
     #[command(flatten)]
     bare: Bare,
 }
@@ -98,9 +101,12 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         facts = facts.against(baseline);
     }
     facts.look_back(arguments.since.unwrap_or_default());
+    facts.with_signatures(arguments.signatures.load(redactor)?);
     let opened = begin.elapsed();
     let options = Options { response: arguments.response.clone() };
-    let diagnosis = engine::run(&facts, &options);
+    let watch = facts.watch_logs();
+    let now = move || watch.now().map(|(file, done)| format!("reading {file}, {} MiB", done >> 20));
+    let diagnosis = terminal::watched(redactor, now, || engine::run(&facts, &options));
     let total = begin.elapsed();
     if let Some(name) = &arguments.response {
         refuse_unknown_name(&facts, &diagnosis, name)?;

@@ -3,8 +3,11 @@
 use anyhow::anyhow;
 use clap::Args;
 
+use super::signatures::Signatures;
 use super::{Failure, Global, exit, terminal};
 use crate::findings::catalogue;
+use crate::logs;
+use crate::redact::Redactor;
 use crate::report::catalogue as report;
 
 const EXAMPLES: &str = "\
@@ -22,12 +25,22 @@ pub(super) struct Arguments {
     /// An id, a slug, a number, a pasted log line, or words
     #[arg(required = true, value_name = "QUERY")]
     query: Vec<String>,
+    #[command(flatten)]
+    signatures: Signatures,
 }
 
-pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure> {
+pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
     let query = arguments.query.join(" ");
-    let found = catalogue::explain(&query);
-    if found.is_empty() {
+    let site = arguments.signatures.load(redactor)?;
+    let known = logs::explain::explain(&query, &site);
+    let mut found = catalogue::explain(&query);
+    // What a site knows better than words of the catalogue.
+    if let Some(check) = known.first().and_then(|known| known.signature.check)
+        && !found.contains(&catalogue::Explanation::Check(check.check()))
+    {
+        found.push(catalogue::Explanation::Check(check.check()));
+    }
+    if found.is_empty() && known.is_empty() {
         let near = catalogue::suggest(&query);
         let hint = if near.is_empty() {
             "`ar-doctor list` names all checks".to_owned()
@@ -37,6 +50,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<u8, Failure>
         return Err(Failure::usage(anyhow!("nothing is known about '{query}'; {hint}")));
     }
     let mut page = terminal::page(global);
+    report::signatures(&known, redactor, &mut page);
     report::explain(&found, &mut page);
     terminal::print(&page.into_text())?;
     Ok(exit::FINE)

@@ -11,6 +11,7 @@ mod migrate;
 mod replay;
 mod schema;
 mod show;
+mod signatures;
 mod simulate;
 mod since;
 mod source;
@@ -210,7 +211,7 @@ fn run(redactor: &Redactor) -> u8 {
         Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
         Command::Trace(arguments) => trace::run(&cli.global, &arguments, redactor),
         Command::Migrate(arguments) => migrate::run(&cli.global, &arguments, redactor),
-        Command::Explain(arguments) => explain::run(&cli.global, &arguments),
+        Command::Explain(arguments) => explain::run(&cli.global, &arguments, redactor),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),

@@ -1,7 +1,8 @@
 //! Standard output and standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use super::{Color, Failure, Global};
 use crate::redact::Redactor;
@@ -16,6 +17,9 @@ const NARROWEST: usize = 40;
 
 /// A step that takes longer than this is told on a terminal.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// How often a watcher looks.
+const TICK: Duration = Duration::from_millis(250);
 
 /// An empty page for standard output.
 pub(super) fn page(global: &Global) -> Page {
@@ -89,6 +93,36 @@ impl<'a> Progress<'a> {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
+}
+
+/// Does some work, and tells what it does on standard error when it takes long; only on a terminal.
+pub(super) fn watched<T>(
+    redactor: &Redactor,
+    now: impl Fn() -> Option<String> + Send,
+    work: impl FnOnce() -> T,
+) -> T {
+    if !io::stderr().is_terminal() {
+        return work();
+    }
+    let start = Instant::now();
+    // The watcher ends when the work does, even by a panic: then the sender is gone.
+    let (ended, end) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let watch = move || {
+            let mut progress = Progress::new(redactor);
+            while end.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if let Some(now) = now() {
+                    progress.tell(&now, start.elapsed());
+                }
+            }
+            progress.erase();
+        };
+        // Where the system has no thread to give, nothing is told.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, watch);
+        let done = work();
+        drop(ended);
+        done
+    })
 }
 
 #[cfg(test)]

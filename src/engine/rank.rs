@@ -70,7 +70,8 @@ fn number_namesakes(findings: &mut [Finding]) {
 ///
 /// A finding is folded under the best ranked one that can explain it and shares
 /// a response, a file or a process with it. One that is worse than its
-/// explanation is never folded: it would be hidden by something milder.
+/// explanation is never folded: it would be hidden by something milder. What a script does by
+/// itself is folded only under what the same one does.
 pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
     findings.sort_by_cached_key(Key::of);
     findings.dedup_by(|later, first| {
@@ -129,7 +130,11 @@ pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
     entries
 }
 
+/// Whether a cause and what is seen have something in common.
 fn share(a: &Finding, b: &Finding) -> bool {
+    if b.of_script {
+        return a.of_script && a.subject == b.subject;
+    }
     a.responses.iter().any(|response| b.responses.contains(response))
         || a.shares.iter().any(|what| b.shares.contains(what))
         || a.subject == b.subject
@@ -189,6 +194,19 @@ mod tests {
             assert_eq!(order(vec![second.clone(), first.clone()]), ["first", "base"], "{what}");
             assert_eq!(order(vec![first, second]), ["first", "base"], "{what}, the other way round");
         }
+    }
+
+    #[test]
+    fn what_a_script_does_is_explained_by_the_script_alone() {
+        let seen = || found(checks::KEYS_MISSING, "seen").stops([1]).of_script();
+        let cause = |subject: &str| {
+            let subject = Subject::File(subject.to_owned());
+            Finding::new(checks::STDIN_READ_TO_END, subject, "cause").stops([1]).of_script()
+        };
+        assert_eq!(order(vec![cause("seen"), seen()]), ["cause/seen"], "the same script");
+        assert_eq!(order(vec![cause("other"), seen()]).len(), 2, "another script");
+        let of_host = found(checks::TOOL_MISSING, "seen").stops([1]).severity(Severity::Error);
+        assert_eq!(order(vec![of_host, seen()]).len(), 2, "the host");
     }
 
     #[test]

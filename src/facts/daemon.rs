@@ -24,6 +24,8 @@ pub struct Daemon {
     pub processes: Fact<Vec<Process>>,
     /// Its pid files.
     pub pid_files: Fact<Vec<PidFile>>,
+    /// The process of it in a container, when the home is read from outside, in that container's tree.
+    pub inside: Option<u32>,
 }
 
 impl Daemon {
@@ -32,14 +34,21 @@ impl Daemon {
         let program = home.join("bin").join(name);
         // The kernel shows the program file without links; the home may be one.
         let program = host.resolve(&program).get().map_or(program, |resolved| resolved.path.clone());
-        let processes = processes.as_ref().map(|processes| {
-            processes.iter().filter(|process| is_daemon(process, name, &program)).cloned().collect()
+        let inside = processes.get().into_iter().flatten().find(|process| is_inside(process, &program));
+        let inside = inside.map(|process| process.pid);
+        let processes = processes.as_ref().and_then(|processes| {
+            let found: Vec<Process> =
+                processes.iter().filter(|process| is_daemon(process, name, &program)).cloned().collect();
+            match inside {
+                Some(pid) if found.is_empty() => Value::NotCollected(run_inside(pid)),
+                _ => Value::Known(found),
+            }
         });
         let run = home.join("var/run");
         let pid_files = host
             .list(&run)
             .map(|names| names.into_iter().filter_map(|file| pid_file(&run, &file, name)).collect());
-        Self { name: name.to_owned(), processes, pid_files }
+        Self { name: name.to_owned(), processes, pid_files, inside }
     }
 
     /// The name the kernel keeps of it, 15 bytes at most.
@@ -90,6 +99,18 @@ fn is_daemon(process: &Process, name: &str, program: &Path) -> bool {
     process.comm == short(name)
 }
 
+/// Why what is outside of a container says nothing of it.
+pub(super) fn run_inside(pid: u32) -> String {
+    format!("the daemons live in the container of process {pid}: run ar-doctor inside that")
+}
+
+/// Whether a process of a container is this program, of which the reader sees the file in the container's tree
+/// (`/var/lib/docker/overlay2/ID/merged/var/ossec/bin/wazuh-execd`).
+fn is_inside(process: &Process, program: &Path) -> bool {
+    let Some(exe) = process.exe.as_deref().filter(|_| process.foreign) else { return false };
+    exe != program && exe.strip_prefix("/").is_ok_and(|inner| program.ends_with(inner))
+}
+
 fn short(name: &str) -> &str {
     name.get(..15).unwrap_or(name)
 }
@@ -100,6 +121,9 @@ fn pid_file(run: &Path, file: &OsString, name: &str) -> Option<PidFile> {
     Some(PidFile { path: run.join(text), pid })
 }
 
+/// Seconds that wazuh-control may take to stop and start all daemons.
+const STARTING: i64 = 120;
+
 /// How much of the end of ossec.log is read.
 const TAIL: u64 = 512 * 1024;
 
@@ -109,13 +133,32 @@ impl super::Facts<'_> {
         self.execd_detail.get_or_init(|| {
             let Some(execd) = self.execd() else { return Fact::absent("execd") };
             match execd.process() {
-                Some(process) => self.host.process_detail(process.pid),
+                Some(process) => self.process_detail(process.pid),
                 None => execd
                     .processes
                     .unknown()
                     .map_or_else(|| Fact::absent(self.processes().source.clone()), Gap::into_fact),
             }
         })
+    }
+
+    /// Somebody starts the daemons just now, one after the other: what is down may be up in a moment.
+    pub fn being_started(&self) -> Option<Gap> {
+        let now = *self.now().get()?;
+        let starts = |process: &&Process| {
+            let has = |words: &[&str]| {
+                process.args.iter().any(|word| {
+                    Path::new(word).file_name().is_some_and(|name| words.iter().any(|word| name == *word))
+                })
+            };
+            !process.foreign
+                && process.state != 'Z'
+                && now - process.start < STARTING
+                && has(&["wazuh-control", "ossec-control"])
+                && has(&["start", "restart", "reload"])
+        };
+        let control = self.processes().get()?.iter().find(starts)?;
+        Some(Gap::failed(format!("process {}", control.pid), "wazuh-control starts the daemons just now"))
     }
 
     /// The process of wazuh-db; the manager's daemons ask it which agent is where.
@@ -144,5 +187,36 @@ impl super::Facts<'_> {
                 Value::Known(daemon_log::read(&bytes))
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daemons_of_containers() {
+        let program = Path::new("/var/lib/docker/overlay2/1f/merged/var/ossec/bin/wazuh-execd");
+        for (exe, foreign, program, inside) in [
+            ("/var/ossec/bin/wazuh-execd", true, program, true),
+            ("/var/ossec/bin/wazuh-execd", false, program, false),
+            ("/var/ossec/bin/wazuh-agentd", true, program, false),
+            // The host has an agent of its own at the place of the container's.
+            ("/var/ossec/bin/wazuh-execd", true, Path::new("/var/ossec/bin/wazuh-execd"), false),
+        ] {
+            let process = Process {
+                pid: 4711,
+                ppid: 1,
+                comm: "wazuh-execd".to_owned(),
+                exe: Some(exe.into()),
+                args: Vec::new(),
+                uid: 0,
+                state: 'S',
+                start: 0,
+                env_path: Fact::absent("environ"),
+                foreign,
+            };
+            assert_eq!(is_inside(&process, program), inside, "{exe} {program:?}");
+        }
     }
 }

@@ -62,7 +62,7 @@ impl Facts<'_> {
         }
         let Some(process) = execd.process() else { return Fact::absent("execd") };
         let pid = process.pid;
-        let detail = self.host.process_detail(pid);
+        let detail = self.process_detail(pid);
         match detail.get() {
             Some(detail) => detail.mounts.as_ref().map(|mounts| (pid, mounts.clone())),
             None => detail.map(|_| (pid, Vec::new())),

@@ -91,7 +91,7 @@ pub struct LogFacts {
     /// Which.
     pub log: Log,
     /// The signatures that were looked for.
-    pub set: Set,
+    pub set: &'static Set,
     /// Its files in the window, the older first.
     pub files: Vec<LogFile>,
     /// What was found, with files counted as in `files`.
@@ -237,7 +237,10 @@ struct Kept {
 /// Where a log is. The daemons write text, JSON, or both; of both the text is read.
 fn kept(facts: &Facts<'_>, log: Log) -> Kept {
     let logs = facts.under_home("logs");
-    let changed = |name: &str| Some(facts.resolve(&logs.join(name)).get()?.meta.mtime);
+    let changed = |name: &str| {
+        let target = facts.resolve(&logs.join(name));
+        target.get().filter(|file| file.meta.size > 0).map(|file| file.meta.mtime)
+    };
     // Where JSON alone is written, the text is of the time before. They are written together else.
     let form = |text: &'static str, json: &'static str| match (changed(text), changed(json)) {
         (None, Some(_)) => json,
@@ -351,7 +354,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     }
     let version = facts.version();
     let version = version.map(|at| (u32::from(at.major), u32::from(at.minor), u32::from(at.patch)));
-    let set = Set::new(log, &facts.logs.site, version);
+    let set = Set::shared(log, &facts.logs.site, version);
     let mut all = LogFacts {
         log,
         set,
@@ -397,7 +400,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             continue;
         };
         facts.logs.watch.reads(Some(&file.shown));
-        let search = Search { set: &all.set, since, file: number };
+        let search = Search { set: all.set, since, file: number };
         let done = &facts.logs.watch.done;
         let (found, error) = if file.gzip {
             let packed = MultiGzDecoder::new(Section::new(&**source, 0..source.size()));
@@ -496,7 +499,7 @@ fn anchor(facts: &Facts<'_>, daemon: &[u8]) -> Fact<Anchor> {
         let mine = mine.filter(|fold| short_name(&fold.tag) == daemon);
         mine.map(|fold| fold.last.clone()).max_by_key(|last| (last.file, last.offset))
     };
-    if let Some(seen) = newest(&log.found, &log.set) {
+    if let Some(seen) = newest(&log.found, log.set) {
         let file = log.files.get(seen.file).map_or_else(String::new, |file| file.shown.clone());
         return Fact::known(file.clone(), Anchor { time: local_seconds(seen.time), file });
     }
@@ -514,11 +517,11 @@ fn anchor(facts: &Facts<'_>, daemon: &[u8]) -> Fact<Anchor> {
             match unpacked(&**source) {
                 Ok(size) if size <= left => {
                     left -= size;
-                    let search = Search { set: &log.set, since: None, file: 0 };
+                    let search = Search { set: log.set, since: None, file: 0 };
                     let packed = MultiGzDecoder::new(Section::new(&**source, 0..source.size()));
                     let (found, error) = search.stream(packed.take(size), &facts.logs.watch.done);
                     gap = gap.or_else(|| error.map(|error| failed(file, error.to_string())));
-                    newest(&found, &log.set).map(|seen| seen.time)
+                    newest(&found, log.set).map(|seen| seen.time)
                 }
                 Ok(_) => {
                     gap = gap

@@ -18,8 +18,8 @@ pub mod security;
 pub mod service;
 pub mod tools;
 
-use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -242,6 +242,7 @@ pub struct Facts<'h> {
     search_path: OnceCell<SearchPath>,
     security: OnceCell<Security>,
     execd_detail: OnceCell<Fact<ProcessDetail>>,
+    details: RefCell<BTreeMap<u32, Fact<ProcessDetail>>>,
     wazuh_db: OnceCell<Daemon>,
     daemon_log: OnceCell<Fact<Vec<daemon_log::Line>>>,
     service: OnceCell<Fact<Service>>,
@@ -283,6 +284,7 @@ impl<'h> Facts<'h> {
             search_path: OnceCell::new(),
             security: OnceCell::new(),
             execd_detail: OnceCell::new(),
+            details: RefCell::new(BTreeMap::new()),
             wazuh_db: OnceCell::new(),
             daemon_log: OnceCell::new(),
             service: OnceCell::new(),
@@ -428,12 +430,20 @@ impl<'h> Facts<'h> {
         self.host.read(path, limit)
     }
 
+    /// Accounts of the reader are not those of a container that is read from outside.
+    fn unless_inside(&self, accounts: Fact<Vec<Account>>) -> Fact<Vec<Account>> {
+        match self.daemons().iter().find_map(|daemon| daemon.inside) {
+            Some(pid) => Fact::not_collected(accounts.source, daemon::run_inside(pid)),
+            None => accounts,
+        }
+    }
+
     fn users(&self) -> &Fact<Vec<Account>> {
-        self.users.get_or_init(|| self.host.users())
+        self.users.get_or_init(|| self.unless_inside(self.host.users()))
     }
 
     fn groups(&self) -> &Fact<Vec<Account>> {
-        self.groups.get_or_init(|| self.host.groups())
+        self.groups.get_or_init(|| self.unless_inside(self.host.groups()))
     }
 
     /// The name of a uid.
@@ -557,7 +567,13 @@ impl<'h> Facts<'h> {
 
     /// One process in detail: some twenty files, so it is asked for few.
     pub fn process_detail(&self, pid: u32) -> Fact<ProcessDetail> {
-        self.host.process_detail(pid)
+        // One look for all who ask: what two probes say of a process has to be of the same moment.
+        let known = self.details.borrow().get(&pid).cloned();
+        known.unwrap_or_else(|| {
+            let detail = self.host.process_detail(pid);
+            self.details.borrow_mut().insert(pid, detail.clone());
+            detail
+        })
     }
 
     /// The Unix sockets of the host, or of the network namespace that a process lives in.
@@ -780,7 +796,7 @@ impl<'h> Facts<'h> {
     }
 
     /// Every agent gets the lines of all systems; those of another one are not for it.
-    fn system_gate(&self, executable: &[u8]) -> Runs {
+    pub fn system_gate(&self, executable: &[u8]) -> Runs {
         let system = self.machine().get().map_or("Linux", |machine| machine.system.as_str());
         match stock::system_of(executable) {
             Some(stock::System::Windows) => Runs::OtherSystem(stock::System::Windows),

@@ -93,6 +93,28 @@ pub struct FiledProfile {
     pub profile: Profile,
 }
 
+impl Security {
+    /// Whether SELinux enforces; by its configuration where the kernel's answer is not known.
+    pub fn denies(&self) -> bool {
+        match &self.enforcing.value {
+            Value::Known(enforcing) => *enforcing,
+            Value::Absent => false,
+            _ => self.is_to_enforce(),
+        }
+    }
+
+    /// Whether SELinux enforces from the next boot on.
+    pub fn is_to_enforce(&self) -> bool {
+        self.configured.get().is_some_and(|mode| mode.eq_ignore_ascii_case("enforcing"))
+    }
+
+    /// Whether the running execd is under a profile of AppArmor that refuses something.
+    pub fn confines_execd(&self) -> bool {
+        self.apparmor.get() == Some(&true)
+            && self.execd.get().and_then(|label| apparmor::label(label)).is_some_and(|own| own.mode.refuses())
+    }
+}
+
 impl Facts<'_> {
     /// SELinux and AppArmor.
     pub fn security(&self) -> &Security {
@@ -107,7 +129,7 @@ impl Facts<'_> {
                 None => Fact::absent("execd"),
                 Some(daemon) => match (daemon.process(), daemon.processes.unknown()) {
                     (Some(process), _) => {
-                        self.host.process_detail(process.pid).and_then(|detail| detail.label.value)
+                        self.process_detail(process.pid).and_then(|detail| detail.label.value)
                     }
                     (None, Some(gap)) => gap.into_fact(),
                     (None, None) => Fact::absent("execd"),

@@ -49,6 +49,14 @@ impl Service {
 }
 
 impl Facts<'_> {
+    /// Whether the first process is surely another one than systemd, as in most containers, so that
+    /// units and systemctl(1) are of no use.
+    pub fn lacks_systemd(&self) -> bool {
+        self.processes().get().is_some_and(|all| {
+            all.iter().any(|process| process.pid == 1 && !process.foreign && process.comm != "systemd")
+        })
+    }
+
     /// The unit of this installation; absent where none starts it.
     pub fn service(&self) -> &Fact<Service> {
         self.service.get_or_init(|| {

@@ -37,7 +37,53 @@ pub struct SearchPath {
     pub gap: Option<Gap>,
 }
 
+/// What installs packages of the host's distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageManager {
+    /// Debian and its kin.
+    Apt,
+    /// Fedora, RHEL 8 and later.
+    Dnf,
+    /// Small images of RHEL.
+    Microdnf,
+    /// RHEL 7, Amazon Linux 2.
+    Yum,
+    /// SUSE.
+    Zypper,
+    /// Alpine.
+    Apk,
+}
+
+impl PackageManager {
+    /// The command that installs a package again over its own files.
+    pub fn reinstall(self, package: &str) -> String {
+        match self {
+            Self::Apt => format!("apt-get install --reinstall {package}"),
+            Self::Dnf => format!("dnf reinstall {package}"),
+            Self::Microdnf => format!("microdnf reinstall {package}"),
+            Self::Yum => format!("yum reinstall {package}"),
+            Self::Zypper => format!("zypper install --force {package}"),
+            Self::Apk => format!("apk fix --reinstall {package}"),
+        }
+    }
+}
+
 impl Facts<'_> {
+    /// The package manager whose program is on the host; none where no known one is seen.
+    pub fn package_manager(&self) -> Option<PackageManager> {
+        use PackageManager::{Apk, Apt, Dnf, Microdnf, Yum, Zypper};
+        [
+            (Zypper, "/usr/bin/zypper"),
+            (Apt, "/usr/bin/apt-get"),
+            (Dnf, "/usr/bin/dnf"),
+            (Microdnf, "/usr/bin/microdnf"),
+            (Yum, "/usr/bin/yum"),
+            (Apk, "/sbin/apk"),
+        ]
+        .into_iter()
+        .find_map(|(manager, path)| self.resolve(Path::new(path)).get().map(|_| manager))
+    }
+
     /// The `PATH` of the running execd, else that of its unit, else systemd's default.
     pub fn search_path(&self) -> &SearchPath {
         self.search_path.get_or_init(|| {

@@ -245,6 +245,9 @@ pub struct Finding {
     pub responses: Vec<ResponseIndex>,
     /// Files and processes it has to do with; a fold needs one in common, or a response.
     pub shares: Vec<String>,
+    /// What a script does by itself, in its text or as it was seen: nothing on the host explains
+    /// it, and only another such finding about the same subject folds it.
+    pub of_script: bool,
     /// Byte offset in the configuration, for ranking.
     pub position: usize,
 }
@@ -264,6 +267,7 @@ impl Finding {
             verify: String::new(),
             responses: Vec::new(),
             shares: Vec::new(),
+            of_script: false,
             position: usize::MAX,
         }
     }
@@ -315,6 +319,13 @@ impl Finding {
     #[must_use]
     pub fn shares(mut self, what: impl Into<String>) -> Self {
         self.shares.push(what.into());
+        self
+    }
+
+    /// Says that it is what the script does by itself.
+    #[must_use]
+    pub fn of_script(mut self) -> Self {
+        self.of_script = true;
         self
     }
 

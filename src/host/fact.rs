@@ -137,6 +137,11 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// A fact that could not be found out.
+    pub fn failed(source: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { kind: GapKind::Failed, source: source.into(), why: why.into() }
+    }
+
     /// The fact that is not known.
     pub fn into_fact<T>(self) -> Fact<T> {
         match self.kind {

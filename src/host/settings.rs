@@ -124,8 +124,18 @@ pub fn flushes_ruleset(script: &[u8]) -> Option<u64> {
     })
 }
 
+/// The number of a type of audit records (`linux/audit.h`, libaudit.h), as rules may name it.
+fn number_of(name: &str) -> &'static str {
+    match name {
+        "AVC" => "1400",
+        "USER_AVC" => "1107",
+        "FANOTIFY" => "1331",
+        _ => "",
+    }
+}
+
 /// The line, from 1, of an audit rule (auditctl(8)) that keeps records of a type out of the log.
-/// The types are matched by name; one with further conditions does not count.
+/// The types are matched by name or number; one with further conditions does not count.
 pub fn excludes_record(rules: &[u8], types: &[&str]) -> Option<(u64, String)> {
     let text = String::from_utf8_lossy(rules);
     (1..).zip(text.lines()).find_map(|(number, line)| {
@@ -140,7 +150,8 @@ pub fn excludes_record(rules: &[u8], types: &[&str]) -> Option<(u64, String)> {
         let mut fields = words.windows(2).filter(|pair| pair[0] == "-F").map(|pair| pair[1]);
         let (field, more) = (fields.next()?, fields.next());
         let named = field.strip_prefix("msgtype=")?;
-        let known = types.iter().find(|known| named.eq_ignore_ascii_case(known))?;
+        let is_it = |known: &&&str| named.eq_ignore_ascii_case(known) || named == number_of(known);
+        let known = types.iter().find(is_it)?;
         more.is_none().then(|| (number, (*known).to_owned()))
     })
 }
@@ -222,6 +233,7 @@ mod tests {
     #[test]
     fn rules_that_keep_records_out() {
         let avc = |text: &str| excludes_record(text.as_bytes(), &["AVC", "USER_AVC"]);
+        assert_eq!(avc("-a always,exclude -F msgtype=1400\n"), Some((1, "AVC".to_owned())));
         assert_eq!(avc("-D\n-a always,exclude -F msgtype=AVC\n"), Some((2, "AVC".to_owned())));
         assert_eq!(avc("-a exclude,always -F msgtype=avc\n"), Some((1, "AVC".to_owned())));
         for silent in [

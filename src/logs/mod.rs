@@ -5,6 +5,7 @@
 //! Everything works on bytes handed to it; which files there are is for `facts`.
 
 pub mod blocks;
+pub mod explain;
 pub mod line;
 mod literals;
 pub mod place;

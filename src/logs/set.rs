@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use regex::bytes::Regex;
@@ -150,6 +150,18 @@ impl Set {
         let filter = Filter::new(pieces.as_deref());
         let pieces = pieces.unwrap_or_default();
         Self { log, all, by_number, literals: literals.ok(), owners, always, filter, pieces, quick }
+    }
+
+    /// The set of a log, which is made once for all that ask with the same version and no
+    /// signatures of a site. It is kept as long as the program runs.
+    pub fn shared(log: Log, site: &[&'static Signature], version: Option<Version>) -> &'static Self {
+        type Known = Mutex<BTreeMap<(Log, Option<Version>), &'static Set>>;
+        static KNOWN: Known = Mutex::new(BTreeMap::new());
+        if !site.is_empty() {
+            return Box::leak(Box::new(Self::new(log, site, version)));
+        }
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry((log, version)).or_insert_with(|| Box::leak(Box::new(Self::new(log, site, version))))
     }
 
     /// The kind of log.

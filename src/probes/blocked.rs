@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
+use super::processes::not_taken;
 use super::{Probe, Sink, lossy, quote, quote_path, restart, under_home};
 use crate::facts::blocked::{self, Execd, Member, Script, Stands};
 use crate::facts::change::{instant, span};
 use crate::facts::{Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
-use crate::host::{Fact, FileType, Gap, GapKind, Process, Wait};
+use crate::host::{Fact, FileType, Gap, Process, Wait};
 use crate::wazuh::stock::{LOCKS, Lock, lock_wait};
 use crate::wazuh::version::Contract;
 
@@ -35,6 +36,9 @@ const START: i64 = 120;
 /// Seconds in which a lock gets its pid file.
 const MAKING: i64 = 5;
 
+/// execd's queue, as a manager's daemons name it in the log.
+const QUEUE: &str = "queue/alerts/execq";
+
 /// What holds a script up.
 enum Cause<'s> {
     /// A signal stopped it.
@@ -51,6 +55,8 @@ enum Cause<'s> {
     Waits(&'s Process, Wait),
     /// It computes.
     Busy(&'s Process),
+    /// It waits for what it started, and that for nobody knows what.
+    Child(&'s Process),
     /// Nobody knows.
     Unknown,
 }
@@ -103,8 +109,9 @@ fn stands_still(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Execd, now: 
     let wait = blocked::wait(&execd.detail);
     let source = format!("process {}", process.pid);
     let finding = |check: CheckId, title: String| {
-        Finding::new(check, Subject::Process(name.clone()), title)
-            .observed(source.clone(), process_text(process, &execd.detail, now))
+        let finding = Finding::new(check, Subject::Process(name.clone()), title)
+            .observed(source.clone(), process_text(process, &execd.detail, now));
+        not_taken(facts, finding, QUEUE, name)
             .stops(here(facts))
             .shares("process:execd")
             .shares("process:agentd")
@@ -229,6 +236,7 @@ fn cause<'s>(facts: &Facts<'_>, execd: &Execd, script: &'s Script, holder: Optio
         {
             Cause::Input(&member.process, false)
         }
+        Some(member) if member.process.pid != script.process.pid => Cause::Child(&member.process),
         _ => Cause::Unknown,
     }
 }
@@ -276,11 +284,11 @@ fn report(
                 "{} waits for the end of its input, which comes only when execd has its answer",
                 told(process)
             ),
-            kill,
+            kill.clone(),
         ),
         Cause::Input(process, false) => (
             format!("execd waits for its keys, and {} sleeps with execd's pipe as its input", told(process)),
-            kill,
+            kill.clone(),
         ),
         Cause::Holder(process) => (
             format!("it has ended, but {} keeps its output open", told(process)),
@@ -294,10 +302,13 @@ fn report(
                 Wait::Lock => "waits for a lock on a file",
                 Wait::Child | Wait::Pipe | Wait::Ready => "waits for another process",
             };
-            (format!("{} {what}", told(process)), kill)
+            (format!("{} {what}", told(process)), kill.clone())
         }
-        Cause::Busy(process) => (format!("{} is still computing", told(process)), kill),
-        Cause::Unknown => ("it has not ended".to_owned(), kill),
+        Cause::Busy(process) => (format!("{} is still computing", told(process)), kill.clone()),
+        Cause::Child(process) => {
+            (format!("it waits for {}, which has not ended", told(process)), kill.clone())
+        }
+        Cause::Unknown => ("it has not ended".to_owned(), kill.clone()),
     };
     let never_ends = matches!(cause, Cause::Stopped(_) | Cause::Input(_, true));
     let seen_waiting = matches!(execd.stands, Stands::ForLine | Stands::ForEnd);
@@ -314,9 +325,10 @@ fn report(
         subject,
         format!("{name} has kept execd busy for {}, and no other response runs: {why}.", span(age)),
     )
+    .of_script()
     .severity(if never_ends || age >= LONG { Severity::Error } else { Severity::Warning })
     .confidence(if seen_waiting { Confidence::Proven } else { Confidence::Likely })
-    .cause("execd runs one script at a time and waits for its line and its end without a limit of time. All other responses of this host, and every revert that is due, wait behind it. Nothing is logged.")
+    .cause("execd runs one script at a time and waits for its line and its end without a limit of time. All other responses of this host, and every revert that is due, wait behind it. execd logs nothing.")
     .observed(
         format!("process {pid}"),
         process_text(&script.process, &script.family.first().map_or_else(|| Fact::absent(""), |first| first.detail.clone()), now),
@@ -346,7 +358,8 @@ fn report(
         format!("{}; {waits}", process_text(&execd.process, &execd.detail, now)),
     );
     if let Cause::Lock(seen) = cause {
-        finding = finding.remedy(remedy).remedy(format!("kill {pid}")).shares(seen.path(facts));
+        // The other way round it may take the lock in between, and leave it behind once more.
+        finding = finding.remedy(kill).remedy(remedy).shares(seen.path(facts));
     } else {
         finding = finding.remedy(remedy);
     }
@@ -357,7 +370,7 @@ fn report(
         }
     }
     sink.find(
-        finding
+        not_taken(facts, finding, QUEUE, &execd.process.comm)
             .verify(format!("ps -o pid,stat,wchan:20,etime,args --ppid {}", execd.process.pid))
             .stops(here(facts))
             .shares("process:execd")
@@ -492,11 +505,7 @@ fn locks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn lock_left(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, seen: &LockSeen, users: Vec<ResponseIndex>) {
     let now = facts.now();
     let (Some(now), None) = (now.get().copied(), now.unknown()) else {
-        let gap = now.unknown().unwrap_or_else(|| Gap {
-            kind: GapKind::Failed,
-            source: "clock".to_owned(),
-            why: "is not known".to_owned(),
-        });
+        let gap = now.unknown().unwrap_or_else(|| Gap::failed("clock", "is not known"));
         return sink.unknown(checks::STALE_LOCK, users, gap);
     };
     let age = now - seen.made;

@@ -93,10 +93,6 @@ fn daemon<'f>(facts: &'f Facts<'_>, name: &str) -> Option<&'f Daemon> {
     facts.daemons().iter().find(|daemon| daemon.name.ends_with(name))
 }
 
-fn failed(source: impl Into<String>, why: impl Into<String>) -> Gap {
-    Gap { kind: GapKind::Failed, source: source.into(), why: why.into() }
-}
-
 /// The option that says how often a daemon writes its state.
 fn interval_option(name: &str) -> &'static str {
     match name {
@@ -108,14 +104,14 @@ fn interval_option(name: &str) -> &'static str {
 
 fn standing<'f>(facts: &'f Facts<'_>, name: &'static str) -> Standing<'f> {
     let (Some(daemon), Some(state)) = (daemon(facts, name), facts.delivery().state(name)) else {
-        return Standing::Unknown(failed(name, "is no daemon of this host"));
+        return Standing::Unknown(Gap::failed(name, "is no daemon of this host"));
     };
     let running = daemon.running();
     if let Some(gap) = running.unknown() {
         return Standing::Unknown(gap);
     }
     let Some(process) = daemon.process() else {
-        return Standing::Unknown(failed(running.source, format!("{} does not run", daemon.name)));
+        return Standing::Unknown(Gap::failed(running.source, format!("{} does not run", daemon.name)));
     };
     if matches!(process.state, 'T' | 't') {
         return Standing::Stopped(process);
@@ -136,12 +132,12 @@ fn standing<'f>(facts: &'f Facts<'_>, name: &'static str) -> Standing<'f> {
     };
     let now = facts.now();
     let (Some(now), None) = (now.get().copied(), now.unknown()) else {
-        let gap = now.unknown().unwrap_or_else(|| failed("clock", "is not known"));
+        let gap = now.unknown().unwrap_or_else(|| Gap::failed("clock", "is not known"));
         return Standing::Unknown(gap);
     };
     let limit = 3 * interval + SLACK;
     let up = now - process.start;
-    let unknown = |why: String| Standing::Unknown(failed(state.file.shown.clone(), why));
+    let unknown = |why: String| Standing::Unknown(Gap::failed(state.file.shown.clone(), why));
     if let Some(gap) = state.mtime.unknown() {
         return Standing::Unknown(gap);
     }
@@ -199,11 +195,11 @@ fn agent(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         }
         Standing::Stale(file, _, age) => {
             let why = format!("was written {} ago and says nothing of the present", time(*age));
-            let gap = failed(file.file.shown.clone(), why);
+            let gap = Gap::failed(file.file.shown.clone(), why);
             sink.unknown_for_all(&[checks::AGENTD_STUCK, checks::TASKS_FAILED], &gap);
         }
         Standing::Stopped(process) => {
-            let gap = failed(format!("process {}", process.pid), "is stopped");
+            let gap = Gap::failed(format!("process {}", process.pid), "is stopped");
             sink.unknown_for_all(&[checks::AGENTD_STUCK, checks::TASKS_FAILED], &gap);
         }
         Standing::Unknown(gap) => {
@@ -219,11 +215,11 @@ fn connected(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stands: &Standing<'_>) 
         Standing::Unknown(gap) => return without_state(facts, sink, gap),
         Standing::Stale(file, _, age) => {
             let why = format!("was written {} ago and says nothing of the present", time(*age));
-            sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &failed(file.file.shown.clone(), why));
+            sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &Gap::failed(file.file.shown.clone(), why));
             return None;
         }
         Standing::Stopped(process) => {
-            let gap = failed(format!("process {}", process.pid), "is stopped");
+            let gap = Gap::failed(format!("process {}", process.pid), "is stopped");
             sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &gap);
             return None;
         }
@@ -232,7 +228,7 @@ fn connected(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stands: &Standing<'_>) 
         Some(Status::Connected) => return Some(true),
         Some(status) => status,
         None => {
-            let gap = failed(file.file.shown.clone(), "holds no status that is known");
+            let gap = Gap::failed(file.file.shown.clone(), "holds no status that is known");
             sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &gap);
             return None;
         }
@@ -247,6 +243,11 @@ fn connected(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, stands: &Standing<'_>) 
         _ => lag(facts, file, state).map(|lag| (lag.at_least() + age, "its last keepalive was sent ")),
     };
     let short = since.is_some_and(|(seconds, _)| seconds < START);
+    if short && status == Status::Pending {
+        let gap = Gap::failed(file.file.shown.clone(), "agentd has just started and connects");
+        sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &gap);
+        return None;
+    }
     let word = if status == Status::Pending { "has not reached" } else { "has lost" };
     let mut finding = not_connected(facts, format!("No response reaches this agent: it {word} its manager."))
         .severity(if short { Severity::Warning } else { Severity::Error })
@@ -296,6 +297,12 @@ fn without_state(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, gap: &Gap) -> Optio
     if let (true, Some(_), None) = (tells, process, wait.unknown()) {
         let Some(meta) = wait.get() else { return Some(true) };
         let now = facts.now();
+        let up = process.zip(now.get()).map(|(process, now)| now - process.start);
+        if up.is_some_and(|up| up < START) {
+            let gap = Gap::failed(wait.source.clone(), "agentd has just started and connects");
+            sink.unknown_for_all(&[checks::AGENT_NOT_CONNECTED], &gap);
+            return None;
+        }
         if let Some(seconds) = now.get().map(|now| now - meta.mtime).filter(|seconds| *seconds >= 0) {
             let title = "No response reaches this agent: it is not connected to its manager.".to_owned();
             sink.find(
@@ -359,7 +366,7 @@ fn stuck(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, file: &StateFile, state: &S
         Lag::AtLeast(seconds) if seconds <= limit => {
             let zone = &facts.delivery().zone;
             let gap = zone.unknown().unwrap_or_else(|| {
-                failed(file.file.shown.clone(), "its times are not in the time zone of this host")
+                Gap::failed(file.file.shown.clone(), "its times are not in the time zone of this host")
             });
             sink.unknown_for_all(&[checks::AGENTD_STUCK], &gap);
             return;
@@ -394,7 +401,7 @@ fn tasks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, file: &StateFile, state: &S
         return;
     }
     let (Some(failures), Some(dispatched)) = (state.number("failed"), state.number("dispatched")) else {
-        let gap = failed(file.file.shown.clone(), "holds no counters of tasks");
+        let gap = Gap::failed(file.file.shown.clone(), "holds no counters of tasks");
         sink.unknown_for_all(&[checks::TASKS_FAILED], &gap);
         return;
     };
@@ -523,9 +530,18 @@ fn ar_conf_differs(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if sent == here {
         return;
     }
-    let missing: Vec<&[u8]> =
-        sent.iter().map(|line| line.0).filter(|name| !here.iter().any(|line| line.0 == *name)).collect();
+    // Every agent gets the lines of all systems.
+    let missing: Vec<&[u8]> = sent
+        .iter()
+        .filter(|(name, executable)| {
+            !here.iter().any(|line| line.0 == *name) && facts.system_gate(executable) == Runs::Here
+        })
+        .map(|line| line.0)
+        .collect();
     let extra: Vec<_> = here.iter().filter(|line| !sent.contains(line)).collect();
+    if missing.is_empty() && extra.is_empty() {
+        return;
+    }
     let path = ar.file.path.display().to_string();
     let title = if missing.is_empty() {
         format!(
@@ -768,7 +784,7 @@ fn stale(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, all: &[Group]) {
     let now = facts.now();
     let (Some(reload), Some(changed), Some(now)) = (reload.get(), changed.get(), now.get()) else {
         let gap = reload.unknown().or_else(|| changed.unknown()).or_else(|| now.unknown());
-        let gap = gap.unwrap_or_else(|| failed(ar.file.shown.clone(), "has no time"));
+        let gap = gap.unwrap_or_else(|| Gap::failed(ar.file.shown.clone(), "has no time"));
         sink.unknown(checks::MERGED_MG_STALE, stopped, gap);
         return;
     };
@@ -971,12 +987,12 @@ fn no_agent_connected(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configu
             return;
         }
         Standing::Stale(file, ..) => {
-            let gap = failed(file.file.shown.clone(), "is too old to say anything of the present");
+            let gap = Gap::failed(file.file.shown.clone(), "is too old to say anything of the present");
             sink.unknown(checks::NO_AGENT_CONNECTED, concerned, gap);
             return;
         }
         Standing::Stopped(_) => {
-            sink.unknown(checks::NO_AGENT_CONNECTED, concerned, failed("remoted", "is stopped"));
+            sink.unknown(checks::NO_AGENT_CONNECTED, concerned, Gap::failed("remoted", "is stopped"));
             return;
         }
     };

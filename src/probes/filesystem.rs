@@ -477,6 +477,17 @@ fn hosts_deny(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         sink.find(about_all(facts, &denying, finding));
         return;
     }
+    let theirs = facts.execd_mounts();
+    if let Some(gap) = theirs.unknown() {
+        sink.unknown(check, users.clone(), gap);
+    }
+    if let (Some((pid, theirs)), Some(found)) = (theirs.get(), target.get())
+        && let Some(mount) = mount_at(theirs, &found.path).filter(|mount| has(mount, "ro"))
+    {
+        let title = format!("{name} blocks nothing: where execd lives, {HOSTS_DENY} is mounted read-only.");
+        sink.find(about_all(facts, &denying, closed_to_execd(facts, make(title), *pid, mount)));
+        return;
+    }
     let Some((_, frozen)) = frozen_among(facts, sink, check, &users, &[path.to_owned()]) else { return };
     let finding = match frozen {
         Frozen::Immutable => make(format!("{name} blocks nothing: {HOSTS_DENY} is immutable.")).cause(
@@ -497,6 +508,31 @@ fn hosts_deny(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .remedy(format!("chattr {} {HOSTS_DENY}", frozen.undo()))
         .verify(format!("lsattr {HOSTS_DENY}"));
     sink.find(about_all(facts, &denying, finding));
+}
+
+/// `/etc/hosts.deny` is read-only for execd, and not for the reader.
+fn closed_to_execd(facts: &Facts<'_>, finding: Finding, pid: u32, mount: &Mount) -> Finding {
+    let remedy = if has_unit(facts) {
+        format!("systemctl edit {}   # [Service] ReadWritePaths=/etc", service(facts))
+    } else {
+        format!("nsenter -t {pid} -m mount -o remount,bind,rw {}", quote_path(&mount.target))
+    };
+    finding
+        .cause("host-deny writes \"Could not open file '/etc/hosts.deny'\" to active-responses.log and ends. A shell of yours has other mounts, and there the same program works.")
+        .observed(
+            format!("/proc/{pid}/mountinfo"),
+            format!("{} {} {}", shown(&mount.target), mount.fstype, mount.options.join(",")),
+        )
+        .remedy(remedy)
+        .remedy(restart(facts))
+        .verify(format!("nsenter -t {pid} -m findmnt -no OPTIONS -T {HOSTS_DENY}"))
+        .shares("process:execd")
+}
+
+/// Whether a unit of systemd starts execd, so that its settings decide on the mounts. Without one it
+/// is whoever made the mounts of the container.
+fn has_unit(facts: &Facts<'_>) -> bool {
+    !facts.lacks_systemd() && !facts.service().is_absent()
 }
 
 /// What keeps a daemon from its next start.
@@ -779,15 +815,21 @@ fn other_mounts(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
                 format!("{} {} {} {}", shown(&mine.target), mine.fstype, mine.source, mine.options.join(",")),
             );
         }
+        let is_unit = has_unit(facts);
+        let home = facts.install.home.display();
         finding = match differs {
-            Differs::Noexec => finding.remedy(format!(
-                "systemctl edit {unit}   # [Service] ExecPaths={}",
-                facts.install.home.display()
-            )),
-            Differs::ReadOnly => finding.remedy(format!(
-                "systemctl edit {unit}   # [Service] ReadWritePaths={}",
-                facts.install.home.display()
-            )),
+            Differs::Noexec if is_unit => {
+                finding.remedy(format!("systemctl edit {unit}   # [Service] ExecPaths={home}"))
+            }
+            Differs::ReadOnly if is_unit => {
+                finding.remedy(format!("systemctl edit {unit}   # [Service] ReadWritePaths={home}"))
+            }
+            Differs::Noexec => {
+                finding.remedy(format!("{enter} mount -o remount,bind,exec {}", quote_path(&mount.target)))
+            }
+            Differs::ReadOnly => {
+                finding.remedy(format!("{enter} mount -o remount,bind,rw {}", quote_path(&mount.target)))
+            }
             Differs::Other => {
                 finding.remedy(format!("{enter} ls -l {}   # what execd has there", quote_path(&path)))
             }

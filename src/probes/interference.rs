@@ -32,6 +32,9 @@ const CHECKS: &[CheckId] = &[
 /// How much of a program is read to see what made it. The part that every such program has comes first.
 const BOOTLOADER: u64 = 2 * 1024 * 1024;
 
+/// The rules that auditd loads at its start.
+const AUDIT_RULES: &str = "/etc/audit/audit.rules";
+
 /// Trust files that are read at most.
 const MAX_TRUST_FILES: usize = 256;
 
@@ -205,9 +208,8 @@ fn products(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 /// Audit rules that keep the record of a denial out of the log.
 fn audit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     let mut types = Vec::new();
-    let selinux = facts.head(Path::new("/etc/selinux/config"), SETTINGS_LIMIT);
-    if selinux.get().and_then(|conf| settings::value(&conf.bytes, "SELINUX")).as_deref() == Some("enforcing")
-    {
+    let security = facts.security();
+    if security.denies() || security.confines_execd() {
         types.extend(["AVC", "USER_AVC"]);
     }
     if processes(facts).any(|process| process.comm == "fapolicyd") {
@@ -231,6 +233,11 @@ fn audit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         let Some((line, kind)) = settings::excludes_record(&text.bytes, &types) else { continue };
         let file = path.display().to_string();
         let executables: Vec<&Executable> = facts.executables().iter().collect();
+        let load = if path == Path::new(AUDIT_RULES) {
+            format!("auditctl -R {AUDIT_RULES}")
+        } else {
+            "augenrules --load".to_owned()
+        };
         let finding = Finding::new(
             checks::DENIALS_NOT_AUDITED,
             Subject::File(file.clone()),
@@ -239,7 +246,7 @@ fn audit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         .confidence(Confidence::Likely)
         .cause("Whether something was denied can then not be told from the audit log. This is what the file says; which rules the kernel has now only netlink could tell.")
         .observed(format!("{file}:{line}"), format!("excludes msgtype {kind}"))
-        .remedy(format!("sed -i '{line}s/^/# /' {} && augenrules --load", quote(&file)))
+        .remedy(format!("sed -i '{line}s/^/# /' {} && {load}   # after -e 2 at the next boot", quote(&file)))
         .verify("auditctl -l");
         sink.find(about_all(facts, &executables, finding));
         return;
@@ -250,15 +257,13 @@ fn audit(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 fn rule_files(facts: &Facts<'_>) -> (Vec<PathBuf>, Option<Gap>) {
     let directory = Path::new("/etc/audit/rules.d");
     let listed = facts.list(directory);
-    let mut files = vec![Path::new("/etc/audit/audit.rules").to_owned()];
-    files.extend(
-        listed
-            .get()
-            .into_iter()
-            .flatten()
-            .filter(|name| name.to_string_lossy().ends_with(".rules"))
-            .map(|name| directory.join(name)),
-    );
+    let names = listed.get().into_iter().flatten();
+    let mut files: Vec<PathBuf> = names
+        .filter(|name| name.to_string_lossy().ends_with(".rules"))
+        .map(|name| directory.join(name))
+        .collect();
+    // augenrules(8) makes this one from the others, so it is named only for what they do not have.
+    files.push(PathBuf::from(AUDIT_RULES));
     (files, listed.unknown())
 }
 

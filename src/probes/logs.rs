@@ -215,7 +215,7 @@ fn base_name(path: &[u8]) -> &[u8] {
 
 /// Whether what the lines say is over, as far as can be seen.
 fn is_over(facts: &Facts<'_>, log: &LogFacts, fold: &Fold, check: CheckId, about: &About<'_>) -> bool {
-    if log.found.is_history(&log.set, fold) || log.found.is_cured(&log.set, fold) {
+    if log.found.is_history(log.set, fold) || log.found.is_cured(log.set, fold) {
         return true;
     }
     let owner = match check {

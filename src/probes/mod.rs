@@ -6,6 +6,7 @@
 mod alerts;
 mod blocked;
 mod config;
+mod confinement;
 mod delivery;
 mod drift;
 mod executable;
@@ -25,6 +26,7 @@ mod sink;
 mod sockets;
 mod syntax;
 mod tools;
+mod unit;
 mod versions;
 mod white_list;
 
@@ -88,6 +90,7 @@ pub const PROBES: &[Probe] = &[
     filesystem::FROZEN,
     filesystem::MOUNTS,
     processes::PROBE,
+    confinement::PROBE,
 ];
 
 /// A place in the configuration as the subject of a finding.
@@ -176,8 +179,12 @@ fn service(facts: &Facts<'_>) -> &'static str {
 }
 
 /// The command that makes this host's daemons read their files again.
-fn restart(facts: &Facts<'_>) -> &'static str {
-    if facts.role() == Role::Agent { RESTART_AGENT } else { RESTART_MANAGER }
+fn restart(facts: &Facts<'_>) -> String {
+    if facts.lacks_systemd() {
+        return format!("{} restart", under_home(facts, &format!("bin/{}", control_program(facts))));
+    }
+    let command = if facts.role() == Role::Agent { RESTART_AGENT } else { RESTART_MANAGER };
+    command.to_owned()
 }
 
 const RESTART_AGENT: &str = "systemctl restart wazuh-agent";

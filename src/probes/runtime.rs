@@ -88,8 +88,14 @@ fn group_missing(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
 }
 
 fn not_running(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, execd: &Daemon) {
+    if let Some(gap) = execd.running().unknown() {
+        return sink.unknown_for_all(&[checks::EXECD_NOT_RUNNING, checks::RESTART_OWED], &gap);
+    }
     if execd.running().get() != Some(&false) {
         return;
+    }
+    if let Some(gap) = facts.being_started() {
+        return sink.unknown_for_all(&[checks::EXECD_NOT_RUNNING], &gap);
     }
     let here: Vec<ResponseIndex> = facts.indices(Response::is_here);
     let needed = facts.role() == Role::Agent

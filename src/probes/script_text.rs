@@ -198,6 +198,7 @@ fn tell(
         first.line
     );
     let mut finding = Finding::new(check, Subject::File(executable.shown()), title)
+        .of_script()
         .cause(format!("In the text of the script, not seen to happen: {}.", first.message))
         .severity(first.severity())
         .confidence(first.confidence.into());

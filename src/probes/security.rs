@@ -101,6 +101,8 @@ struct Script<'f> {
     comm: Vec<u8>,
     /// Its interpreter, as it names it and without links.
     interpreters: Vec<PathBuf>,
+    /// The interpreter without links that env(1) starts for it, as execd's PATH has it.
+    by_env: Option<PathBuf>,
     /// The last parts of the programs it calls.
     tools: Vec<Vec<u8>>,
 }
@@ -127,6 +129,13 @@ impl<'f> Script<'f> {
             .and_then(|head| launch::named_interpreter(&head.bytes))
             .filter(|_| interpreters.iter().any(|path| path.ends_with("env")))
             .map(|name| last(&name));
+        let found_by_env = by_env.as_ref().and_then(|name| {
+            let mut directories = facts.search_path().text.as_deref().unwrap_or("").split(':');
+            directories.find_map(|directory| {
+                let place = Path::new(directory).join(std::ffi::OsStr::from_bytes(name));
+                facts.resolve(&place).get().map(|found| found.path.clone())
+            })
+        });
         let tools = of_stock
             .chain(of_block_ip)
             .chain(of_text)
@@ -142,7 +151,15 @@ impl<'f> Script<'f> {
             paths.push(home.path.join(inside));
         }
         paths.dedup();
-        Some(Self { executable, comm: short(name).to_vec(), file, paths, interpreters, tools })
+        Some(Self {
+            executable,
+            comm: short(name).to_vec(),
+            file,
+            paths,
+            interpreters,
+            by_env: found_by_env,
+            tools,
+        })
     }
 
     fn is_called(&self, path: &[u8]) -> bool {
@@ -260,37 +277,24 @@ const TRIED: &[&str] = &[
 
 fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
     let security = facts.security();
-    let is_on = match &security.enforcing.value {
-        Value::Absent | Value::Known(false) => return,
-        Value::Known(true) => true,
-        // A tree has no running kernel; what its configuration says is what the next start gives.
-        _ => match &security.configured.value {
-            Value::Absent => return,
-            Value::Known(mode) => mode.eq_ignore_ascii_case("enforcing"),
-            _ => {
-                if let Some(gap) = security.configured.unknown() {
-                    sink.unknown_for_all(&[checks::SELINUX_LABEL], &gap);
-                    sink.unknown_for_all(OF_SELINUX, &gap);
-                }
-                return;
-            }
-        },
-    };
-    if !is_on {
+    if let (None, Some(gap)) = (security.enforcing.get(), security.configured.unknown())
+        && !security.enforcing.is_absent()
+    {
+        sink.unknown_for_all(&[checks::SELINUX_LABEL], &gap);
+        sink.unknown_for_all(OF_SELINUX, &gap);
+        return;
+    }
+    // It was set to pass all until the next boot, and its log says what will be denied then.
+    let is_trial = security.enforcing.get() == Some(&false) && security.is_to_enforce();
+    if !security.denies() && !is_trial {
         return;
     }
     let domain = security.execd.get().and_then(|label| type_of(label)).map(str::to_owned);
     let is_unconfined = is_unconfined(facts, domain.as_deref());
     let denials = facts.denials();
     // AR231 says it to the user.
-    let hidden = || {
-        interference::hides(facts, &["AVC"]).map(|source| Gap {
-            kind: GapKind::NotCollected,
-            source,
-            why: "an audit rule keeps denials out of the log".to_owned(),
-        })
-    };
-    if let Some(gap) = denials.gap.clone().or_else(|| security.enforcing.unknown()).or_else(hidden) {
+    if let Some(gap) = denials.gap.clone().or_else(|| security.enforcing.unknown()).or_else(|| hidden(facts))
+    {
         // Where nothing is forbidden, what is not seen is no denial either.
         for &check in OF_SELINUX {
             let users = if is_unconfined { Vec::new() } else { users(facts, scripts) };
@@ -304,8 +308,13 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
     let mut execd = Group::default();
     for logged in &denials.all {
         let denial = &logged.denial;
-        if denial.module != Module::Selinux || denial.permissive == Some(true) || denial.success == Some(true)
-        {
+        // In a trial what has passed counts like what was refused before it.
+        let has_passed = if is_trial {
+            denial.permissive != Some(true) && denial.success == Some(true)
+        } else {
+            denial.permissive == Some(true) || denial.success == Some(true)
+        };
+        if denial.module != Module::Selinux || has_passed {
             continue;
         }
         let source = type_of(&denial.source).unwrap_or_default();
@@ -320,6 +329,10 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
             false => Hit { logged, severity, confidence },
         };
         match seen.selinux(logged) {
+            Of::Start(script, _) if is_trial => {
+                starts.entry(script).or_default().0.push(hit(Severity::Warning, Confidence::Likely));
+            }
+            _ if is_trial => {}
             Of::Start(script, confidence) => {
                 starts.entry(script).or_default().0.push(hit(Severity::Error, confidence));
             }
@@ -348,7 +361,18 @@ fn selinux(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<'_>]) {
         tool_denied(facts, sink, scripts, comm, group);
     }
     execd_denied(facts, sink, scripts, &execd);
-    labels(facts, sink, scripts, domain.as_deref(), is_unconfined);
+    if !is_trial {
+        labels(facts, sink, scripts, domain.as_deref(), is_unconfined);
+    }
+}
+
+/// Why denials may not be in the log although it can be read.
+fn hidden(facts: &Facts<'_>) -> Option<Gap> {
+    interference::hides(facts, &["AVC"]).map(|source| Gap {
+        kind: GapKind::NotCollected,
+        source,
+        why: "an audit rule keeps denials out of the log".to_owned(),
+    })
 }
 
 /// Whether the policy forbids nothing to a domain. Only that of distributions is known so well.
@@ -577,10 +601,32 @@ impl Label {
     }
 
     fn is_for_programs(&self) -> bool {
-        self.has.as_deref().is_some_and(|label| {
-            matches!(label, "bin_t" | "shell_exec_t" | "lib_t") || label.ends_with("_exec_t")
-        })
+        self.has.as_deref().is_some_and(is_for_programs)
     }
+
+    /// Whether restorecon(8) would give it a label that every domain may run.
+    fn is_mended_by_policy(&self) -> bool {
+        self.is_wrong() && self.should.as_deref().is_some_and(is_for_programs)
+    }
+}
+
+fn is_for_programs(label: &str) -> bool {
+    matches!(label, "bin_t" | "shell_exec_t" | "lib_t") || label.ends_with("_exec_t")
+}
+
+/// The directory of responses without links, which is what the policy goes by.
+fn real_bin(facts: &Facts<'_>) -> PathBuf {
+    let bin = facts.under_home("active-response/bin");
+    facts.resolve(&bin).get().map_or(bin, |found| found.path.clone())
+}
+
+/// The commands that make everything in the directory of responses a program.
+fn label_as_programs(facts: &Facts<'_>, finding: Finding) -> Finding {
+    let bin = real_bin(facts);
+    let pattern = regex::escape(&bin.display().to_string()).replace("\\-", "-");
+    finding
+        .remedy(format!("semanage fcontext -a -t bin_t {}", quote(&format!("{pattern}(/.*)?"))))
+        .remedy(format!("restorecon -Rv {}", quote_path(&bin)))
 }
 
 /// The label, that of the directory and that of execd, as evidence.
@@ -600,16 +646,13 @@ fn with_labels(facts: &Facts<'_>, finding: Finding, path: &Path) -> Finding {
 /// The commands that make SELinux allow what it denied about a file, by what is wrong.
 fn mend_file(facts: &Facts<'_>, finding: Finding, path: &Path, hit: Hit<'_>) -> Finding {
     let label = Label::of(facts, path, FileType::Regular);
-    let word = quote_path(path);
-    if label.is_wrong() {
-        return finding.remedy(format!("restorecon -v {word}"));
+    let is_below = path.starts_with(real_bin(facts));
+    if label.is_mended_by_policy() || (label.is_wrong() && !is_below) {
+        return finding.remedy(format!("restorecon -v {}", quote_path(path)));
     }
-    let bin = facts.under_home("active-response/bin");
-    if !label.is_for_programs() && path.starts_with(&bin) {
-        let pattern = regex::escape(&bin.display().to_string()).replace("\\-", "-");
-        return finding
-            .remedy(format!("semanage fcontext -a -t bin_t {}", quote(&format!("{pattern}(/.*)?"))))
-            .remedy(format!("restorecon -Rv {}", quote_path(&bin)));
+    // The label of the policy would be that of data, which was denied or would be next.
+    if is_below && (label.is_wrong() || !label.is_for_programs()) {
+        return label_as_programs(facts, finding);
     }
     module(finding, hit)
 }
@@ -676,15 +719,23 @@ fn start_denied(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>,
         _ => &script.file,
     };
     let source = type_of(&denial.source).unwrap_or("?");
+    let is_trial = facts.security().enforcing.get() == Some(&false);
     let title = format!(
-        "{} {}: SELinux denies {source} to {} {} ({}).",
+        "{} {} {source} to {} {} ({}).",
         who(facts, script.executable),
-        if hit.severity == Severity::Error { "does not run" } else { "may not run" },
+        match hit.severity {
+            _ if is_trial && hit.severity == Severity::Warning =>
+                "will not run once SELinux enforces again: it would deny",
+            Severity::Error => "does not run: SELinux denies",
+            _ => "may not run: SELinux denies",
+        },
         asked(denial),
         object.display(),
         type_of(&denial.target).unwrap_or("?"),
     );
-    let cause = if by_execd {
+    let cause = if is_trial {
+        "SELinux is permissive now and /etc/selinux/config says enforcing, so the next boot, or setenforce 1, makes the kernel refuse it with EACCES."
+    } else if by_execd {
         "The kernel refuses the start with EACCES, whoever asks; execd logs nothing of it."
     } else {
         "The interpreter is started and may not read the script; its complaint goes to /dev/null."
@@ -694,6 +745,11 @@ fn start_denied(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>,
         Finding::new(checks::SELINUX_START_DENIED, Subject::File(script.executable.shown()), title)
             .cause(cause);
     finding = group.shown(finding);
+    if is_trial {
+        finding = finding
+            .observed(facts.security().enforcing.source.clone(), "0: permissive now")
+            .observed(facts.security().configured.source.clone(), "SELINUX=enforcing");
+    }
     finding = with_labels(facts, finding, object);
     finding = mend_file(facts, finding, object, hit).verify(look_again(hit));
     sink.find(about(facts, script.executable, finding));
@@ -850,18 +906,22 @@ fn labels(
             }
             None => continue,
         };
-        if !FROM_ELSEWHERE.contains(&has.as_str()) {
+        // What runs in a container is labelled for that, its domain too (container_selinux(8)).
+        let is_at_home =
+            has == "container_file_t" && domain.is_some_and(|name| name.starts_with("container_"));
+        if !FROM_ELSEWHERE.contains(&has.as_str()) || is_at_home {
             continue;
         }
         let contexts = facts.file_contexts();
-        let expected = Label::of(facts, &script.file, FileType::Regular).should;
+        let labels = Label::of(facts, &script.file, FileType::Regular);
+        let by_policy = labels.is_mended_by_policy() || (is_unconfined && labels.is_wrong());
+        let expected = labels.should;
         if let Some(gap) = contexts.unknown() {
             let users = if is_unconfined { Vec::new() } else { facts.users_of(script.executable) };
             sink.unknown(check, users, gap);
             continue;
         }
         let is_wrong = expected.as_ref().is_some_and(|expected| *expected != has);
-        let bin = facts.under_home("active-response/bin");
         // systemd's own domain, in which it leaves a program whose label it does not know, may
         // start nothing of a home or of /tmp; of other domains it is not known here.
         let (severity, confidence, runs) = match domain {
@@ -886,13 +946,10 @@ fn labels(
             .cause("mv keeps the label of the place a file comes from, and so do archives and volumes of containers; cp and restorecon give that of the new place. Confined domains may not run what belongs to users.")
             .verify(format!("ls -Z {}", quote_path(&script.file)));
         finding = with_labels(facts, finding, &script.file);
-        finding = if is_wrong {
+        finding = if by_policy {
             finding.remedy(format!("restorecon -v {}", quote_path(&script.file)))
         } else {
-            let pattern = regex::escape(&bin.display().to_string()).replace("\\-", "-");
-            finding
-                .remedy(format!("semanage fcontext -a -t bin_t {}", quote(&format!("{pattern}(/.*)?"))))
-                .remedy(format!("restorecon -Rv {}", quote_path(&bin)))
+            label_as_programs(facts, finding)
         };
         sink.find(about(facts, script.executable, finding));
     }
@@ -942,7 +999,10 @@ const OF_CONTAINERS: &[&str] = &[
     "containers-default-",
     "cri-containerd.apparmor.d",
     "crio-default",
-    "lxc-container-default",
+    "lxc-",
+    "lxd-",
+    "incus-",
+    "libvirt-",
 ];
 
 fn is_of_container(profile: &Loaded) -> bool {
@@ -987,8 +1047,10 @@ fn mode(facts: &Facts<'_>, filed: &FiledProfile) -> Mode {
     }
 }
 
+/// The profile of the script's file, else that of the interpreter env(1) starts for it.
 fn own_profile<'f>(facts: &'f Facts<'_>, script: &Script<'_>) -> Option<&'f FiledProfile> {
-    facts.attached(&script.file).filter(|filed| mode(facts, filed).refuses())
+    let of = |path: &Path| facts.attached(path).filter(|filed| mode(facts, filed).refuses());
+    of(&script.file).or_else(|| of(script.by_env.as_deref()?))
 }
 
 fn file_of<'f>(facts: &'f Facts<'_>, name: &str) -> Option<&'f FiledProfile> {
@@ -1062,7 +1124,7 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
         .map(|script| script.executable)
         .collect();
     let rule = refused.first().and_then(|_| {
-        let bin = facts.under_home("active-response/bin").display().to_string();
+        let bin = real_bin(facts).display().to_string();
         rule_of(&bin, "x").map(|rule| rule.replacen(" ", "/* ", 1))
     });
     let mode = if loaded.mode == Mode::Kill { "kill" } else { "enforce" };
@@ -1104,24 +1166,28 @@ fn execd_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, scripts: &[Script<
 }
 
 /// A profile of the script's own: the kernel puts it on by the file that execve(2) names, so that
-/// of an interpreter does not count.
+/// of an interpreter counts only where env(1) starts it.
 fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'_>, filed: &FiledProfile) {
     let is_script = !script.interpreters.is_empty();
     let cannot_read = is_script && facts.profile_may(&filed.profile, &script.file, 'r') == Some(false);
     let rule = rule_of(&script.file.display().to_string(), "r").filter(|_| cannot_read);
     let who = who(facts, script.executable);
     let name = &filed.profile.name;
+    let is_of_file = facts.attached(&script.file).is_some_and(|own| std::ptr::eq(own, filed));
+    let whose = if is_of_file { "file" } else { "interpreter" };
     let (title, severity, confidence) = if cannot_read {
         (
             format!(
-                "{who} is not likely to run: no rule of its AppArmor profile {name} lets the interpreter read the script."
+                "{who} is not likely to run: no rule of the AppArmor profile {name} lets the interpreter read the script."
             ),
             Severity::Warning,
             Confidence::Likely,
         )
     } else {
         (
-            format!("{who} may be kept from its work: its file is confined by the AppArmor profile {name}."),
+            format!(
+                "{who} may be kept from its work: its {whose} is confined by the AppArmor profile {name}."
+            ),
             Severity::Advice,
             Confidence::Possible,
         )
@@ -1130,7 +1196,7 @@ fn script_confined(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, script: &Script<'
         .severity(severity)
         .confidence(confidence)
         .cause("What no rule of the profile allows is refused to it and to what it calls; the complaint of the interpreter goes to /dev/null.")
-        .observed(format!("{}:{}", filed.file.display(), filed.profile.line), format!("profile {name} is for this file"));
+        .observed(format!("{}:{}", filed.file.display(), filed.profile.line), format!("profile {name} is for its {whose}"));
     finding = mend_profile(facts, finding, name, rule.as_deref())
         .verify("journalctl -k -g apparmor --since -10min");
     sink.find(about(facts, script.executable, finding));
@@ -1145,9 +1211,11 @@ fn denied_by_apparmor(
     gap_of_kernel: Option<Gap>,
 ) {
     let denials = facts.denials();
-    let is_confined =
-        |number: usize| !confined.is_absent() || of_scripts.get(number).is_some_and(Option::is_some);
-    if let Some(gap) = denials.gap.clone().or(gap_of_kernel) {
+    let is_confined = |number: usize| {
+        let by_execd = !confined.is_absent() && !confined.get().is_some_and(is_of_container);
+        by_execd || of_scripts.get(number).is_some_and(Option::is_some)
+    };
+    if let Some(gap) = denials.gap.clone().or(gap_of_kernel).or_else(|| hidden(facts)) {
         // To an unconfined process nothing is denied.
         let users: Vec<usize> = scripts
             .iter()
@@ -1192,7 +1260,12 @@ fn denied_by_apparmor(
             false => Hit { logged, severity, confidence },
         };
         let by_execd = seen.is_execd(denial);
-        if by_execd && confined.get().is_some_and(|profile| profile.name != denial.source) {
+        // It runs under another profile now, or under none.
+        let is_other = match confined.get() {
+            Some(profile) => profile.name != denial.source,
+            None => confined.is_absent() && facts.security().execd.get().is_some(),
+        };
+        if by_execd && is_other {
             continue;
         }
         let named = scripts.iter().position(|script| {
@@ -1250,15 +1323,19 @@ fn denied_by_apparmor(
         let callers = numbered(scripts, callers);
         let (Some(script), Some(hit)) = (callers.first(), group.first()) else { continue };
         let denial = &hit.logged.denial;
-        let object = denial.path.as_ref().map_or_else(|| denial.class.clone(), |path| lossy(path));
+        let what = match (&denial.path, denial.permissions.concat()) {
+            (Some(path), asked) if !asked.is_empty() => format!("{asked} of {}", lossy(path)),
+            (Some(path), _) => format!("{} of {}", denial.class, lossy(path)),
+            (None, _) if denial.class == "capable" => format!("the capability {}", asked(denial)),
+            (None, _) => denial.class.clone(),
+        };
         let (is_own, tool) = (script.comm == *comm, lossy(comm));
         let title = format!(
-            "{} {} what it is for: the AppArmor profile {} denies {} {} of {object}.",
+            "{} {} what it is for: the AppArmor profile {} denies {} {what}.",
             who(facts, script.executable),
             if hit.severity == Severity::Error { "does not do" } else { "may not do" },
             denial.source,
             if is_own { "it".to_owned() } else { format!("{tool}, which it calls,") },
-            if denial.permissions.is_empty() { denial.class.clone() } else { denial.permissions.join("") },
         );
         let finding = Finding::new(checks::APPARMOR_RUN_DENIED, run_subject(&callers, comm), title)
             .cause(format!(

@@ -4,12 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::processes::not_taken;
 use super::{Probe, Sink, quote, quote_path, read_config, restart, under_home};
 use crate::facts::blocked::sockets_of;
 use crate::facts::change::{instant, span};
 use crate::facts::{Daemon, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
-use crate::host::{Fact, FileType, Gap, GapKind, Meta, Process, ProcessDetail, SocketKind, UnixSocket};
+use crate::host::{Fact, FileType, Gap, Meta, Process, ProcessDetail, SocketKind, UnixSocket};
 use crate::wazuh::behavior;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::state::Status;
@@ -60,10 +61,6 @@ enum Stands {
     Unknown(Gap),
 }
 
-fn failed(source: impl Into<String>, why: impl Into<String>) -> Gap {
-    Gap { kind: GapKind::Failed, source: source.into(), why: why.into() }
-}
-
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.is_bare() || facts.contract() == Contract::Args {
         return;
@@ -77,7 +74,7 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     let now = facts.now();
     let (Some(now), None) = (now.get().copied(), now.unknown()) else {
-        let gap = now.unknown().unwrap_or_else(|| failed("clock", "is not known"));
+        let gap = now.unknown().unwrap_or_else(|| Gap::failed("clock", "is not known"));
         return sink.unknown_for_all(BY_PROCESS, &gap);
     };
     let Some(config) = read_config(facts, sink, BY_PROCESS) else { return };
@@ -251,7 +248,7 @@ fn gone(
             format!("{reader} holds socket {}, references {}", socket.inode, socket.refs),
         );
     }
-    finding = finding
+    finding = not_taken(facts, finding, queue.relative, reader)
         .remedy(restart(facts))
         .verify(format!("ls -l {}; grep {shown} /proc/net/unix", quote(&path)))
         .stops(queue.responses.iter().copied())
@@ -270,8 +267,22 @@ fn not_reachable(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, queue: &Queue<'_>) 
     if let Some(gap) = user.unknown() {
         return sink.unknown(check, queue.responses.clone(), gap);
     }
-    let Some(ids) = user.get().copied().flatten() else { return };
-    let name = facts.install.group();
+    let Some(account) = user.get().copied().flatten() else { return };
+    // The account may be another one by now than the daemon was started as.
+    let writer = facts.daemons().iter().find(|daemon| daemon.name.ends_with(queue.writer));
+    let writer = writer.and_then(Daemon::process).map(|process| facts.process_detail(process.pid));
+    let runs_as = writer.as_ref().and_then(|detail| detail.get()?.credentials.get());
+    let ids = runs_as.map_or(account, |user| {
+        let is_member = user.egid == account.1 || user.groups.contains(&account.1);
+        (user.euid, if is_member { account.1 } else { user.egid })
+    });
+    if ids.0 == 0 {
+        return;
+    }
+    let writer_source = writer.as_ref().and_then(|detail| Some(detail.get()?.credentials.source.clone()));
+    let writer_source = writer_source.unwrap_or_default();
+    let group = facts.install.group();
+    let name = if ids.0 == account.0 { group.to_owned() } else { format!("number {}", ids.0) };
     let socket = facts.under_home(queue.relative);
     // The home itself is looked at with the way to the scripts.
     let mut way: Vec<PathBuf> = socket
@@ -304,10 +315,11 @@ fn not_reachable(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, queue: &Queue<'_>) 
         let connected = connections(facts, queue).is_some_and(|refs| refs > ALONE);
         let (shown, reader, writer) = (facts.shown(&path), &queue.reader.name, queue.writer);
         let owner = facts.user_name(meta.uid).unwrap_or_else(|| meta.uid.to_string());
-        let group = facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string());
+        let of_group = facts.group_name(meta.gid).unwrap_or_else(|| meta.gid.to_string());
         let quoted = quote_path(&path);
         // What the mode allows an ACL takes away.
-        let by_mode = group == name && meta.mode & (needed << 3) != 0;
+        let is_account = ids == account;
+        let by_mode = is_account && of_group == group && meta.mode & (needed << 3) != 0;
         let socket_shown = socket.display().to_string();
         let mut finding = Finding::new(
             check,
@@ -320,19 +332,30 @@ fn not_reachable(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, queue: &Queue<'_>) 
         )
         .severity(if connected { Severity::Warning } else { Severity::Error })
         .cause("Whoever connects to a Unix socket has to search its directories and to write to it. A connection that was made before lasts. agentd says nothing of a refusal at default log level; the manager's analysisd says (1210) once.")
-        .observed(path.display().to_string(), format!("mode {:04o}, {owner}:{group}", meta.mode & 0o7777))
-        .remedy(if by_mode {
+        .observed(path.display().to_string(), format!("mode {:04o}, {owner}:{of_group}", meta.mode & 0o7777))
+        .remedy(if !is_account {
+            restart(facts).to_owned()
+        } else if by_mode {
             format!("setfacl -b {quoted}")
-        } else if meta.mode & 0o070 == 0 || group == name {
-            format!("chgrp {name} {quoted} && chmod {mode} {quoted}")
+        } else if meta.mode & 0o070 == 0 || of_group == group {
+            format!("chgrp {group} {quoted} && chmod {mode} {quoted}")
         } else {
-            format!("chgrp {name} {quoted}")
+            format!("chgrp {group} {quoted}")
         })
-        .verify(format!("namei -l {}  # {permission} for group {name}", quote(&socket_shown)))
+        .verify(format!("namei -l {}  # {permission} for group {group}", quote(&socket_shown)))
         .stops(queue.responses.iter().copied())
         .shares(path.display().to_string())
         .shares(socket_shown)
         .shares(format!("process:{writer}"));
+        if !is_account {
+            finding = finding.observed(
+                writer_source.clone(),
+                format!(
+                    "uid {}, gid {}; {group} of /etc/passwd is uid {}, gid {}",
+                    ids.0, ids.1, account.0, account.1
+                ),
+            );
+        }
         if reader.ends_with("-execd") {
             finding = finding.shares("process:execd");
         }
@@ -379,7 +402,7 @@ fn lost(
             Some(_) => return,
             None => {
                 let gap = state.and_then(|state| state.file.bytes.unknown());
-                let gap = gap.unwrap_or_else(|| failed("var/run/wazuh-agentd.state", "holds no status"));
+                let gap = gap.unwrap_or_else(|| Gap::failed("var/run/wazuh-agentd.state", "holds no status"));
                 return sink.unknown(checks::AGENTD_LOST_EXECD, queue.responses.clone(), gap);
             }
         }
@@ -411,7 +434,7 @@ fn lost(
         .observed(format!("process {}", agentd.pid), format!("agentd started {}", instant(agentd.start)))
         .observed(format!("process {}", execd.pid), format!("execd started {}", instant(execd.start)))
         .remedy(restart(facts))
-        .verify(format!("ps -o pid,lstart,args -p {},{}; ls -l {}", agentd.pid, execd.pid, under_home(facts, queue.relative)))
+        .verify(format!("ps -o pid,lstart,args --pid {},{}; ls -l {}", agentd.pid, execd.pid, under_home(facts, queue.relative)))
         .stops(queue.responses.iter().copied())
         .shares("process:agentd")
         .shares("process:execd")

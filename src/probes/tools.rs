@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::executable::{about, about_all, who};
 use super::{Probe, Sink, lossy, quote, quote_path, restart, service};
-use crate::facts::tools::SETTINGS_LIMIT;
+use crate::facts::tools::{PackageManager, SETTINGS_LIMIT};
 use crate::facts::{Executable, Facts, SearchPath};
 use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
 use crate::host::{Fact, FileType, Gap, GapKind, Process, settings};
@@ -242,6 +242,9 @@ fn remedies(facts: &Facts<'_>, finding: Finding, tool: &Tool, search: Search) ->
     let finding = finding.observed(place.display().to_string(), "is there, but is not looked for there");
     match search {
         Search::Fixed([.., last]) => finding.remedy(format!("ln -s {} {last}", quote_path(&place))),
+        _ if facts.lacks_systemd() => {
+            finding.remedy(format!("PATH={} {}", launch::DEFAULT_PATH, restart(facts)))
+        }
         _ => {
             let dir = format!("/etc/systemd/system/{}.service.d", service(facts));
             finding
@@ -257,20 +260,23 @@ fn remedies(facts: &Facts<'_>, finding: Finding, tool: &Tool, search: Search) ->
 /// The command that installs a tool, for the package manager of the host.
 fn install(facts: &Facts<'_>, tool: &Tool) -> String {
     let (debian, rhel) = tool.packages;
-    let has = |path: &str| facts.resolve(Path::new(path)).get().is_some();
-    if has("/usr/bin/apt-get") {
-        format!("apt-get install {debian}")
-    } else if has("/usr/bin/dnf") {
-        format!("dnf install {rhel}")
-    } else if has("/usr/bin/yum") {
+    let other = match debian {
+        "passwd" => "shadow",
+        "python-is-python3" => "python3",
+        other => other,
+    };
+    match facts.package_manager() {
+        Some(PackageManager::Apt) => format!("apt-get install {debian}"),
+        Some(PackageManager::Dnf) => format!("dnf install {rhel}"),
+        Some(PackageManager::Microdnf) => format!("microdnf install {rhel}"),
         // Before dnf there was no iptables-nft.
-        format!("yum install {}", rhel.trim_end_matches("-nft"))
-    } else if has("/usr/bin/zypper") {
-        format!("zypper install {debian}")
-    } else if has("/sbin/apk") {
-        format!("apk add {debian}")
-    } else {
-        format!("apt-get install {debian}        or: dnf install {rhel}")
+        Some(PackageManager::Yum) => format!("yum install {}", rhel.trim_end_matches("-nft")),
+        Some(PackageManager::Zypper) if other == "net-tools" => {
+            "zypper install net-tools-deprecated".to_owned()
+        }
+        Some(PackageManager::Zypper) => format!("zypper install {other}"),
+        Some(PackageManager::Apk) => format!("apk add {other}"),
+        None => format!("apt-get install {debian}        or: dnf install {rhel}"),
     }
 }
 

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use super::{Probe, Sink, control_program, quote, restart, service, under_home};
 use crate::facts::change::is_unfinished;
+use crate::facts::tools::{PackageManager, SETTINGS_LIMIT};
 use crate::facts::{Daemon, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Subject, checks};
 use crate::host::{Fact, Gap, GapKind, dpkg};
 use crate::wazuh::behavior;
+use crate::wazuh::install;
 use crate::wazuh::ossec_conf::{self, Role};
 use crate::wazuh::version::{Contract, Version};
 
@@ -25,6 +27,9 @@ pub(super) const PROBE: Probe = Probe {
     ],
     run,
 };
+
+/// What installers up to 4.1, and OSSEC HIDS, write about themselves.
+const OSSEC_INIT: &str = "/etc/ossec-init.conf";
 
 /// Directories of unit files and start scripts.
 const UNITS: &[&str] = &[
@@ -60,7 +65,10 @@ fn install_again(facts: &Facts<'_>) -> String {
     let package = service(facts);
     match facts.package().get() {
         Some(known) => format!("apt-get install --reinstall {package}={}", quote(&known.version)),
-        None if facts.has_rpm() => format!("dnf reinstall {package}"),
+        None if facts.has_rpm() => {
+            let known = facts.package_manager().filter(|manager| *manager != PackageManager::Apt);
+            known.unwrap_or(PackageManager::Dnf).reinstall(package)
+        }
         None => format!("install {package} again, by the way it was installed"),
     }
 }
@@ -248,7 +256,7 @@ fn packaged_files(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .cause("Wazuh does not mind. The next upgrade puts its own file in this place without a question, and what was changed here is gone.")
             .observed(&path, format!("MD5 {}", found.md5))
             .observed(format!("{}/{}.md5sums", dpkg::INFO, package.name), format!("MD5 {packaged}"))
-            .remedy(format!("# yours: give it a name of its own, and name that in <executable>\ncp -p {path} {path}-local", path = quote(&path)))
+            .remedy(format!("# yours: give it a name of its own, and name that in <executable>\ncp -a {path} {path}-local", path = quote(&path)))
             .remedy(format!("# not yours:\n{}", install_again(facts)))
             .verify(format!("dpkg --verify {}", package.name))
             .stops(users)
@@ -289,7 +297,7 @@ fn replaced_programs(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         ),
     )
     .cause("An upgrade that did not restart the daemons leaves the old ones at work beside new scripts and a new configuration. What was mended in the new version is not, and names or payloads of the new one may not be understood.")
-    .remedy(if replaced { restart(facts).to_owned() } else { install_again(facts) })
+    .remedy(if replaced { restart(facts) } else { install_again(facts) })
     .verify(format!("ls -l /proc/$(pgrep -o -f {})/exe", quote(&program.display().to_string())))
     .stops(concerned(facts));
     for (daemon, (pid, start)) in &old {
@@ -355,7 +363,9 @@ fn old_generation(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     for program in ["bin/ossec-control", "bin/ossec-execd"] {
         look(&facts.under_home(program), sink);
     }
-    look(Path::new("/etc/ossec-init.conf"), sink);
+    if !names_other_home(facts) {
+        look(Path::new(OSSEC_INIT), sink);
+    }
     let mut evidence: Vec<(String, String)> = running
         .iter()
         .map(|process| (format!("process {}", process.pid), format!("{} of before 4.2 runs", process.comm)))
@@ -405,6 +415,17 @@ fn old_generation(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             .shares("process:execd")
             .shares("package"),
     );
+}
+
+/// Whether `/etc/ossec-init.conf` is of an installation elsewhere, such as OSSEC HIDS itself.
+fn names_other_home(facts: &Facts<'_>) -> bool {
+    let file = facts.head(Path::new(OSSEC_INIT), SETTINGS_LIMIT);
+    let named = file.get().and_then(|content| install::shell_value(&content.bytes, "DIRECTORY"));
+    named.is_some_and(|named| {
+        let (named, home) = (Path::new(&named), &facts.install.home);
+        let real = |path: &Path| facts.resolve(path).get().map(|found| found.path.clone());
+        named != home && real(named).is_none_or(|named| Some(named) != real(home))
+    })
 }
 
 /// Directories that still belong to the group of before 4.3.

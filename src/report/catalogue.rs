@@ -6,8 +6,10 @@ use serde::Serialize;
 use super::json::{ContractName, SCHEMA_VERSION, SeverityName, StageName, Tool};
 use super::page::{Page, Text, Tone};
 use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, FoundBy, Level, Message, Version};
+use crate::findings::signatures::Class;
 use crate::findings::{Severity, Stage};
-use crate::redact::Redacted;
+use crate::logs::explain::Known;
+use crate::redact::{Redacted, Redactor};
 
 /// The number guides use as a name for all of this.
 const GUIDES_NUMBER: u32 = 1204;
@@ -67,6 +69,31 @@ pub fn explain(found: &[Explanation], page: &mut Page) {
         };
         page.blank();
         page.line(&Text::new().own("`ar-doctor explain ID` says more, ").own(looks).all(Tone::Dim));
+    }
+}
+
+/// Writes what a log line is known as, and its parts.
+pub fn signatures(known: &[Known], redactor: &Redactor, page: &mut Page) {
+    for known in known {
+        let signature = known.signature;
+        let name = redactor.text(signature.name);
+        let logs = signature.logs.iter().map(|log| Text::new().own(log.name()));
+        let text = Text::new().own("Log line ").host_toned(Tone::Strong, &name).own(" of ").list(logs, ", ");
+        page.paragraph(0, &text.own(": ").own(match signature.class {
+            Class::Failure => "something failed.",
+            Class::Success => "something went as it should.",
+            Class::Harmless => "it looks like a failure and is none.",
+            Class::Folklore => {
+                "a phrase of web guides. No Wazuh program prints it: a custom script or a wrapper wrote it."
+            }
+        }));
+        for (part, value) in &known.captures {
+            let (part, value) = (redactor.text(part), redactor.text(value));
+            page.indented(2, &Text::new().host_toned(Tone::Dim, &part).own(" ").pad(14).host(&value));
+        }
+    }
+    if !known.is_empty() {
+        page.blank();
     }
 }
 
@@ -271,7 +298,7 @@ pub struct ListedCheck {
 
 /// The document of `list`.
 pub fn document() -> List {
-    let redactor = crate::redact::Redactor::new();
+    let redactor = Redactor::new();
     let version = |version: Option<Version>| {
         version.map(|(major, minor, patch)| {
             redactor.text(if patch == u32::MAX {

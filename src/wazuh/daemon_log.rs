@@ -86,6 +86,28 @@ pub fn sudden_ends<'l>(lines: &'l [Line], daemon: &str) -> Vec<&'l Line> {
     found
 }
 
+/// Seconds in which the daemons of one installation start, one after the other.
+const TOGETHER: i64 = 120;
+
+/// Whether all of the installation ended with this daemon, as in a power cut, or when a container is killed:
+/// the others that were started with it had not come to an orderly end either.
+pub fn is_end_of_all(lines: &[Line], start: &Line) -> bool {
+    let others = lines.iter().filter(|line| {
+        matches!(line.event, Event::Started(_))
+            && line.daemon != start.daemon
+            && (line.time - start.time).abs() <= TOGETHER
+    });
+    let mut found = false;
+    for other in others {
+        if sudden_ends(lines, &other.daemon).contains(&other) {
+            found = true;
+        } else if lines.iter().any(|line| line.daemon == other.daemon && line.time < other.time) {
+            return false;
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -121,6 +143,27 @@ mod tests {
         assert_eq!(sudden.len(), 1);
         assert_eq!(sudden[0].event, Event::Started(812));
         assert!(sudden_ends(&lines, "wazuh-agentd").is_empty());
+    }
+
+    #[test]
+    fn an_end_of_all() {
+        let started =
+            |time: &str, daemon: &str| format!("2026/11/20 {time} {daemon}: INFO: Started (pid: 1).\n");
+        let cut = ["08:00:00", "09:00:00"]
+            .map(|time| started(time, "wazuh-execd") + &started(time, "wazuh-agentd"));
+        let crash = started("08:00:00", "wazuh-execd") + &started("09:00:00", "wazuh-execd");
+        let watchdog = [
+            cut[0].as_str(),
+            "2026/11/20 08:59:58 wazuh-agentd: INFO: (1225): SIGNAL [(15)-(Terminated)] Received. Exit Cleaning...\n",
+            &cut[1],
+        ]
+        .concat();
+        for (text, wanted) in [(cut.concat(), true), (crash, false), (watchdog, false)] {
+            let lines = read(text.as_bytes());
+            let sudden = sudden_ends(&lines, "wazuh-execd");
+            assert_eq!(sudden.len(), 1, "{text}");
+            assert_eq!(is_end_of_all(&lines, sudden[0]), wanted, "{text}");
+        }
     }
 
     proptest! {

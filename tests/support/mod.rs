@@ -105,8 +105,13 @@ pub struct Outcome {
 
 /// Runs the engine on a host.
 pub fn diagnose(host: &dyn Host) -> Outcome {
+    diagnose_at(host, None)
+}
+
+/// Runs the engine on the installation at a home.
+pub fn diagnose_at(host: &dyn Host, home: Option<&Path>) -> Outcome {
     let redactor = Redactor::new();
-    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let install = install::find(host, home).unwrap_or_else(|error| panic!("{error}"));
     let facts = Facts::new(host, &redactor, install);
     let diagnosis = engine::run(&facts, &Options::default());
     outcome(diagnosis)

@@ -11,7 +11,7 @@ enum Alternative {
     /// An empty one takes everything at the end of the pattern, and nothing before.
     All,
     Start(Vec<u8>),
-    Anywhere(memchr::memmem::Finder<'static>),
+    Anywhere(Box<memchr::memmem::Finder<'static>>),
 }
 
 impl WordMatch {
@@ -22,7 +22,7 @@ impl WordMatch {
         let alternatives = words.filter_map(|(index, word)| match word {
             [] => (index == last && last > 0).then_some(Alternative::All),
             [b'^', rest @ ..] => Some(Alternative::Start(rest.to_vec())),
-            _ => Some(Alternative::Anywhere(memchr::memmem::Finder::new(word).into_owned())),
+            _ => Some(Alternative::Anywhere(Box::new(memchr::memmem::Finder::new(word).into_owned()))),
         });
         Self { alternatives: alternatives.collect() }
     }

@@ -3,7 +3,7 @@
 use ar_doctor::findings::checks;
 use ar_doctor::host::acl::Acl;
 use ar_doctor::host::capture::{CaptureHost, EditError};
-use ar_doctor::host::process::{Access, Descriptor, DescriptorTarget};
+use ar_doctor::host::process::{Access, Credentials, Descriptor, DescriptorTarget};
 use ar_doctor::host::{
     Fact, Host as _, Process, ProcessDetail, SocketKind, SocketName, SocketState, UnixSocket,
 };
@@ -104,6 +104,19 @@ fn find(host: &CaptureHost, pid: u32) -> Result<Process, EditError> {
     all.into_iter()
         .find(|process| process.pid == pid)
         .ok_or_else(|| EditError::Missing(format!("/proc/{pid}").into()))
+}
+
+/// agentd runs with these numbers of user and group.
+fn agentd_is(host: &mut CaptureHost, number: u32) -> Done {
+    let mut agentd = find(host, AGENTD)?;
+    agentd.uid = number;
+    host.add_process(agentd);
+    host.change_process(AGENTD, |detail| {
+        let source = detail.credentials.source.clone();
+        let user = Credentials { uid: number, euid: number, gid: number, egid: number, groups: vec![number] };
+        detail.credentials = Fact::known(source, user);
+    })?;
+    Ok(())
 }
 
 /// execd began after agentd, and made its socket anew.
@@ -216,6 +229,11 @@ pub(super) const CASES: &[Case] = &[
     fault(checks::EXECD_BLOCKED, "a script of a manager", MANAGER, |host| {
         let words = ["/bin/sh", "active-response/bin/notify-oncall.sh"];
         waits_for_end(host, process(4711, EXECD, "/usr/bin/dash", &words, 'S', 7000), "hrtimer_nanosleep")
+    }).not_on_a_tree(NO_PROCESSES),
+    fault(checks::EXECD_BLOCKED, "it waits for a program, and nobody knows what that does", AGENT, |host| {
+        waits_for_end(host, edge_block('S', 300), "do_wait")?;
+        host.add_process(process(4712, 4711, "/usr/bin/curl", &["curl", "https://edge.example/block"], 'S', 299));
+        holds(host, 4712, Some("do_poll"), &[])
     }).not_on_a_tree(NO_PROCESSES),
     fault(checks::EXECD_BLOCKED, "a script of 5.x", AGENT_50, |host| {
         waits_for_end(host, shipped("block-ip", 'S', 700), "hrtimer_nanosleep")
@@ -356,6 +374,14 @@ pub(super) const CASES: &[Case] = &[
         host.set_acl(EXECQ, &acl.map_err(|error| EditError::Missing(error.to_string().into()))?)?;
         Ok(())
     }),
+    fault(checks::QUEUE_NOT_REACHABLE, "agentd runs with the numbers of an account that was made anew", AGENT, |host| {
+        references(host, 20_001, 2)?;
+        agentd_is(host, 997)
+    }).not_on_a_tree(NO_PROCESSES),
+    near(checks::QUEUE_NOT_REACHABLE, "agentd runs as root", AGENT, |host| {
+        host.set_mode(EXECQ, 0o600)?;
+        agentd_is(host, 0)
+    }).not_on_a_tree(NO_PROCESSES),
     near(checks::QUEUE_NOT_REACHABLE, "everybody may write to it", AGENT, |host| {
         host.set_owner(EXECQ, 0, 0)?.set_mode(EXECQ, 0o666)?;
         Ok(())

@@ -219,6 +219,10 @@ pub const CASES: &[Case] = &[
         )?;
         Ok(())
     }),
+    near(checks::OLD_GENERATION_LEFT, "ossec-init.conf of OSSEC in a directory of its own", AGENT, |host| {
+        host.write("/etc/ossec-init.conf", "DIRECTORY=\"/opt/ossec-hids\"\nVERSION=\"v3.7.0\"\n")?;
+        Ok(())
+    }),
     fault(checks::OLD_GENERATION_LEFT, "directories of the group of before 4.3", AGENT_50, |host| {
         group(host, "ossec", 996);
         host.set_owner("/var/ossec/logs", 998, 996)?;

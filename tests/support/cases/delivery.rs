@@ -37,6 +37,16 @@ fn age(host: &mut CaptureHost, path: &str, seconds: i64) -> Done {
     Ok(())
 }
 
+/// All daemons began five seconds ago.
+fn just_started(host: &mut CaptureHost) -> Done {
+    let all = host.processes().get().cloned().unwrap_or_default();
+    for mut process in all.into_iter().filter(|process| process.pid != 1) {
+        process.start = NOW - 5;
+        host.add_process(process);
+    }
+    Ok(())
+}
+
 /// A file of the time zone `CET-1`, without summer time: two empty blocks and the rule.
 fn central_europe() -> Vec<u8> {
     let block = |version: u8| {
@@ -104,6 +114,18 @@ pub(super) const CASES: &[Case] = &[
     }).not_on_a_tree(NO_CLOCK),
     fault(checks::AGENT_NOT_CONNECTED, "a 5.x agent without its manager", AGENT_50, |host| status(host, "pending"))
         .not_on_a_tree(NO_CLOCK),
+    near(checks::AGENT_NOT_CONNECTED, "it was started five seconds ago", AGENT, |host| {
+        just_started(host)?;
+        status(host, "pending")?;
+        last_keepalive(host, "")
+    }),
+    near(checks::AGENT_NOT_CONNECTED, "it was started five seconds ago, and writes no state", AGENT, |host| {
+        just_started(host)?;
+        host.write(LOCAL_OPTIONS, "agent.state_interval=0\n")?;
+        host.remove(AGENT_STATE)?;
+        host.write(WAIT, "")?;
+        age(host, WAIT, 4)
+    }),
     near(checks::AGENT_NOT_CONNECTED, "no state file is written, and there is no lock", AGENT, |host| {
         host.write(LOCAL_OPTIONS, "agent.state_interval=0\n")?;
         host.remove(AGENT_STATE)?;
@@ -157,6 +179,9 @@ pub(super) const CASES: &[Case] = &[
         merged(host, DELIVERED, &[("ar.conf", &list)])?;
         host.write(AR_CONF, "")?;
         Ok(())
+    }),
+    near(checks::AR_CONF_DIFFERS, "a line for Windows alone is gone", AGENT, |host| {
+        replace(host, AR_CONF, "netsh1800 - netsh.exe - 1800\n", "")
     }),
     near(checks::AR_CONF_DIFFERS, "the same lines, one of them twice", AGENT, |host| {
         let old = text(host, AR_CONF);

@@ -272,6 +272,22 @@ pub(super) const CASES: &[Case] = &[
         Ok(())
     })
     .mounted("/etc", "ro"),
+    fault(checks::HOSTS_DENY_UNWRITABLE, "read-only where execd lives", AGENT, |host| {
+        uses_host_deny(host, 600)?;
+        execd_has(host, again("/etc", "ro,relatime"))?;
+        same_directory(host, "/etc")
+    })
+    .not_on_a_tree(NOT_MOUNTS),
+    near(
+        checks::HOSTS_DENY_UNWRITABLE,
+        "read-only where execd lives, and no response uses it",
+        AGENT,
+        |host| {
+            execd_has(host, again("/etc", "ro,relatime"))?;
+            same_directory(host, "/etc")
+        },
+    )
+    .not_on_a_tree(NOT_MOUNTS),
     near(checks::HOSTS_DENY_UNWRITABLE, "append-only, and nothing is undone", AGENT, |host| {
         uses_host_deny(host, 0)?;
         append_only(host, HOSTS_DENY)

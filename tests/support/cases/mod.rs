@@ -11,6 +11,7 @@ mod config;
 mod delivery;
 mod filesystem;
 mod host;
+mod logs;
 mod processes;
 mod rules;
 mod script;
@@ -137,6 +138,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(filesystem::CASES)
         .chain(blocked::CASES)
         .chain(processes::CASES)
+        .chain(logs::CASES)
 }
 
 /// The text of a file of a host.

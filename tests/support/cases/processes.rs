@@ -55,6 +55,18 @@ fn without(host: &mut CaptureHost, pid: u32) -> Done {
     Ok(())
 }
 
+/// wazuh-control has been at work for some seconds.
+fn restarts(host: &mut CaptureHost, seconds: i64) -> Done {
+    let start = host.now().get().copied().unwrap_or_default() - seconds;
+    another(host, 818, 9000, |control| {
+        control.ppid = 1;
+        control.comm = "wazuh-control".to_owned();
+        control.exe = Some("/usr/bin/dash".into());
+        control.args = ["/bin/sh", "/var/ossec/bin/wazuh-control", "restart"].map(Into::into).into();
+        control.start = start;
+    })
+}
+
 fn execd(host: &mut CaptureHost, change: impl FnOnce(&mut ProcessDetail)) -> Done {
     host.change_process(EXECD, change)?;
     Ok(())
@@ -157,6 +169,17 @@ pub const CASES: &[Case] = &[
         all.into_iter().try_for_each(|pid| without(host, pid))
     })
     .not_on_a_tree(NO_PROCESSES),
+    near(checks::DAEMON_NOT_RUNNING, "wazuh-control restarts the daemons just now", AGENT, |host| {
+        without(host, AGENTD)?;
+        without(host, EXECD)?;
+        restarts(host, 5)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::DAEMON_NOT_RUNNING, "wazuh-control has hung for an hour", AGENT, |host| {
+        without(host, AGENTD)?;
+        restarts(host, 3600)
+    })
+    .not_on_a_tree(NO_PROCESSES),
     fault(checks::DAEMON_NOT_RUNNING, "no analysisd", MANAGER, |host| without(host, 839))
         .not_on_a_tree(NO_PROCESSES),
     fault(checks::DAEMON_NOT_RUNNING, "no remoted", MANAGER, |host| without(host, 846))
@@ -188,8 +211,28 @@ pub const CASES: &[Case] = &[
         )
     }),
     near(checks::DAEMON_RESTARTS, "a power cut", AGENT, |host| log(host, &STARTED[1..])),
+    near(checks::DAEMON_RESTARTS, "a container that was killed twice, with all in it", AGENT, |host| {
+        let agentd = STARTED.map(|line| line.replace("execd", "agentd").replace("01 ", "03 "));
+        let lines = [STARTED[0], &agentd[0], STARTED[1], &agentd[1], STARTED[2], &agentd[2]];
+        log(host, &lines)
+    }),
+    fault(checks::DAEMON_RESTARTS, "a watchdog restarts all for execd's sake", AGENT, |host| {
+        const END: &str = "wazuh-agentd: INFO: (1225): SIGNAL [(15)-(Terminated)] Received. Exit Cleaning...";
+        let agentd = STARTED.map(|line| line.replace("execd", "agentd").replace("01 ", "03 "));
+        let (first, second) = (format!("09:20:00 {END}"), format!("10:00:02 {END}"));
+        let lines =
+            [STARTED[0], &agentd[0], &first, STARTED[1], &agentd[1], &second, STARTED[2], &agentd[2]];
+        log(host, &lines)
+    }),
     fault(checks::DAEMON_TWICE, "a second execd, started by hand", AGENT, |host| {
         another(host, EXECD, 4711, |execd| execd.start += 600)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::DAEMON_TWICE, "a second execd has taken the socket over", AGENT, |host| {
+        another(host, EXECD, 4711, |execd| execd.start += 7200)?;
+        let start = process(host, 4711)?.start;
+        host.set_times("/var/ossec/queue/alerts/execq", start, start)?;
+        Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
     fault(checks::DAEMON_TWICE, "a second agentd", RHEL, |host| {
@@ -274,6 +317,17 @@ pub const CASES: &[Case] = &[
         .not_on_a_tree(NO_PROCESSES),
     fault(checks::OTHER_NETWORK, "a container with its own network", AGENT, |host| {
         container(host, 4_026_532_405)
+    })
+    .not_on_a_tree(NO_PROCESSES),
+    fault(checks::OTHER_NETWORK, "a pod that nothing names", AGENT, |host| {
+        container(host, 4_026_532_405)?;
+        host.remove("/.dockerenv")?;
+        let mut mounts = host.mounts().get().cloned().unwrap_or_default();
+        for root in mounts.iter_mut().filter(|mount| mount.target == std::path::Path::new("/")) {
+            root.fstype = "overlay".to_owned();
+        }
+        host.set_mounts(mounts);
+        Ok(())
     })
     .not_on_a_tree(NO_PROCESSES),
     near(checks::OTHER_NETWORK, "a container on the network of the host", AGENT, |host| {

@@ -162,6 +162,21 @@ const NET_ADMIN: &str = "apparmor=\"DENIED\" operation=\"capable\" class=\"cap\"
 const SOCKET: &str = "apparmor=\"DENIED\" operation=\"mknod\" class=\"file\" profile=\"wazuh-execd\" name=\"/var/ossec/queue/alerts/execq\" pid=811 comm=\"wazuh-execd\" requested_mask=\"c\" denied_mask=\"c\" fsuid=0 ouid=0";
 const ALL: &str = "  file,\n";
 
+/// The script names its shell through env(1).
+fn by_env(host: &mut CaptureHost) -> Done {
+    let script = host.read(SCRIPT.as_ref(), 1 << 20).get().map(|content| content.bytes.clone());
+    let script = script.ok_or_else(|| EditError::Missing(SCRIPT.into()))?;
+    host.write(SCRIPT, String::from_utf8_lossy(&script).replace("#!/bin/bash", "#!/usr/bin/env bash"))?;
+    Ok(())
+}
+
+/// Whatever starts bash gets a profile that does not know of scripts.
+fn shell_profile(host: &mut CaptureHost) -> Done {
+    loaded(host, "bash (enforce)")?;
+    host.write("/etc/apparmor.d/bash", "profile bash /{,usr/}bin/bash {\n  /etc/** r,\n}\n")?;
+    Ok(())
+}
+
 /// All rows of this file.
 pub(super) const CASES: &[Case] = &[
     fault(checks::SELINUX_START_DENIED, "a script that was moved from a home directory", RHEL, |host| {
@@ -212,11 +227,19 @@ pub(super) const CASES: &[Case] = &[
         Avc { source: "responder_t", target: "var_t", permissive: 1, success: "yes", ..START }.audited(host)
     })
     .not_on_a_tree(NO_KERNEL),
-    near(checks::SELINUX_START_DENIED, "the running SELinux is permissive", RHEL, |host| {
+    near(checks::SELINUX_START_DENIED, "SELinux is permissive for good", RHEL, |host| {
         domain(host, "init_t")?;
         moved_from_home(host)?;
         host.write("/sys/fs/selinux/enforce", "0")?;
+        host.write("/etc/selinux/config", "SELINUX=permissive\nSELINUXTYPE=targeted\n")?;
         START.audited(host)
+    })
+    .not_on_a_tree(NO_KERNEL),
+    fault(checks::SELINUX_START_DENIED, "it passed, and SELinux enforces again at the next boot", RHEL, |host| {
+        domain(host, "init_t")?;
+        moved_from_home(host)?;
+        host.write("/sys/fs/selinux/enforce", "0")?;
+        Avc { permissive: 1, success: "yes", ..START }.audited(host)
     })
     .not_on_a_tree(NO_KERNEL),
     near(checks::SELINUX_START_DENIED, "restorecon has mended the label since", RHEL, |host| {
@@ -307,6 +330,12 @@ pub(super) const CASES: &[Case] = &[
         moved_from_home(host)
     })
     .not_on_a_tree(NO_KERNEL),
+    near(checks::SELINUX_LABEL, "a container, labelled as one", RHEL, |host| {
+        domain(host, "container_t")?;
+        host.set_selinux(SCRIPT, "system_u:object_r:container_file_t:s0:c1,c2")?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_KERNEL),
     fault(checks::EXECD_DENIED, "execd may not read ar.conf", RHEL, |host| {
         domain(host, "responder_t")?;
         READS.audited(host)
@@ -344,6 +373,11 @@ pub(super) const CASES: &[Case] = &[
     near(checks::APPARMOR_START_DENIED, "it would have been denied", AGENT, |host| {
         confined(host, "complain", ALL)?;
         logged(host, TIME, &EXEC.replace("DENIED", "ALLOWED"))
+    })
+    .not_on_a_tree(NO_KERNEL),
+    near(checks::APPARMOR_START_DENIED, "execd is unconfined now, and what is loaded is not seen", AGENT, |host| {
+        host.deny(LOADED)?;
+        logged(host, TIME, EXEC)
     })
     .not_on_a_tree(NO_KERNEL),
     near(checks::APPARMOR_START_DENIED, "the denial is ten days old", AGENT, |host| {
@@ -391,6 +425,11 @@ pub(super) const CASES: &[Case] = &[
         )?;
         Ok(())
     }),
+    fault(checks::APPARMOR_CONFINES, "a profile of the interpreter that env starts", AGENT, |host| {
+        by_env(host)?;
+        shell_profile(host)
+    }),
+    near(checks::APPARMOR_CONFINES, "a profile of the interpreter that the first line names", AGENT, shell_profile),
     near(checks::APPARMOR_CONFINES, "the profile only complains", AGENT, |host| confined(host, "complain", "  /etc/** r,\n"))
         .not_on_a_tree(NO_KERNEL),
     near(checks::APPARMOR_CONFINES, "a profile that is not loaded, of the shell", AGENT, |host| {
@@ -403,11 +442,27 @@ pub(super) const CASES: &[Case] = &[
         loaded(host, "docker-default (enforce)")
     })
     .not_on_a_tree(NO_KERNEL),
+    near(checks::APPARMOR_CONFINES, "the profile of a container of LXC", AGENT, |host| {
+        let label = "lxc-web_</var/lib/lxc>//&:lxc-web_<-var-lib-lxc>:unconfined (enforce)";
+        execd_as(host, label)?;
+        loaded(host, label)
+    })
+    .not_on_a_tree(NO_KERNEL),
+    fault(checks::DENIALS_NOT_AUDITED, "by number, and a profile confines execd", AGENT, |host| {
+        confined(host, "enforce", ALL)?;
+        host.write("/etc/audit/rules.d/quiet.rules", "-a always,exclude -F msgtype=1400\n")?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_KERNEL),
+    near(checks::DENIALS_NOT_AUDITED, "the kernel was started without SELinux", RHEL, |host| {
+        host.remove("/sys/fs/selinux")?;
+        host.write("/etc/audit/rules.d/quiet.rules", "-a always,exclude -F msgtype=AVC\n")?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_KERNEL),
     fault(checks::SELINUX_RUN_DENIED, "a script by env, of which the kernel knows the interpreter's name", RHEL, |host| {
         domain(host, "responder_t")?;
-        let script = host.read(SCRIPT.as_ref(), 1 << 20).get().map(|content| content.bytes.clone());
-        let script = script.ok_or_else(|| EditError::Missing(SCRIPT.into()))?;
-        host.write(SCRIPT, String::from_utf8_lossy(&script).replace("#!/bin/bash", "#!/usr/bin/env bash"))?;
+        by_env(host)?;
         Avc { comm: "bash", ..WRITES }.audited(host)
     })
     .not_on_a_tree(NO_KERNEL),

@@ -1,0 +1,200 @@
+//! Which files of logs are read, in what order, and from when on; what the log alone proves.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::io::Write as _;
+
+use ar_doctor::facts::logs::LogFacts;
+use ar_doctor::facts::{Facts, Since, install};
+use ar_doctor::findings::signatures::Log;
+use ar_doctor::host::Host;
+use ar_doctor::host::capture::CaptureHost;
+use ar_doctor::logs::scan::Fold;
+use ar_doctor::redact::Redactor;
+
+const LOGS: &str = "/var/ossec/logs";
+const AGENT: &str = "agent-4.14-debian";
+
+fn unknown_name(day: u32, name: &str) -> String {
+    format!("2026/11/{day:02} 10:05:12 wazuh-execd: ERROR: (1311): Invalid command name '{name}' provided.\n")
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap()
+}
+
+fn with<T>(host: &dyn Host, since: Since, look: impl FnOnce(&Facts<'_>) -> T) -> T {
+    let redactor = Redactor::new();
+    let install = install::find(host, None).unwrap();
+    let mut facts = Facts::new(host, &redactor, install);
+    facts.look_back(since);
+    look(&facts)
+}
+
+fn names(log: &LogFacts) -> Vec<String> {
+    let name = |fold: &&Fold| {
+        let part = fold.captures.iter().find(|(name, _)| *name == "command");
+        part.map(|(_, part)| format!("{} {}", String::from_utf8_lossy(part), fold.count))
+    };
+    log.found.folds().iter().filter_map(name).collect()
+}
+
+/// An agent with a log of today, two of yesterday, and one of a month ago.
+fn days() -> CaptureHost {
+    let mut host = support::base(AGENT);
+    for directory in ["wazuh", "wazuh/2026", "wazuh/2026/Nov", "wazuh/2026/Oct"] {
+        host.mkdir(format!("{LOGS}/{directory}")).unwrap();
+    }
+    let started = "2026/10/19 08:00:00 wazuh-execd: INFO: Started (pid: 7).\n";
+    let mut write = |name: &str, text: Vec<u8>| {
+        host.write(format!("{LOGS}/{name}"), text).unwrap();
+    };
+    write(
+        "wazuh/2026/Oct/ossec-19.log.gz",
+        gzip(&format!("{started}{}", unknown_name(1, "x").replace("11/01", "10/19"))),
+    );
+    write("wazuh/2026/Nov/ossec-19.log.gz", gzip(&(unknown_name(19, "first") + &unknown_name(19, "second"))));
+    write("wazuh/2026/Nov/ossec-19-001.log.gz", gzip(&unknown_name(19, "second")));
+    write("wazuh/2026/Nov/ossec-18.log", unknown_name(18, "plain").into_bytes());
+    write("ossec.log", (unknown_name(20, "third") + &unknown_name(20, "second")).into_bytes());
+    host
+}
+
+#[test]
+fn days_come_in_order_and_once() {
+    let host = days();
+    with(&host, Since::Default, |facts| {
+        let log = facts.log(Log::Ossec).get().unwrap();
+        assert_eq!(names(log), ["plain 1", "first 1", "second 3", "third 1"]);
+        assert!(log.gaps.is_empty() && !log.left_out, "{:?}", log.gaps);
+        let shown: Vec<&str> = log.files.iter().map(|file| file.shown.as_str()).collect();
+        assert_eq!(
+            shown,
+            [
+                "logs/wazuh/2026/Nov/ossec-18.log",
+                "logs/wazuh/2026/Nov/ossec-19.log.gz",
+                "logs/wazuh/2026/Nov/ossec-19-001.log.gz",
+                "logs/ossec.log"
+            ]
+        );
+    });
+    with(&host, Since::Age(3600 * 5), |facts| {
+        assert_eq!(names(facts.log(Log::Ossec).get().unwrap()), ["third 1", "second 1"]);
+    });
+    with(&host, Since::All, |facts| {
+        assert_eq!(
+            names(facts.log(Log::Ossec).get().unwrap()),
+            ["x 1", "plain 1", "first 1", "second 3", "third 1"]
+        );
+    });
+}
+
+#[test]
+fn starts_are_sought_beyond_the_window() {
+    let mut host = days();
+    with(&host, Since::Default, |facts| {
+        let anchor = facts.anchor("execd");
+        assert_eq!(anchor.get().unwrap().file, "logs/wazuh/2026/Oct/ossec-19.log.gz");
+        assert!(facts.anchor("agentd").is_absent());
+    });
+    // What could not be read may hold it.
+    host.write(format!("{LOGS}/wazuh/2026/Oct/ossec-19.log.gz"), "no gzip").unwrap();
+    with(&host, Since::Default, |facts| assert!(facts.anchor("execd").unknown().is_some()));
+}
+
+#[test]
+fn json_alone_is_read() {
+    let mut host = support::base(AGENT);
+    let line = "{\"timestamp\":\"2026/11/20 14:05:12\",\"tag\":\"wazuh-execd\",\"level\":\"error\",\"description\":\"(1311): Invalid command name 'geo600' provided.\"}\n";
+    host.write(format!("{LOGS}/ossec.json"), line).unwrap();
+    with(&host, Since::Default, |facts| {
+        let log = facts.log(Log::Ossec).get().unwrap();
+        assert_eq!(names(log), ["geo600 1"], "{:?} {:?} {:?}", log.files, log.stats(), log.since);
+    });
+}
+
+#[test]
+fn absent_is_not_failed() {
+    let mut host = support::base(AGENT);
+    host.remove(format!("{LOGS}/ossec.log")).unwrap();
+    with(&host, Since::Default, |facts| {
+        assert!(facts.log(Log::Ossec).is_absent() && facts.log(Log::Api).is_absent());
+        assert!(facts.log(Log::ActiveResponses).get().is_some());
+        assert!(facts.anchor("execd").is_absent());
+    });
+    host.mkdir(format!("{LOGS}/api.log")).unwrap();
+    with(&host, Since::Default, |facts| {
+        let api = facts.log(Log::Api);
+        assert!(api.get().is_none(), "{api:?}");
+    });
+}
+
+#[test]
+fn a_line_goes_to_the_finding_it_proves() {
+    use ar_doctor::findings::{Evidence, checks};
+    let mut host = support::base(AGENT);
+    let name = "2026/11/20 14:05:12 wazuh-execd: INFO: Active response command not present: 'active-response/bin/firewall-drop'. Not using it on this system.\n";
+    host.write(
+        format!("{LOGS}/ossec.log"),
+        format!(
+            "2026/11/20 14:00:04 wazuh-execd: INFO: Started (pid: 811).\n{name}{}",
+            name.replace("14:05", "14:06")
+        ),
+    )
+    .unwrap();
+    host.remove("/var/ossec/active-response/bin/firewall-drop").unwrap();
+    let outcome = support::diagnose(&host);
+    let found: Vec<_> =
+        outcome.diagnosis.findings().filter(|finding| finding.check == checks::EXECUTABLE_MISSING).collect();
+    assert_eq!(found.len(), 1, "{:#?}", outcome.lines);
+    let lines: Vec<String> = found[0]
+        .evidence
+        .iter()
+        .filter_map(|evidence| match evidence {
+            Evidence::Excerpt { file, line, label, .. } => Some(format!("{file}:{line} {label}")),
+            Evidence::Observation { .. } => None,
+        })
+        .collect();
+    assert!(
+        lines.contains(&"logs/ossec.log:3 said 2 times, first 2026/11/20 14:05:12".to_owned()),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn silence_behind_a_start_is_evidence() {
+    use ar_doctor::findings::{Evidence, checks};
+    const STATE: &str = "/var/ossec/var/run/wazuh-agentd.state";
+    let silent = |lines: &str| {
+        let mut host = support::base(AGENT);
+        let content = host.read(STATE.as_ref(), 1 << 20);
+        let state = String::from_utf8(content.get().unwrap().bytes.clone()).unwrap();
+        let state = state
+            .replace("status='connected'", "status='pending'")
+            .replace("last_keepalive='2026-11-20 14:09:51'", "last_keepalive=''");
+        host.write(STATE, state).unwrap();
+        host.write(format!("{LOGS}/ossec.log"), lines).unwrap();
+        let outcome = support::diagnose(&host);
+        let finding =
+            outcome.diagnosis.findings().find(|finding| finding.check == checks::AGENT_NOT_CONNECTED);
+        let finding = finding.unwrap_or_else(|| panic!("{:#?}", outcome.lines));
+        finding.evidence.iter().any(|evidence| matches!(evidence, Evidence::Observation { text, .. } if text.contains("no line says")))
+    };
+    let start = "2026/11/20 13:00:05 wazuh-agentd: INFO: Started (pid: 839).\n";
+    let connected =
+        "2026/11/20 13:00:09 wazuh-agentd: INFO: (4102): Connected to the server ([192.0.2.5]:1514/tcp).\n";
+    assert!(silent(start));
+    assert!(!silent(&format!("{start}{connected}")));
+    assert!(silent(&format!("{connected}{}", start.replace("13:00", "13:01"))));
+    assert!(!silent("2026/11/20 13:00:05 wazuh-execd: INFO: Started (pid: 811).\n"), "no start, no silence");
+}
