@@ -156,7 +156,7 @@ fn the_list_of_checks_is_complete() {
 
 #[test]
 fn the_schemas_are_the_published_ones() {
-    for name in ["check", "show", "lint", "replay", "simulate", "simulate-alerts", "migrate"] {
+    for name in ["check", "show", "lint", "replay", "simulate", "simulate-alerts", "trace", "migrate"] {
         page(&format!("tests/schema/{name}.v1.json"), &run(&["schema", name]));
     }
 }

@@ -24,7 +24,14 @@ fn trace(from: &Path, arguments: &[&str], status: i32) -> Value {
     let output = run(from, &[&["--format", "json"], arguments].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}{}", text(&output));
-    serde_json::from_slice(&output.stdout).expect("it is JSON")
+    let document: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema/trace.v1.json");
+    let schema = std::fs::read_to_string(schema).expect("the schema is published");
+    let schema: Value = serde_json::from_str(&schema).expect("a schema is JSON");
+    if let Err(error) = jsonschema::validate(&schema, &document) {
+        panic!("{error}");
+    }
+    document
 }
 
 fn text(output: &Output) -> String {
