@@ -58,17 +58,6 @@ impl<'f> Demand<'f> {
     }
 }
 
-const NOTHING: Program = Program {
-    name: "",
-    capabilities: &[],
-    families: &[],
-    reaches: Reach::Nothing,
-    writes: &[],
-    is_setuid: false,
-    makes_code: false,
-    words: &[],
-};
-
 impl Facts<'_> {
     /// What all responses of this host ask.
     pub fn demands(&self) -> Vec<Demand<'_>> {
@@ -93,7 +82,8 @@ impl Facts<'_> {
             return;
         }
         let hosts_deny = || {
-            let mut demand = Demand::of(executable, String::from_utf8_lossy(&executable.name), &NOTHING);
+            let mut demand =
+                Demand::of(executable, String::from_utf8_lossy(&executable.name), &capability::PLAIN);
             demand.writes = vec!["/etc/hosts.deny".to_owned()];
             demand
         };
@@ -162,7 +152,7 @@ impl Facts<'_> {
         let text = file.bytes.get().map_or(&[][..], Vec::as_slice);
         for tool in self.calls(executable) {
             let known = capability::program(&tool.name);
-            let program = known.unwrap_or(&NOTHING);
+            let program = known.unwrap_or(&capability::PLAIN);
             let line = text.get(tool.span.start..).unwrap_or_default();
             let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let line = String::from_utf8_lossy(line);
@@ -175,7 +165,7 @@ impl Facts<'_> {
             };
             let changes = program.words.is_empty() || program.words.iter().any(says);
             let mut demand =
-                Demand::of(executable, tool.name.clone(), if changes { program } else { &NOTHING });
+                Demand::of(executable, tool.name.clone(), if changes { program } else { &capability::PLAIN });
             demand.shipped = false;
             demand.optional = tool.optional;
             demand.program = self.place_of(&tool.name);

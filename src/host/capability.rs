@@ -115,7 +115,8 @@ pub enum Reach {
     Talks,
 }
 
-const PLAIN: Program = Program {
+/// A program that asks the kernel for nothing special.
+pub const PLAIN: Program = Program {
     name: "",
     capabilities: &[],
     families: &[],
