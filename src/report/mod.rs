@@ -121,3 +121,15 @@ impl Report<'_, '_> {
         self.diagnosis.unknown.iter().map(|unknown| unknown.check).collect::<BTreeSet<_>>().len()
     }
 }
+
+/// UTC as RFC 3339, from milliseconds since 1970.
+fn instant(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| format!("{millis} ms"), |instant| instant.to_string())
+}
+
+/// The same to the second, as log files have it.
+fn short(millis: i64) -> String {
+    let text = instant(millis.div_euclid(1000).saturating_mul(1000));
+    text.replacen('T', " ", 1).trim_end_matches('Z').to_owned()
+}

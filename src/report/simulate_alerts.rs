@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::json::Tool;
 use super::page::{Page, Text, Tone};
-use super::{TOOL, VERSION};
+use super::{TOOL, VERSION, instant, short};
 use crate::facts::Facts;
 use crate::redact::{Redacted, Redactor};
 use crate::simulate::alerts::{Filter, Reading, Response, RuleRow, Seen, Stopped, Summary};
@@ -183,17 +183,6 @@ pub struct View<'a, 'h> {
     pub filter: &'a Filter,
     /// What text passes before it leaves.
     pub redactor: &'a Redactor,
-}
-
-fn instant(millis: i64) -> String {
-    jiff::Timestamp::from_millisecond(millis)
-        .map_or_else(|_| format!("{millis} ms"), |instant| instant.to_string())
-}
-
-/// To the second, as log files have it.
-fn short(millis: i64) -> String {
-    let text = instant(millis.div_euclid(1000).saturating_mul(1000));
-    text.replacen('T', " ", 1).trim_end_matches('Z').to_owned()
 }
 
 fn first(seen: Seen) -> Option<String> {
