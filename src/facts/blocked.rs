@@ -265,17 +265,9 @@ impl Facts<'_> {
     pub fn daemon_user(&self) -> Fact<Option<(u32, u32)>> {
         // User and group have the same name.
         let name = self.install.group();
-        let uid = self
-            .users()
-            .as_ref()
-            .map(|users| users.iter().find(|user| user.name == name).map(|user| user.id));
-        let gid = self.group_id(name);
-        uid.and_then(|uid| match gid.value {
-            Value::Known(gid) => Value::Known(uid.zip(gid)),
+        self.user_id(name).and_then(|uid| match self.group_id(name).map(|gid| uid.zip(gid)).value {
             Value::Absent => Value::Known(None),
-            Value::Denied(why) => Value::Denied(why),
-            Value::Failed(why) => Value::Failed(why),
-            Value::NotCollected(why) => Value::NotCollected(why),
+            ids => ids,
         })
     }
 }

@@ -304,25 +304,11 @@ impl<'h> Facts<'h> {
     pub fn traces(&self) -> &Fact<Traces> {
         self.traces.get_or_init(|| {
             let log = self.ar_log();
-            let source = self.host.open(&log.path);
             let written = log.target.get().map(|target| target.meta.mtime);
-            source.and_then(|source| {
-                let size = source.size();
-                let from = size.saturating_sub(TAIL);
-                let mut bytes = vec![0; usize::try_from(size - from).unwrap_or(0)];
-                let mut filled = 0;
-                while filled < bytes.len() {
-                    match source.read_at(&mut bytes[filled..], from + filled as u64) {
-                        Ok(0) => break,
-                        Ok(read) => filled += read,
-                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                        Err(error) => return Value::Failed(error.to_string()),
-                    }
-                }
-                bytes.truncate(filled);
-                let tail = ar_log::tail(&bytes, from > 0);
+            self.ending(&log.path, TAIL).and_then(|ending| {
+                let tail = ar_log::tail(&ending.bytes, ending.is_cut);
                 let zone = match (tail.last, written) {
-                    (Some(last), Some(written)) if !source.truncated() => ar_log::zone(last, written),
+                    (Some(last), Some(written)) if !ending.goes_on => ar_log::zone(last, written),
                     _ => None,
                 };
                 match (zone, written) {

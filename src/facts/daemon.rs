@@ -170,21 +170,9 @@ impl super::Facts<'_> {
     /// What the end of ossec.log tells of starts and ends of daemons.
     pub fn daemon_log(&self) -> &Fact<Vec<daemon_log::Line>> {
         self.daemon_log.get_or_init(|| {
-            self.host.open(&self.under_home("logs/ossec.log")).and_then(|source| {
-                let from = source.size().saturating_sub(TAIL);
-                let mut bytes = vec![0; usize::try_from(source.size() - from).unwrap_or(0)];
-                let mut filled = 0;
-                while filled < bytes.len() {
-                    match source.read_at(&mut bytes[filled..], from + filled as u64) {
-                        Ok(0) => break,
-                        Ok(read) => filled += read,
-                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                        Err(error) => return Value::Failed(error.to_string()),
-                    }
-                }
-                bytes.truncate(filled);
-                self.redactor.mark(&bytes);
-                Value::Known(daemon_log::read(&bytes))
+            self.ending(&self.under_home("logs/ossec.log"), TAIL).map(|ending| {
+                self.redactor.mark(&ending.bytes);
+                daemon_log::read(&ending.bytes)
             })
         })
     }

@@ -56,16 +56,10 @@ impl Facts<'_> {
     /// The mount table of the running execd, with its process number; absent when it has
     /// [`Facts::mounts`] or does not run.
     pub fn execd_mounts(&self) -> Fact<(u32, Vec<Mount>)> {
-        let Some(execd) = self.execd() else { return Fact::absent("execd") };
-        if let Some(gap) = execd.processes.unknown() {
-            return gap.into_fact();
-        }
-        let Some(process) = execd.process() else { return Fact::absent("execd") };
-        let pid = process.pid;
-        let detail = self.process_detail(pid);
+        let detail = self.execd_detail();
         match detail.get() {
-            Some(detail) => detail.mounts.as_ref().map(|mounts| (pid, mounts.clone())),
-            None => detail.map(|_| (pid, Vec::new())),
+            Some(detail) => detail.mounts.as_ref().map(|mounts| (detail.pid, mounts.clone())),
+            None => detail.as_ref().map(|detail| (detail.pid, Vec::new())),
         }
     }
 

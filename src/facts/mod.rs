@@ -395,6 +395,26 @@ impl<'h> Facts<'h> {
         self.install.home.join(relative)
     }
 
+    /// The last `most` bytes of the file at `path`.
+    fn ending(&self, path: &Path, most: u64) -> Fact<Ending> {
+        self.host.open(path).and_then(|source| {
+            let size = source.size();
+            let from = size.saturating_sub(most);
+            let mut bytes = vec![0; usize::try_from(size - from).unwrap_or(0)];
+            let mut filled = 0;
+            while filled < bytes.len() {
+                match source.read_at(&mut bytes[filled..], from + filled as u64) {
+                    Ok(0) => break,
+                    Ok(read) => filled += read,
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(error) => return Value::Failed(error.to_string()),
+                }
+            }
+            bytes.truncate(filled);
+            Value::Known(Ending { bytes, is_cut: from > 0, goes_on: source.truncated() })
+        })
+    }
+
     /// Where a path leads.
     pub fn resolve(&self, path: &Path) -> Fact<Resolved> {
         self.host.resolve(path)
@@ -919,6 +939,15 @@ impl ReadAt for dyn Source {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
         Source::read_at(self, buffer, offset)
     }
+}
+
+/// The end of a file.
+struct Ending {
+    bytes: Vec<u8>,
+    /// Bytes stand before it.
+    is_cut: bool,
+    /// The file is longer than what was collected of it.
+    goes_on: bool,
 }
 
 /// Reads ruleset files on as many threads as there are processors: there are
