@@ -9,6 +9,7 @@
 mod address;
 mod files;
 mod formats;
+mod identities;
 mod index;
 mod kind;
 mod pair;
@@ -17,15 +18,17 @@ mod scanner;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base64::Engine as _;
 use serde::Serialize;
 
 use formats::{Found, Mode};
+use identities::Identities;
 use index::{Index, SHORTEST};
 
+pub use identities::{Identity, Pair};
 pub use kind::{About, Kind, table};
 pub use scanner::{Leak, Scanner};
 
@@ -101,12 +104,42 @@ const COMMON: [&str; 24] = [
 pub struct Redactor {
     remembered: Mutex<Index>,
     ledger: Mutex<BTreeMap<(String, Kind), u64>>,
+    identities: OnceLock<Identities>,
 }
 
 impl Redactor {
     /// One that remembers nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Puts pseudonyms in place of identities too, in [`text`](Self::text) and
+    /// [`file`](Self::file), from now on. Who knows the salt knows the pseudonyms of every
+    /// address: a new one for each capture, by [`salt`]. A second call changes nothing.
+    pub fn redact_identities(&self, salt: [u8; 32]) {
+        self.identities.get_or_init(|| Identities::new(salt));
+    }
+
+    /// Words that are no identities, whoever bears them as a name: responses, commands, groups.
+    pub fn keep(&self, words: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        if let Some(identities) = self.identities.get() {
+            identities.keep(words);
+        }
+    }
+
+    /// Every name and address that was replaced, with its pseudonym; at most 200,000 addresses
+    /// of each kind. Only for who asked for it: this is what the pseudonyms hide.
+    pub fn map(&self) -> Vec<Pair> {
+        self.identities.get().map(Identities::map).unwrap_or_default()
+    }
+
+    /// The path that stands for a path: identities in it replaced as in a text.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+        let hidden = self.hide(path.as_os_str().as_bytes());
+        let hidden =
+            self.identities.get().map_or(hidden.clone(), |identities| identities.text(&hidden, false));
+        PathBuf::from(std::ffi::OsString::from_vec(hidden))
     }
 
     /// Remembers the secrets in the bytes of a file; [`secrets`] says where they are.
@@ -118,6 +151,9 @@ impl Redactor {
 
     /// Remembers the secrets in a file of this name: all of it may be one.
     pub fn learn(&self, path: &Path, bytes: &[u8]) {
+        if let Some(identities) = self.identities.get() {
+            identities.learn(path, bytes);
+        }
         match files::Sort::of(path, bytes) {
             files::Sort::Plain(mode) => self.remember_all(bytes, &formats::find(bytes, mode)),
             files::Sort::Opaque => {}
@@ -162,7 +198,10 @@ impl Redactor {
 
     /// Text that may leave.
     pub fn text(&self, text: impl AsRef<[u8]>) -> Redacted {
-        Redacted(String::from_utf8_lossy(&self.hide(text.as_ref())).into_owned())
+        let hidden = self.hide(text.as_ref());
+        let hidden =
+            self.identities.get().map_or(hidden.clone(), |identities| identities.text(&hidden, false));
+        Redacted(String::from_utf8_lossy(&hidden).into_owned())
     }
 
     /// The bytes with every secret overwritten by `*`, length and line breaks kept, so that
@@ -197,7 +236,10 @@ impl Redactor {
         };
         let seen = hidden.clone();
         self.overwrite(&seen, &mut hidden, found, Some(path));
-        hidden
+        match self.identities.get() {
+            Some(identities) => identities.file(path, &hidden),
+            None => hidden,
+        }
     }
 
     /// What was hidden in files, by place and kind.
@@ -413,6 +455,17 @@ fn is_secret_variable(name: &[u8]) -> bool {
     !paths.iter().any(|known| name == known.as_bytes())
         && (name.split(|byte| *byte == b'_').any(word)
             || inside.iter().any(|part| memchr::memmem::find(&name, part.as_bytes()).is_some()))
+}
+
+/// A salt for [`Redactor::redact_identities`], from the system's source of randomness.
+///
+/// # Errors
+///
+/// There is none, or it cannot be read.
+pub fn salt() -> std::io::Result<[u8; 32]> {
+    let mut salt = [0; 32];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut salt)?;
+    Ok(salt)
 }
 
 /// Where the secrets stand in the bytes of a file, whether or not it is well

@@ -174,7 +174,7 @@ impl Run<'_> {
             // `^192.0.2.`: the dot stands at its end.
             let ends = self.at(to).is_none_or(|byte| !is_word(byte));
             let is_start = starts
-                && self.before(to) == Some(b'.')
+                && (dot || octets.len() > 1)
                 && !octets.is_empty()
                 && ends
                 && !is_version(self.text, from);
@@ -183,9 +183,10 @@ impl Run<'_> {
             }
             let mapped = addresses.v4_start(&octets);
             let mut with = String::new();
-            for octet in mapped {
-                let _ = write!(with, "{octet}.");
+            for (number, octet) in mapped.iter().enumerate() {
+                let _ = write!(with, "{}{octet}", if number > 0 { "." } else { "" });
             }
+            with.push_str(if dot { "." } else { "" });
             return Some((from, to, with));
         }
         let address = <[u8; 4]>::try_from(octets).map(Ipv4Addr::from).ok()?;
