@@ -174,7 +174,9 @@ pub fn xml(data: &[u8]) {
     match read {
         Ok(document) => {
             spans(data, &document);
-            for opinion in [xml::second_opinion(data, &document), xml::second_opinion_wrapped(data, &document)] {
+            for opinion in
+                [xml::second_opinion(data, &document), xml::second_opinion_wrapped(data, &document)]
+            {
                 match opinion {
                     SecondOpinion::Misreads(all) => {
                         all.iter().for_each(|misreading| holds(misreading.span, data));
