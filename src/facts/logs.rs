@@ -379,12 +379,37 @@ fn list(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
     let older = in_order(vec![days, set_aside(facts, kept, since, &mut gaps)]);
     let mut all: Vec<LogFile> = older.into_iter().map(|(_, file)| file).chain(current).collect();
     let mut known = BTreeSet::new();
+    if is_copy_in_the_making(facts, &all) {
+        all.remove(all.len() - 2);
+    }
     // Of links to one file the newest name is the one that is written to.
     all.reverse();
     all.retain(|file| file.identity.is_none_or(|identity| known.insert(identity)));
     all.reverse();
     (all, gaps)
 }
+
+/// Whether the last part is the copy that `copytruncate` of logrotate makes of the current file,
+/// which is not truncated yet.
+fn is_copy_in_the_making(facts: &Facts<'_>, files: &[LogFile]) -> bool {
+    let [.., copy, current] = files else { return false };
+    if copy.gzip || current.gzip {
+        return false;
+    }
+    // As large as they are now: the copy is made after the first look at the current file.
+    let (copy, current) = (facts.open(&copy.path), facts.open(&current.path));
+    let (Some(copy), Some(current)) = (copy.get(), current.get()) else { return false };
+    let head = |source: &dyn Source| {
+        let mut bytes = vec![0; usize::try_from(copy.size()).map_or(HEAD, |size| size.min(HEAD))];
+        let read = Source::read_at(source, &mut bytes, 0).ok()?;
+        (read == bytes.len()).then_some(bytes)
+    };
+    let is_no_larger = (1..=current.size()).contains(&copy.size());
+    is_no_larger && head(&**copy).is_some_and(|bytes| Some(bytes) == head(&**current))
+}
+
+/// Bytes at the beginning of a file by which a copy is told.
+const HEAD: usize = 4096;
 
 const DAY: i64 = 86_400;
 
@@ -421,11 +446,11 @@ fn set_aside(facts: &Facts<'_>, kept: &Kept, since: Option<i64>, gaps: &mut Vec<
         };
         let changed = facts.local(meta.mtime).unwrap_or(meta.mtime.saturating_add(EAST));
         // Set aside on that day, or in the night behind it (`dateyesterday`).
-        let end = match part.order {
-            Order::Date(day, _) => day.saturating_add(2).saturating_mul(DAY),
-            Order::Number(_) => changed,
+        let (end, latest) = match part.order {
+            Order::Date(day, _) => (day.saturating_add(1).saturating_mul(DAY), DAY),
+            Order::Number(_) => (changed, 0),
         };
-        if since.is_some_and(|since| end < since) {
+        if since.is_some_and(|since| end.saturating_add(latest) < since) {
             continue;
         }
         if part.packing == Packing::Other {
@@ -593,8 +618,11 @@ fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
         let plain = files.iter().rev().filter(|file| !file.gzip).take(HELD);
         let held: Held = plain.clone().map(|file| (file.path.clone(), facts.open(&file.path))).collect();
         let is_moved = |file: &LogFile| {
-            let opened = held.get(&file.path).filter(|opened| opened.unknown().is_none());
-            opened.is_some_and(|opened| opened.get().and_then(|source| source.identity()) != file.identity)
+            let Some(opened) = held.get(&file.path).filter(|opened| opened.unknown().is_none()) else {
+                return false;
+            };
+            // Gone, another, or cut.
+            opened.get().is_none_or(|source| source.identity() != file.identity || source.size() < file.size)
         };
         if again == 0 || !plain.clone().any(is_moved) {
             return (files, gaps, held);
