@@ -478,7 +478,7 @@ fn part(
 
 /// Bytes of a gzip file when it is unpacked, modulo 4 GiB, as it says at its end; of one that is
 /// not whole its own size.
-fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
+pub(crate) fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
     let mut trailer = [0; 4];
     let at = source.size().saturating_sub(4);
     let said = match Source::read_at(source, &mut trailer, at)? {

@@ -698,6 +698,11 @@ impl<'h> Facts<'h> {
         self.alerts_since = since;
     }
 
+    /// How far back alerts and logs are read.
+    pub fn looks_back(&self) -> Since {
+        self.alerts_since
+    }
+
     /// The alerts of the last days, held against what responses need of them; they are read
     /// once, so the first who asks says what that is.
     pub fn alerts(&self, needs: impl FnOnce() -> Vec<Need>) -> &Fact<Alerts> {

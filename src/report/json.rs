@@ -8,6 +8,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::trace::{TimelineEntry, timeline};
 use super::{Report, TOOL, VERSION, Verdict};
 use crate::engine::{self, State};
 use crate::facts::Runs;
@@ -205,6 +206,10 @@ pub struct Response {
     pub stages: Vec<StageEntry>,
     /// The first broken stage.
     pub verdict: ResponseVerdict,
+    /// What became of its alerts; only where something is wrong with a response of this host, and
+    /// alerts or runs of this one are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<TimelineEntry>,
 }
 
 /// An executable below `active-response/bin`, as it is.
@@ -628,6 +633,13 @@ impl View<'_, '_> {
             runs: response.runs.into(),
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
             verdict: result.verdict.into(),
+            timeline: self.report.diagnosis.trace.as_ref().and_then(|trace| {
+                let stage = match result.verdict {
+                    engine::Verdict::Stops(stage, _) | engine::Verdict::Bent(stage, _) => Some(stage),
+                    _ => None,
+                };
+                timeline(self.report.redactor, trace, result.index, stage)
+            }),
         })
     }
 
@@ -964,6 +976,7 @@ mod tests {
             }],
             checks: 92,
             failed_probes: Vec::new(),
+            trace: None,
         }
     }
 
