@@ -424,8 +424,7 @@ fn check_shows_the_last_alert() {
         text(&output)
     };
     let timeline = |host: &Path| -> Value {
-        let document: Value =
-            serde_json::from_str(&check(host, &["--format", "json"])).expect("it is JSON");
+        let document: Value = serde_json::from_str(&check(host, &["--format", "json"])).expect("it is JSON");
         let response = document["responses"].as_array().expect("responses");
         response.iter().find(|one| one["name"] == "host-deny1800").expect("it is there")["timeline"].clone()
     };
@@ -433,8 +432,7 @@ fn check_shows_the_last_alert() {
     let mut log = String::new();
     whole(&mut log, BEFORE, &before, &["Starting", "add", "keys", "continue", "Ended"]);
     whole(&mut log, BEFORE + 1_800_000, &before, &["Starting", "delete", "Ended"]);
-    let alerts =
-        [before.clone(), back(BEFORE + 2000, 0, "host-deny", "add", &before), of.clone()];
+    let alerts = [before.clone(), back(BEFORE + 2000, 0, "host-deny", "add", &before), of.clone()];
     let host = small(&alerts, &log, "");
     let whole_trace = trace(host.path(), &[], 1);
     let healthy = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts/manager-4.14-debian");
@@ -448,12 +446,17 @@ fn check_shows_the_last_alert() {
     entry["mode"] = "0640".into();
     std::fs::write(&listed, document.to_string()).expect("it is written");
     let found = timeline(host.path());
-    assert_eq!((&found["expected"], &found["confirmed"], &found["unanswered"]), (&2.into(), &1.into(), &1.into()));
+    assert_eq!(
+        (&found["expected"], &found["confirmed"], &found["unanswered"]),
+        (&2.into(), &1.into(), &1.into())
+    );
     assert_eq!(found["fit"], "agrees", "{found}");
     assert_eq!(found["last"], whole_trace["alerts"][1], "as trace has it");
     assert_eq!(found["gaps"], whole_trace["responses"][1]["gaps"]);
     let said = check(host.path(), &[]);
-    if std::env::var_os("SHOW").is_some() { panic!("{said}\n{}", check(host.path(), &["-v"])) }
+    if std::env::var_os("SHOW").is_some() {
+        panic!("{said}\n{}", check(host.path(), &["-v"]))
+    }
     assert!(said.contains("2 expected, 1 confirmed, 1 unanswered"), "{said}");
     assert!(said.contains("nothing from here on: between dispatch and launch"), "{said}");
     assert_eq!(said.matches("timeline of host-deny1800").count(), 1, "{said}");

@@ -175,8 +175,7 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         });
         unknown.retain(|unknown| unknown.responses.iter().any(|index| wanted.contains(index)));
     }
-    let is_trouble =
-        |finding: &Finding| finding.severity > Severity::Advice && !finding.responses.is_empty();
+    let is_trouble = |finding: &Finding| finding.severity > Severity::Advice && !finding.responses.is_empty();
     let mut trace = None;
     if findings.iter().any(is_trouble) {
         match catch_unwind(AssertUnwindSafe(|| recall(facts))) {

@@ -153,7 +153,8 @@ impl Alerts {
                         // That it is there is all that counts.
                         Some((path, if path == "syscheck.path" { &b"\"\""[..] } else { value.bytes() }))
                     };
-                    let members: Vec<(&str, &[u8])> = TRAIL.into_iter().zip(kept).filter_map(member).collect();
+                    let members: Vec<(&str, &[u8])> =
+                        TRAIL.into_iter().zip(kept).filter_map(member).collect();
                     trail.add(time, object(&members).into());
                 }
             });

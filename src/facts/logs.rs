@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::alert_log::DEFAULT_AGE;
+use super::payloads::Payloads;
 use super::{Facts, Since};
 use crate::findings::Evidence;
 use crate::findings::signatures::{Log, Signature};
@@ -129,6 +130,7 @@ pub(super) struct Cells {
     pub(super) watch: Arc<Watch>,
     logs: [OnceCell<Fact<LogFacts>>; LOGS.len()],
     anchors: RefCell<BTreeMap<Vec<u8>, Fact<Anchor>>>,
+    pub(super) payloads: OnceCell<Payloads>,
 }
 
 impl Facts<'_> {

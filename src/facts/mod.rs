@@ -12,6 +12,7 @@ pub mod executable;
 pub mod filesystem;
 pub mod install;
 pub mod logs;
+pub mod payloads;
 pub mod response;
 pub mod rules;
 pub mod security;

@@ -12,9 +12,9 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::said::{Reader, Said, Told};
 use super::{Host, Key, Known, Only, Timeline, Total, Trace, View};
-use crate::facts::{self, Facts};
-use crate::facts::logs::unpacked;
 use crate::facts::alert_log::{AlertLog, DEFAULT_AGE, Since};
+use crate::facts::logs::unpacked;
+use crate::facts::{self, Facts};
 use crate::findings::ResponseIndex;
 use crate::findings::signatures::Log;
 use crate::host::{Fact, Source};
@@ -498,9 +498,7 @@ fn follow(
         (Alerts::Kept(alerts), _) if alerts.trail.cut => alerts.trail.alerts.first().map(|first| first.0),
         (Alerts::Kept(alerts), _) => alerts.since(),
         (Alerts::None, Since::At(at)) => Some(at.saturating_mul(1000)),
-        (Alerts::None, Since::Age(age)) => {
-            now.map(|now| now.saturating_sub(age.saturating_mul(1000)))
-        }
+        (Alerts::None, Since::Age(age)) => now.map(|now| now.saturating_sub(age.saturating_mul(1000))),
         (Alerts::None, _) => None,
     }
     .filter(|since| *since > i64::MIN);
