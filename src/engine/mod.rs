@@ -90,7 +90,7 @@ impl Diagnosis {
 pub fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {
     // Whoever gives a bare file asks about that file; the rest is not missing.
     let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
-    asked.iter().filter_map(|(_, gap)| gap(facts))
+    asked.iter().filter_map(|(_, gap)| gap(facts)).chain(facts.log_gaps())
 }
 
 /// Runs every probe.

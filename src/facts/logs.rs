@@ -23,6 +23,7 @@ use super::{Facts, Since};
 use crate::findings::Evidence;
 use crate::findings::signatures::{Log, Signature};
 use crate::host::{Fact, FileType, Gap, GapKind, Source, Value};
+use crate::logs::LINE_CAP;
 use crate::logs::line::{Time, short_name};
 use crate::logs::place::{self, last_starts};
 use crate::logs::scan::{Found, STARTED, Search, Seen, Stats};
@@ -114,6 +115,35 @@ impl LogFacts {
     }
 }
 
+impl LogFacts {
+    /// What has to be known of the reading to understand what is said of the log.
+    pub fn notes(&self) -> Vec<String> {
+        let name = name(self.log);
+        let mut notes = Vec::new();
+        if self.left_out {
+            notes.push(format!(
+                "of {name} and its days only the newest {} MiB were read; --since 7d reads all of the last seven days",
+                BUDGET >> 20
+            ));
+        }
+        for file in &self.disordered {
+            notes.push(format!("the times in {file} are out of order, so all of it was read"));
+        }
+        if self.stats().long > 0 {
+            notes.push(format!(
+                "of {} in {name}, longer than {} KiB, only the beginning was looked at",
+                counted(self.stats().long, "line"),
+                LINE_CAP >> 10
+            ));
+        }
+        notes
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// The last start of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
@@ -149,6 +179,31 @@ impl Facts<'_> {
         let at = LOGS.iter().position(|known| *known == log).unwrap_or(0);
         let cell = self.logs.logs.get(at).unwrap_or(&self.logs.logs[0]);
         cell.get_or_init(|| if self.is_bare() { none(log) } else { read(self, log) })
+    }
+
+    /// What the logs hold that somebody asked for.
+    pub fn logs_if_read(&self) -> impl Iterator<Item = &LogFacts> {
+        self.logs.logs.iter().filter_map(|cell| cell.get()?.get())
+    }
+
+    /// What of the logs that somebody asked for was refused or failed.
+    pub fn log_gaps(&self) -> Vec<Gap> {
+        let facts = || self.logs.logs.iter().filter_map(OnceCell::get);
+        let whole = facts().filter_map(Fact::unknown);
+        let parts = facts().filter_map(Fact::get).flat_map(|log| log.gaps.iter().cloned());
+        whole.chain(parts).filter(|gap| gap.kind != GapKind::NotCollected).collect()
+    }
+
+    /// What has to be known of the reading of logs.
+    pub fn log_notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.logs_if_read().flat_map(LogFacts::notes).collect();
+        for file in self.logs.payloads.get().into_iter().flat_map(|payloads| &payloads.cut) {
+            notes.push(format!(
+                "of the messages in {file} those in its newest {} MiB were held against what scripts need",
+                super::payloads::READ >> 20
+            ));
+        }
+        notes
     }
 
     /// The last start of a daemon (`execd`) in ossec.log, sought in all of it. Absent when the

@@ -27,7 +27,13 @@ const SHOWN: usize = 512;
 
 /// The most bytes that execd and the programs read of a message
 /// (`src/active-response/active_responses.c`, 4.14: `OS_MAXSTR`).
-pub const LONGEST: usize = 65_535;
+const LONGEST: usize = 65_535;
+
+/// Whether a text may be longer than what was read of it: a line feed, the end of the text and
+/// what a log leaves out count too.
+pub const fn is_longest(text: &[u8]) -> bool {
+    text.len() + 3 >= LONGEST
+}
 
 /// Who wrote a message down.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -201,14 +207,20 @@ impl Reader {
         let Ok(fields) = self.extractor.scan(text) else {
             return match by {
                 // A script may shorten what it writes; what came in full is as long as can be.
-                By::Program(_) => (text.len() + 1 >= LONGEST).then_some(None),
+                By::Program(_) => is_longest(text).then_some(None),
                 By::Refused(_) | By::Received => Some(None),
             };
         };
-        if matches!(by, By::Program(_)) && !matches!(&*fields.get(command)?.text()?, b"add" | b"enable") {
-            return None;
-        }
         let rule = fields.get(four).or_else(|| fields.get(five)).and_then(Raw::number);
-        Some(rule.and_then(|rule| u32::try_from(rule).ok()))
+        let rule = rule.and_then(|rule| u32::try_from(rule).ok());
+        // One without an alert was sent by hand.
+        let is_request = || {
+            let command = fields.get(command)?.text()?;
+            (rule.is_some() && matches!(&*command, b"add" | b"enable")).then_some(())
+        };
+        match by {
+            By::Program(_) => is_request().map(|()| rule),
+            By::Refused(_) | By::Received => Some(rule),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::logs::{seconds, told};
 use super::{Probe, Sink, lossy, quote};
-use crate::facts::payloads::{By, LONGEST, Logged};
+use crate::facts::payloads::{By, Logged, is_longest};
 use crate::facts::{Executable, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, Severity, Subject, checks};
 use crate::replay::fault;
@@ -33,10 +33,6 @@ pub(super) const PROBE: Probe = Probe {
 
 /// Messages from which on they are a pattern.
 const ENOUGH: usize = 3;
-
-/// Bytes by which a message that is cut may be shorter than what is read: line feed, end of text,
-/// and what a log leaves out.
-const CLOSE: usize = 3;
 
 fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if facts.is_bare() || facts.contract() == Contract::Args {
@@ -132,7 +128,7 @@ fn problems(
 ) -> Vec<Problem> {
     let fault = fault::diagnose(&logged.text).map(|fault| fault.kind);
     // A text that ends where no more is read was longer.
-    if logged.text.len() + CLOSE >= LONGEST && fault == Some(fault::Kind::CutOff) {
+    if is_longest(&logged.text) && fault == Some(fault::Kind::CutOff) {
         let what = format!("The message was cut off at {} bytes.", logged.text.len());
         let fix = "Let the rule fire on a shorter event; large members are full_log, previous_output and syscheck.diff.";
         return vec![Problem::new(checks::PAYLOAD_TOO_LARGE, what, fix)];

@@ -429,7 +429,7 @@ impl Writer<'_, '_> {
     fn notes(&self) -> impl Iterator<Item = String> {
         let facts = self.report.facts;
         let alerts = facts.alerts_if_read().and_then(Alerts::note);
-        facts.version_note().into_iter().chain(alerts)
+        facts.version_note().into_iter().chain(alerts).chain(facts.log_notes())
     }
 
     fn gaps_of(&self, page: &mut Page, kind: GapKind, label: &'static str) {

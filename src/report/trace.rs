@@ -67,6 +67,12 @@ pub struct Read {
     pub held: Option<u64>,
     /// Lines of alerts that were skipped: they are no JSON object.
     pub skipped: u64,
+    /// Lines of alerts and logs of which only the beginning was read.
+    pub long_lines: u64,
+    /// Lines of logs that are no UTF-8; they are read all the same.
+    pub not_utf8: u64,
+    /// Logs whose times are out of order, so that all of each was read.
+    pub disordered: Vec<Redacted>,
     /// What could not be read, and why.
     pub gaps: Vec<Redacted>,
 }
@@ -480,6 +486,9 @@ impl View<'_, '_> {
                 agent: self.asked.agent,
                 held: gathered.alerts.as_ref().map(|alerts| alerts.alerts),
                 skipped: gathered.stats.invalid,
+                long_lines: gathered.stats.cut + gathered.lines.long,
+                not_utf8: gathered.lines.not_utf8,
+                disordered: gathered.lines.disordered.iter().map(|file| self.text(file)).collect(),
                 gaps: gathered.gaps.iter().map(|gap| self.text(gap)).collect(),
             },
             responses: rows.map(|(response, total)| self.entry(response, total)).collect(),
@@ -572,7 +581,18 @@ impl View<'_, '_> {
         if gathered.stats.invalid > 0 {
             read = read.own(", ").number(gathered.stats.invalid).own(" lines skipped, which are no alerts");
         }
+        let long = gathered.stats.cut + gathered.lines.long;
+        if long > 0 {
+            read = read.own(", ").number(long).own(" lines only in part, which are too long");
+        }
+        if gathered.lines.not_utf8 > 0 {
+            read = read.own(", ").number(gathered.lines.not_utf8).own(" lines that are no UTF-8");
+        }
         page.paragraph(1, &read.own("."));
+        for file in &gathered.lines.disordered {
+            let text = Text::new().own("note: the times in ").host(&self.text(file));
+            page.paragraph(1, &text.own(" are out of order, so all of it was read"));
+        }
         if verbose && gathered.files.len() > 1 {
             for file in &gathered.files {
                 page.indented(3, &Text::new().host_toned(Tone::Dim, &self.text(file)));

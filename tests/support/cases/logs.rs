@@ -79,7 +79,8 @@ fn cut_message() -> String {
 
 const GOOD: &str = "{\"srcip\":\"203.0.113.7\"}";
 const ELSEWHERE: &str = "{\"src_ip\":\"203.0.113.7\"}";
-const OLD: &str = "firewall-drop600 - 203.0.113.7 1795183512.4711 5712 (web-01) 192.0.2.9->/var/log/auth.log - -";
+const OLD: &str =
+    "firewall-drop600 - 203.0.113.7 1795183512.4711 5712 (web-01) 192.0.2.9->/var/log/auth.log - -";
 
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
