@@ -561,3 +561,12 @@ fn is_package_data(path: &Path) -> bool {
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end)
 }
+
+/// Patterns that do not compile.
+#[cfg(test)]
+pub(super) fn broken_patterns() -> Vec<&'static str> {
+    let all = patterns().into_iter().map(|(_, _, pattern)| pattern);
+    let broken: Vec<&str> = all.filter(|pattern| Regex::new(pattern).is_err()).collect();
+    assert!(STARTS.is_some());
+    broken
+}
