@@ -502,7 +502,7 @@ impl<'h> Facts<'h> {
             if content.truncated {
                 return Value::Failed(format!("is larger than {limit} bytes, the most that is read"));
             }
-            self.redactor.mark(&content.bytes);
+            self.redactor.learn(path, &content.bytes);
             Value::Known(content.bytes)
         })
     }
