@@ -547,6 +547,10 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             all.gaps.extend(opened.unknown());
             continue;
         };
+        if is_another(file, &**source) {
+            all.gaps.push(failed(file, ROTATED.to_owned()));
+            continue;
+        }
         match part(log, file, &**source, since, left) {
             Ok(part) => {
                 left = left.map(|left| left.saturating_sub(part.bytes()));
@@ -572,6 +576,10 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             all.gaps.extend(opened.unknown());
             continue;
         };
+        if is_another(file, &**source) {
+            all.gaps.push(failed(file, ROTATED.to_owned()));
+            continue;
+        }
         facts.logs.watch.reads(Some(&file.shown));
         let search = Search { set: all.set, since, file: number };
         let done = &facts.logs.watch.done;
@@ -622,13 +630,20 @@ fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
                 return false;
             };
             // Gone, another, or cut.
-            opened.get().is_none_or(|source| source.identity() != file.identity || source.size() < file.size)
+            opened.get().is_none_or(|source| is_another(file, &**source) || source.size() < file.size)
         };
         if again == 0 || !plain.clone().any(is_moved) {
             return (files, gaps, held);
         }
     }
     Default::default()
+}
+
+const ROTATED: &str = "it was rotated again and again while it was looked at";
+
+/// Whether a path leads to another file than when it was listed: reading it might be the second time.
+fn is_another(file: &LogFile, source: &(dyn Source + 'static)) -> bool {
+    file.identity.is_some() && source.identity() != file.identity
 }
 
 /// Whether a file that was opened is now shorter than it was (`copytruncate` of logrotate).

@@ -130,7 +130,7 @@ pub fn logs(data: &[u8]) {
     let (whole, error) = search.file(text, 0, length, 1, &done);
     assert!(error.is_none());
     same(&whole, &search.stream(text, &AtomicU64::new(0)).0);
-    let step = usize::from(first >> 3) + 1;
+    let step = usize::from(first >> 3) + 1 + text.len() / 256;
     same(&whole, &search.stream(Slowly(text, step), &AtomicU64::new(0)).0);
     same(&whole, &search.file(&Slowly(text, step), 0, length, 1, &AtomicU64::new(0)).0);
     let hits = alone.iter().filter(|(_, is_hit)| *is_hit).count() as u64;
