@@ -20,10 +20,12 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::alert_log::DEFAULT_AGE;
+use super::payloads::Payloads;
 use super::{Facts, Since};
 use crate::findings::Evidence;
 use crate::findings::signatures::{Log, Signature};
 use crate::host::{Fact, FileType, Gap, GapKind, Meta, Source, Value};
+use crate::logs::LINE_CAP;
 use crate::logs::line::{Time, short_name, without_year};
 use crate::logs::place::{self, last_starts};
 use crate::logs::rotated::{Order, Packing, rotated};
@@ -137,6 +139,35 @@ impl LogFacts {
     }
 }
 
+impl LogFacts {
+    /// What has to be known of the reading to understand what is said of the log.
+    pub fn notes(&self) -> Vec<String> {
+        let name = name(self.log);
+        let mut notes = Vec::new();
+        if self.left_out {
+            notes.push(format!(
+                "of {name} and its days only the newest {} MiB were read; --since 7d reads all of the last seven days",
+                BUDGET >> 20
+            ));
+        }
+        for file in &self.disordered {
+            notes.push(format!("the times in {file} are out of order, so all of it was read"));
+        }
+        if self.stats().long > 0 {
+            notes.push(format!(
+                "of {} in {name}, longer than {} KiB, only the beginning was looked at",
+                counted(self.stats().long, "line"),
+                LINE_CAP >> 10
+            ));
+        }
+        notes
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// The last start of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
@@ -153,6 +184,7 @@ pub(super) struct Cells {
     pub(super) watch: Arc<Watch>,
     logs: [OnceCell<Fact<LogFacts>>; LOGS.len()],
     anchors: RefCell<BTreeMap<Vec<u8>, Fact<Anchor>>>,
+    pub(super) payloads: OnceCell<Payloads>,
 }
 
 impl Facts<'_> {
@@ -171,6 +203,31 @@ impl Facts<'_> {
         let at = LOGS.iter().position(|known| *known == log).unwrap_or(0);
         let cell = self.logs.logs.get(at).unwrap_or(&self.logs.logs[0]);
         cell.get_or_init(|| if self.is_bare() { none(log) } else { read(self, log) })
+    }
+
+    /// What the logs hold that somebody asked for.
+    pub fn logs_if_read(&self) -> impl Iterator<Item = &LogFacts> {
+        self.logs.logs.iter().filter_map(|cell| cell.get()?.get())
+    }
+
+    /// What of the logs that somebody asked for was refused or failed.
+    pub fn log_gaps(&self) -> Vec<Gap> {
+        let facts = || self.logs.logs.iter().filter_map(OnceCell::get);
+        let whole = facts().filter_map(Fact::unknown);
+        let parts = facts().filter_map(Fact::get).flat_map(|log| log.gaps.iter().cloned());
+        whole.chain(parts).filter(|gap| gap.kind != GapKind::NotCollected).collect()
+    }
+
+    /// What has to be known of the reading of logs.
+    pub fn log_notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.logs_if_read().flat_map(LogFacts::notes).collect();
+        for file in self.logs.payloads.get().into_iter().flat_map(|payloads| &payloads.cut) {
+            notes.push(format!(
+                "of the messages in {file} those in its newest {} MiB were held against what scripts need",
+                super::payloads::READ >> 20
+            ));
+        }
+        notes
     }
 
     /// The last start of a daemon (`execd`) in ossec.log, sought in all of it. Absent when the
@@ -707,7 +764,7 @@ fn part(
 
 /// Bytes of a gzip file when it is unpacked, modulo 4 GiB, as it says at its end; of one that is
 /// not whole its own size.
-fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
+pub(crate) fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
     let mut trailer = [0; 4];
     let at = source.size().saturating_sub(4);
     let said = match Source::read_at(source, &mut trailer, at)? {

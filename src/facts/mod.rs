@@ -12,6 +12,7 @@ pub mod executable;
 pub mod filesystem;
 pub mod install;
 pub mod logs;
+pub mod payloads;
 pub mod response;
 pub mod rules;
 pub mod security;
@@ -696,6 +697,11 @@ impl<'h> Facts<'h> {
     /// Says how far back alerts and logs are read, before they are.
     pub fn look_back(&mut self, since: Since) {
         self.alerts_since = since;
+    }
+
+    /// How far back alerts and logs are read.
+    pub fn looks_back(&self) -> Since {
+        self.alerts_since
     }
 
     /// The alerts of the last days, held against what responses need of them; they are read

@@ -280,7 +280,7 @@ fn place(seen: &Seen) -> (usize, u64) {
     (seen.file, seen.offset)
 }
 
-const fn seconds(time: Option<Time>) -> Option<i64> {
+pub(super) const fn seconds(time: Option<Time>) -> Option<i64> {
     match time {
         Some(Time::Local(time) | Time::Utc(time)) => Some(time),
         None => None,
@@ -353,7 +353,7 @@ fn said(facts: &Facts<'_>, log: &LogFacts, fold: &Fold, about: &About<'_>) -> Sa
 }
 
 /// A time of a log, as logs write it.
-fn told(time: i64) -> String {
+pub(super) fn told(time: i64) -> String {
     let at = jiff::Timestamp::from_second(time).map(|at| at.to_zoned(jiff::tz::TimeZone::UTC));
     at.map_or_else(|_| String::new(), |at| at.strftime("%Y/%m/%d %H:%M:%S").to_string())
 }
@@ -393,8 +393,9 @@ fn finding(claim: Claim, made: &dyn Fn(CheckId) -> bool, unknown: &[Unknown]) ->
                 || unknown.responses.iter().any(|response| claim.responses.contains(response)))
     };
     // The check looked at the very thing and saw nothing wrong with it now.
-    let looked = made(claim.check) && claim.is_known && !unknown.iter().any(is_gap);
-    let milder = looked || OF_ONE_EVENT.contains(&claim.check);
+    let of_one = OF_ONE_EVENT.contains(&claim.check);
+    let looked = made(claim.check) && claim.is_known && !of_one && !unknown.iter().any(is_gap);
+    let milder = looked || of_one;
     let count: u64 = claim.lines.iter().map(|said| said.count).sum();
     let last = claim.lines.first();
     let name = match &claim.subject {

@@ -735,7 +735,7 @@ impl Writer<'_> {
     fn entry(&self, page: &mut Page, at: usize, entry: &Entry) {
         let writer =
             EntryWriter { redactor: self.replay.redactor, verbose: self.options.verbose, why: false };
-        writer.entry(page, at, entry, at == 0 && self.first().is_some(), Text::new());
+        writer.entry(page, at, entry, at == 0 && self.first().is_some(), Text::new(), &[]);
     }
 
     fn notes(&self, page: &mut Page) {
