@@ -137,17 +137,16 @@ impl LogFacts {
     pub fn stats(&self) -> &Stats {
         &self.found.stats
     }
-}
 
-impl LogFacts {
     /// What has to be known of the reading to understand what is said of the log.
     pub fn notes(&self) -> Vec<String> {
         let name = name(self.log);
         let mut notes = Vec::new();
         if self.left_out {
             notes.push(format!(
-                "of {name} and its days only the newest {} MiB were read; --since 7d reads all of the last seven days",
-                BUDGET >> 20
+                "of {name} and its days only the newest {} MiB were read, {} before them were not; --since 7d reads all of the last seven days",
+                BUDGET >> 20,
+                mebibytes(self.left_out_bytes)
             ));
         }
         for file in &self.disordered {
@@ -166,6 +165,11 @@ impl LogFacts {
 
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// `12 MiB`, what is begun counting as a whole.
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// The last start of a daemon.

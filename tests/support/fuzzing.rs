@@ -386,8 +386,9 @@ pub fn payload(data: &[u8]) {
             needs: &needs,
         };
         let Ok(mut payload) = Payload::make(&wish) else { continue };
-        let against =
-            Against { needs: &needs, version, white_list: None, to_agent: true, script: Some(("x", text)) };
+        let script = Some(("x", text));
+        let arrived = first & 0x40 != 0;
+        let against = Against { needs: &needs, version, white_list: None, to_agent: true, script, arrived };
         payload.check(&against);
         for place in payload.problems.iter().filter_map(|problem| problem.place.as_ref()) {
             within(&place.mark, &place.text);
