@@ -6,15 +6,16 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 
+use super::output::{self, Form, Output};
 use super::signatures::Signatures;
 use super::source::{self, Bare, Source};
-use super::{Failure, Format, Global, exit, since, terminal};
+use super::{Failure, Global, exit, since, terminal};
 use crate::baseline::Baseline;
 use crate::engine::{self, Diagnosis, Options};
 use crate::facts::{Facts, Response, Since};
 use crate::findings::Severity;
 use crate::redact::Redactor;
-use crate::report::{Report, Timings, json, text};
+use crate::report::{Report, Timings, json, text, ticket};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,9 +36,8 @@ pub(super) struct Arguments {
     /// Only the responses of this name, command, executable or id
     #[arg(long, value_name = "NAME")]
     response: Option<String>,
-    /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
     fail_on: FailOn,
@@ -92,6 +92,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
     let mut facts = source.facts(global, redactor)?;
+    arguments.output.refuse_unfit(&output::homes(global.from.as_deref(), &facts.install.home))?;
     if let Some(path) = &arguments.baseline {
         let bytes = source::read(path).context("--baseline").map_err(Failure::usage)?;
         let shown = path.display().to_string();
@@ -124,26 +125,25 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         response: arguments.response.as_deref(),
         timings,
     };
-    let out = match arguments.format {
-        Format::Json => json::to_text(&json::check(&report)).map_err(Failure::internal)?,
-        Format::Text => {
-            let mut page = terminal::page(global);
+    let unwritten = arguments.output.write(redactor, |form, place| match form {
+        Form::Json => json::to_text(&json::check(&report)).map_err(Failure::internal),
+        Form::Markdown => Ok(ticket::write(&report)),
+        Form::Sarif => Ok(String::new()),
+        Form::Text => {
+            let mut page = terminal::page_for(place, global);
             let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
             text::write(&report, options, &mut page);
-            page.into_text()
+            Ok(page.into_text())
         }
-    };
-    terminal::print(&out)?;
+    })?;
     let outcome = exit::Outcome {
         failed: !diagnosis.failed_probes.is_empty(),
         sealed: facts.install.sealed.is_some(),
         worst: diagnosis.worst(),
         incomplete: diagnosis.is_incomplete(&facts),
     };
-    Ok(exit::of_check(
-        outcome,
-        exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict },
-    ))
+    let policy = exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict };
+    Ok(output::worse(exit::of_check(outcome, policy), unwritten))
 }
 
 /// A name that is no response's is a mistake on the command line, but only where

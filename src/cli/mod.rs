@@ -8,6 +8,7 @@ mod explain;
 mod lint;
 mod list;
 mod migrate;
+mod output;
 mod replay;
 mod schema;
 mod show;

@@ -146,6 +146,22 @@ impl<'h> Facts<'h> {
         }
     }
 
+    /// The operating system and its hardware as people name them (`Debian GNU/Linux 12 (bookworm),
+    /// x86_64`), from os-release(5) and uname(2); none where neither tells.
+    pub fn system(&self) -> Option<String> {
+        let pretty = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| {
+            let content = self.host.read(Path::new(path), SMALL);
+            let text = String::from_utf8_lossy(&content.get()?.bytes).into_owned();
+            let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+            Some(value.trim_matches(['"', '\'']).to_owned())
+        });
+        let machine = self.machine().get();
+        let name = pretty.or_else(|| machine.map(|machine| machine.system.clone()));
+        let arch = machine.map(|machine| machine.arch.clone());
+        let parts: Vec<String> = [name, arch].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     /// Versions that files of the installation name, each with its file: `VERSION.json` and
     /// the control script (`src/init/`, 4.14).
     pub fn named_versions(&self) -> Vec<Fact<Version>> {

@@ -159,6 +159,18 @@ pub enum RoleName {
     Local,
 }
 
+impl RoleName {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::Worker => "worker",
+            Self::Agent => "agent",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// How scripts are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

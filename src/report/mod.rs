@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod escape;
 pub mod json;
 pub mod lint;
+pub mod markdown;
 pub mod migrate;
 pub mod page;
 pub mod replay;
@@ -15,6 +16,7 @@ pub mod show;
 pub mod simulate;
 pub mod simulate_alerts;
 pub mod text;
+pub mod ticket;
 pub mod trace;
 
 use std::collections::BTreeSet;

@@ -9,7 +9,7 @@ use super::page::{Page, Text, Tone};
 use super::{Report, TOOL, VERSION};
 use crate::engine::{Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict};
 use crate::facts::Alerts;
-use crate::findings::{Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
+use crate::findings::{Check, Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::Redactor;
 use crate::wazuh::install::Kind;
@@ -66,13 +66,14 @@ pub fn write(report: &Report<'_, '_>, options: Options, page: &mut Page) {
     writer.footer(page);
 }
 
-struct Writer<'a, 'h> {
-    report: &'a Report<'a, 'h>,
-    options: Options,
+/// Writes the parts of a report; the Markdown form takes some of them.
+pub(super) struct Writer<'a, 'h> {
+    pub(super) report: &'a Report<'a, 'h>,
+    pub(super) options: Options,
 }
 
 impl Writer<'_, '_> {
-    fn host(&self, text: impl AsRef<[u8]>) -> Text {
+    pub(super) fn host(&self, text: impl AsRef<[u8]>) -> Text {
         Text::new().host(&self.report.redactor.text(text))
     }
 
@@ -116,7 +117,7 @@ impl Writer<'_, '_> {
     }
 
     /// `agent 003 web-01`, `manager siem-1`.
-    fn who(&self) -> Text {
+    pub(super) fn who(&self) -> Text {
         let facts = self.report.facts;
         if let Some(identity) = facts.install.identity.get() {
             return Text::new().own("agent ").and(self.host(format!("{} {}", identity.id, identity.name)));
@@ -135,11 +136,11 @@ impl Writer<'_, '_> {
     }
 
     /// The finding the report begins with.
-    fn first(&self) -> Option<&Entry> {
+    pub(super) fn first(&self) -> Option<&Entry> {
         self.report.diagnosis.entries.first().filter(|entry| entry.finding.severity > Severity::Advice)
     }
 
-    fn headline(&self) -> Text {
+    pub(super) fn headline(&self) -> Text {
         let facts = self.report.facts;
         let diagnosis = self.report.diagnosis;
         if let Some(entry) = self.first() {
@@ -219,7 +220,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn run_as_root(&self) -> Text {
+    pub(super) fn run_as_root(&self) -> Text {
         if self.report.facts.reader_uid() == 0 {
             Text::new().own("Even root was refused: a security module or a container stands before it.")
         } else {
@@ -230,7 +231,7 @@ impl Writer<'_, '_> {
     // ---- the grid ----
 
     /// Responses the grid shows, in the order of their file.
-    fn shown_rows(&self) -> Vec<&ResponseResult> {
+    pub(super) fn shown_rows(&self) -> Vec<&ResponseResult> {
         let results = &self.report.diagnosis.responses;
         if self.options.verbose {
             return results.iter().collect();
@@ -251,7 +252,7 @@ impl Writer<'_, '_> {
             .collect()
     }
 
-    fn grid(&self, page: &mut Page, rows: &[&ResponseResult]) {
+    pub(super) fn grid(&self, page: &mut Page, rows: &[&ResponseResult]) {
         if rows.is_empty() {
             return;
         }
@@ -342,7 +343,7 @@ impl Writer<'_, '_> {
     }
 
     /// `stops custom-block600`.
-    fn whom(&self, finding: &Finding) -> Text {
+    pub(super) fn whom(&self, finding: &Finding) -> Text {
         if finding.responses.is_empty() {
             return Text::new();
         }
@@ -405,7 +406,7 @@ impl Writer<'_, '_> {
     }
 
     /// What has to be known of the reading itself.
-    fn notes(&self) -> impl Iterator<Item = String> {
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let facts = self.report.facts;
         let alerts = facts.alerts_if_read().and_then(Alerts::note);
         facts.version_note().into_iter().chain(alerts)
@@ -449,7 +450,7 @@ impl Writer<'_, '_> {
     }
 
     /// Stages that are on the other side or that no file tells of.
-    fn stages_not_seen(&self) -> Text {
+    pub(super) fn stages_not_seen(&self) -> Text {
         let rows = self.shown_rows();
         let all = &self.report.diagnosis.responses;
         let results: Vec<&ResponseResult> = if rows.is_empty() { all.iter().collect() } else { rows };
@@ -492,7 +493,7 @@ impl Writer<'_, '_> {
         Text::new().list(texts, "; ")
     }
 
-    fn totals(&self) -> Text {
+    pub(super) fn totals(&self) -> Text {
         let counts = self.report.counts();
         let text = Text::new()
             .counted(counts.errors, "error")
@@ -595,7 +596,7 @@ impl EntryWriter<'_> {
         }
     }
 
-    fn evidence(&self, page: &mut Page, evidence: &Evidence) {
+    pub(super) fn evidence(&self, page: &mut Page, evidence: &Evidence) {
         match evidence {
             Evidence::Excerpt { file, line, column, text, mark, label } => {
                 write_excerpt(self.redactor, page, (file, *line, *column), (text, mark), label);
@@ -648,11 +649,7 @@ impl EntryWriter<'_> {
         } else {
             self.host(&finding.cause)
         };
-        let source = match check.source.first() {
-            Some(source) => Text::new().own(" (").own(source).own(")"),
-            None => Text::new(),
-        };
-        page.labelled(4, "why", BESIDE, &text.and(source));
+        page.labelled(4, "why", BESIDE, &text.and(source_of(check)));
     }
 
     fn fix(&self, page: &mut Page, finding: &Finding) {
@@ -702,6 +699,21 @@ impl EntryWriter<'_> {
         let text = text.own(", ").own(key.check.check().id).own(", ").and(self.host(&key.subject));
         page.labelled(4, "rank", BESIDE, &text);
     }
+}
+
+/// Where the catalogue has its reason from, in brackets.
+fn source_of(check: &Check) -> Text {
+    match check.source.first() {
+        Some(source) => Text::new().own(" (").own(source).own(")"),
+        None => Text::new(),
+    }
+}
+
+/// The catalogue's whole reason, with its source.
+pub(super) fn whole_why(redactor: &Redactor, finding: &Finding) -> Text {
+    let check = finding.check.check();
+    let why = check.why.split_whitespace().collect::<Vec<_>>().join(" ");
+    Text::new().host(&redactor.text(why)).and(source_of(check))
 }
 
 fn is_troubled(result: &ResponseResult) -> bool {
