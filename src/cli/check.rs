@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::output::{self, Form, Output};
 use super::signatures::Signatures;
 use super::source::{self, Bare, Source};
+use super::suppressions::Suppressions;
 use super::{Failure, Global, exit, since, terminal};
 use crate::baseline::Baseline;
 use crate::engine::{self, Diagnosis, Options};
@@ -59,6 +60,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "AGE", value_parser = since::parse, conflicts_with = "config")]
     since: Option<Since>,
     #[command(flatten)]
+    suppressions: Suppressions,
+    #[command(flatten)]
     signatures: Signatures,
     #[command(flatten)]
     bare: Bare,
@@ -100,6 +103,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         let baseline = Baseline::read(&shown, &bytes).map_err(unfit)?;
         baseline.fits(&facts.about()).map_err(unfit)?;
         facts = facts.against(baseline);
+    }
+    if let Some(suppressions) = arguments.suppressions.load()? {
+        facts = facts.accepting(suppressions);
     }
     facts.look_back(arguments.since.unwrap_or_default());
     facts.with_signatures(arguments.signatures.load(redactor)?);

@@ -16,6 +16,7 @@ mod signatures;
 mod simulate;
 mod since;
 mod source;
+mod suppressions;
 mod terminal;
 mod trace;
 

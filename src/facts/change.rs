@@ -13,6 +13,7 @@ use super::{Executable, Facts, Response, TextFile};
 use crate::baseline::{About, Baseline, Recorded};
 use crate::findings::ResponseIndex;
 use crate::host::{Content, Fact, Value, dpkg};
+use crate::suppress::Suppressions;
 use crate::wazuh::ar_log::{self, Trace};
 use crate::wazuh::install::{self, Kind};
 use crate::wazuh::ossec_conf::Role;
@@ -144,6 +145,29 @@ impl<'h> Facts<'h> {
             role: role.map(str::to_owned),
             wazuh_version: self.version().map(|version| version.to_string()),
         }
+    }
+
+    /// The same facts, with what the site has accepted.
+    #[must_use]
+    pub fn accepting(mut self, suppressions: Suppressions) -> Self {
+        self.suppressions = Some(suppressions);
+        self
+    }
+
+    /// What the site has accepted, where a file says so.
+    pub fn suppressions(&self) -> Option<&Suppressions> {
+        self.suppressions.as_ref()
+    }
+
+    /// A text as reports have it, to be held against one of an earlier report.
+    pub fn redacted(&self, text: impl AsRef<[u8]>) -> String {
+        self.redactor.text(text).as_str().to_owned()
+    }
+
+    /// The day by the host's clock, in UTC; where it has none, the day the suppressions were read.
+    pub fn today(&self) -> Option<jiff::civil::Date> {
+        let of_host = self.now().get().and_then(|&now| jiff::Timestamp::from_second(now).ok());
+        of_host.map(|now| now.to_zoned(jiff::tz::TimeZone::UTC).date()).or_else(|| self.suppressions()?.today)
     }
 
     /// The operating system and its hardware as people name them (`Debian GNU/Linux 12 (bookworm),

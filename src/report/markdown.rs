@@ -198,8 +198,8 @@ fn shielded(word: &str, is_first: bool) -> String {
     let core = core.trim_end_matches(['.', ',', ';', ':', ')', '?', '!', '"', '\'']);
     let trail = &word[lead.len() + core.len()..];
     let starts_block = is_first && lead.is_empty() && starts_block(word);
-    // Emoji have a colon on both sides.
-    let is_emoji = word.matches(':').count() > 1;
+    // Emoji have a colon on both sides; in the core it counts for itself.
+    let is_emoji = word.matches(':').count() > 1 && core.matches(':').count() < 2;
     if is_span(core) || (core.is_empty() || is_harmless(core)) && !starts_block && !is_emoji {
         return word.to_owned();
     }
@@ -235,6 +235,7 @@ fn is_harmless(word: &str) -> bool {
         // Links that are made of plain text, also of parts of it.
         && !lower.contains("://")
         && !lower.contains("www.")
+        && word.matches(':').count() < 2
         // References to issues and commits.
         && !lower.strip_prefix("gh-").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         && !(word.len() >= 7

@@ -24,11 +24,12 @@ pub fn write(report: &Report<'_, '_>) -> String {
     let ticket = Ticket {
         report,
         text: Writer { report, options: Options { verbose: true, quiet: false, why: false } },
-        entries: EntryWriter { redactor: report.redactor, verbose: true, why: false },
+        entries: EntryWriter { redactor: report.redactor, verbose: true, why: false, since_baseline: None },
     };
     let mut out = Markdown::new();
     ticket.head(&mut out);
     ticket.findings(&mut out);
+    ticket.others(&mut out);
     ticket.not_read(&mut out);
     ticket.stages(&mut out);
     out.into_text()
@@ -107,6 +108,7 @@ impl Ticket<'_, '_> {
             items.push(Text::new().own("Only the response: ").and(self.host(name)));
         }
         items.push(Text::new().own("Found: ").and(self.text.totals()));
+        items.extend(self.text.changes().map(|changes| Text::new().own("Compared: ").and(changes)));
         items.extend(self.text.notes().map(|note| Text::new().own("Note: ").and(self.host(note))));
         items
     }
@@ -122,6 +124,24 @@ impl Ticket<'_, '_> {
         if advice > 0 {
             let summary = Text::new().own("Advice: ").counted(advice, "finding");
             out.folded(&summary, |out| self.list(out, numbered().filter(|(_, entry)| is_advice(entry))));
+        }
+    }
+
+    /// What is not there any more, and what is accepted.
+    fn others(&self, out: &mut Markdown) {
+        for (label, mut items) in
+            [("Only in the baseline: ", self.text.gone()), ("Suppressed: ", self.text.suppressed())]
+        {
+            if items.is_empty() {
+                continue;
+            }
+            let summary = Text::new().own(label).counted(items.len(), "finding");
+            let more = items.len().saturating_sub(SOURCES);
+            items.truncate(SOURCES);
+            if more > 0 {
+                items.push(Text::new().own("and ").count(more).own(" more"));
+            }
+            out.folded(&summary, |out| out.list(items));
         }
     }
 
@@ -158,6 +178,10 @@ impl Ticket<'_, '_> {
             .own(finding.severity.name())
             .own(", ")
             .own(finding.confidence.name());
+        let text = match self.text.since_baseline(finding) {
+            Some(word) => text.own(", ").own(word),
+            None => text,
+        };
         let whom = self.text.whom(finding);
         if whom.is_empty() { text } else { text.own(", ").and(whom) }
     }
