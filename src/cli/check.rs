@@ -16,7 +16,7 @@ use crate::engine::{self, Diagnosis, Options};
 use crate::facts::{Facts, Response, Since};
 use crate::findings::Severity;
 use crate::redact::Redactor;
-use crate::report::{Report, Timings, json, text, ticket};
+use crate::report::{Report, Timings, json, sarif, text, ticket};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,17 +131,6 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         response: arguments.response.as_deref(),
         timings,
     };
-    let unwritten = arguments.output.write(redactor, |form, place| match form {
-        Form::Json => json::to_text(&json::check(&report)).map_err(Failure::internal),
-        Form::Markdown => Ok(ticket::write(&report)),
-        Form::Sarif => Ok(String::new()),
-        Form::Text => {
-            let mut page = terminal::page_for(place, global);
-            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
-            text::write(&report, options, &mut page);
-            Ok(page.into_text())
-        }
-    })?;
     let outcome = exit::Outcome {
         failed: !diagnosis.failed_probes.is_empty(),
         sealed: facts.install.sealed.is_some(),
@@ -149,7 +138,19 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         incomplete: diagnosis.is_incomplete(&facts),
     };
     let policy = exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict };
-    Ok(output::worse(exit::of_check(outcome, policy), unwritten))
+    let status = exit::of_check(outcome, policy);
+    let unwritten = arguments.output.write(redactor, |form, place| match form {
+        Form::Json => json::to_text(&json::check(&report)).map_err(Failure::internal),
+        Form::Markdown => Ok(ticket::write(&report)),
+        Form::Sarif => json::to_text(&sarif::check(&report, status)).map_err(Failure::internal),
+        Form::Text => {
+            let mut page = terminal::page_for(place, global);
+            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
+            text::write(&report, options, &mut page);
+            Ok(page.into_text())
+        }
+    })?;
+    Ok(output::worse(status, unwritten))
 }
 
 /// A name that is no response's is a mistake on the command line, but only where

@@ -15,7 +15,7 @@ use crate::host::Fact;
 use crate::lint::{self, Context};
 use crate::redact::Redactor;
 use crate::report::lint::{self as report, Options, Script};
-use crate::report::{escape, json};
+use crate::report::{escape, json, sarif};
 use crate::wazuh::version::Contract;
 
 const EXAMPLES: &str = "\
@@ -75,12 +75,20 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
             Err(error) => unreadable.push((path.display().to_string(), error.to_string())),
         }
     }
+    let worst = scripts.iter().flat_map(|script| &script.lint.faults).map(lint::Fault::severity).max();
+    let status = match arguments.fail_on.severity() {
+        _ if !unreadable.is_empty() => exit::USAGE,
+        Some(least) if worst >= Some(least) => exit::FOUND,
+        _ => exit::FINE,
+    };
     let unwritten = arguments.output.write(redactor, |form, place| match form {
         Form::Json => {
             json::to_text(&report::document(&scripts, &unreadable, redactor)).map_err(Failure::internal)
         }
         Form::Markdown => Ok(report::markdown(&scripts, &unreadable, redactor)),
-        Form::Sarif => Ok(String::new()),
+        Form::Sarif => {
+            json::to_text(&sarif::lint(&scripts, &unreadable, redactor, status)).map_err(Failure::internal)
+        }
         Form::Text => {
             let mut page = terminal::page_for(place, global);
             let options = Options { verbose: global.verbose, quiet: global.quiet };
@@ -91,12 +99,6 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     for (file, why) in &unreadable {
         terminal::complain(&escape::visible(&redactor.text(format!("{file}: {why}"))));
     }
-    let worst = scripts.iter().flat_map(|script| &script.lint.faults).map(lint::Fault::severity).max();
-    let status = match arguments.fail_on.severity() {
-        _ if !unreadable.is_empty() => exit::USAGE,
-        Some(least) if worst >= Some(least) => exit::FOUND,
-        _ => exit::FINE,
-    };
     Ok(output::worse(status, unwritten))
 }
 

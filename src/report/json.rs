@@ -876,7 +876,7 @@ pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
 
 /// A mark in bytes as a mark in characters of the text those bytes become. A
 /// character that is marked in part is marked.
-fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
+pub(super) fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
     let (mut at, mut start, mut end) = (0, 0, 0);
     let mut step = |length: usize| {
         at += length;

@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod page;
 pub mod replay;
 pub mod replay_json;
+pub mod sarif;
 pub mod show;
 pub mod simulate;
 pub mod simulate_alerts;
