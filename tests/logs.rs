@@ -337,7 +337,7 @@ fn the_kernel_tells_why_a_daemon_is_gone() {
     host.write("/var/log/syslog", format!("Nov 20 14:05:00 h {OOM}")).unwrap();
     let running = host.clone();
     let execd = {
-        let all = ar_doctor::host::Host::processes(&host);
+        let all = Host::processes(&host);
         all.get().unwrap().iter().find(|process| process.comm == "wazuh-execd").unwrap().clone()
     };
     host.remove_process(execd.pid).unwrap();
