@@ -272,7 +272,7 @@ impl Redactor {
     /// Pseudonyms in place of identities, where that was asked for.
     fn pseudonymous(&self, text: Vec<u8>) -> Vec<u8> {
         match self.identities.get() {
-            Some(identities) => identities.text(&text, false),
+            Some(identities) => identities.text(&text),
             None => text,
         }
     }
