@@ -496,7 +496,12 @@ impl Builder {
         self.checked(Kind::Password, &["pass:"], Before::Alone, r#"pass:([^\s"'<>]{4,})"#, |text, range| {
             pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
         });
-        self.pattern(Kind::Password, &["login "], Before::Word, r"(?i:login)\s+\S+\s+(?i:password)\s+(\S+)");
+        self.pattern(
+            Kind::Password,
+            &["login "],
+            Before::Word,
+            r"(?i:login)\s+\S+\s+(?i:password)\s+([^\s\x22'<>\\]+)",
+        );
         self.pattern(
             Kind::Password,
             &["requirepass", "masterauth"],
@@ -543,7 +548,7 @@ impl Builder {
             Kind::SnmpCommunity,
             &["com2sec"],
             Before::Word,
-            r"(?i:com2sec6?)[ \t]+\S+[ \t]+\S+[ \t]+(\S+)",
+            r"(?i:com2sec6?)[ \t]+\S+[ \t]+\S+[ \t]+([^\s\x22'<>\\]+)",
         );
         // A line of client.keys with the usual address; the others are found at the start of a line.
         self.add(Kind::AgentKey, &[" any "], Before::Any, Take::Hand(pair::agent_key));

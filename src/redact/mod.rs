@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use formats::{Found, Mode};
 use identities::Identities;
-use index::{Index, SHORTEST};
+use index::{Index, LONG, SHORTEST};
 
 pub use identities::{Identity, Pair};
 pub use kind::{About, IDENTITIES, Kind, SECRETS, page};
@@ -285,11 +285,26 @@ impl Redactor {
                 continue;
             }
             self.remember(found.kind, value);
+            // What ends a sentence or a quotation is hardly part of it.
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+            let start = value.iter().position(is_part).unwrap_or(0);
+            let end = value.iter().rposition(is_part).map_or(0, |last| last + 1);
+            if let Some(core) =
+                value.get(start..end).filter(|core| core.len() >= LONG && core.len() < value.len())
+            {
+                self.remember(found.kind, core);
+            }
             if matches!(found.kind, Kind::HookUrl | Kind::Cookie | Kind::JsonWebToken) {
                 let pieces =
                     value.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-');
                 for piece in pieces.filter(|piece| piece.len() >= 16 && pair::is_strong(piece)) {
                     self.remember(found.kind, piece);
+                }
+            }
+            // The lines of a key stand in a row where line breaks were lost.
+            if found.kind == Kind::PrivateKey {
+                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= 16) {
+                    self.remember(found.kind, line);
                 }
             }
             let user = found.user.clone().and_then(|user| bytes.get(user)).filter(|user| !user.is_empty());
