@@ -311,7 +311,7 @@ pub fn ar_conf(data: &[u8]) {
         assert_eq!(*line, index.line_col(span.start).0);
     }
     for present in [true, false] {
-        let table = read.table(|path| present || path.len() % 2 == 0);
+        let table = read.table(|path| present || path.len().is_multiple_of(2));
         assert!(table.slots.len() <= ar_conf::MAX_COMMANDS);
         for slot in &table.slots {
             assert!(table.resolve(&slot.name).is_some() && read.lines[slot.line].name == slot.name);
@@ -349,7 +349,7 @@ impl Files for Home<'_> {
     }
 
     fn present(&self, path: &[u8]) -> bool {
-        path.len() % 7 != 0
+        !path.len().is_multiple_of(7)
     }
 }
 
