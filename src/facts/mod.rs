@@ -1010,6 +1010,6 @@ pub const COLLECTORS: &[Collector] = &[
             let log: &Fact<logs::LogFacts> = facts.log(log);
             log.unknown().or_else(|| log.get()?.gaps.first().cloned())
         };
-        logs::LOGS.into_iter().find_map(gap)
+        logs::OWN.into_iter().find_map(gap)
     }),
 ];
