@@ -137,19 +137,16 @@ impl LogFacts {
     pub fn stats(&self) -> &Stats {
         &self.found.stats
     }
-}
 
-impl LogFacts {
     /// What has to be known of the reading to understand what is said of the log.
     pub fn notes(&self) -> Vec<String> {
         let name = name(self.log);
         let mut notes = Vec::new();
         if self.left_out {
             notes.push(format!(
-                "of {name} and its days only the newest {} MiB were read, and {} MiB were not; --since 7d reads \
-                 all of the last seven days",
+                "of {name} and its days only the newest {} MiB were read, {} before them were not; --since 7d reads all of the last seven days",
                 BUDGET >> 20,
-                self.left_out_bytes.div_ceil(1 << 20)
+                mebibytes(self.left_out_bytes)
             ));
         }
         for file in &self.disordered {
@@ -168,6 +165,11 @@ impl LogFacts {
 
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// `12 MiB`, what is begun counting as a whole.
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// The last start of a daemon.
@@ -600,7 +602,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     };
     // What is oldest is left out when there is too much of it.
     let mut left = (facts.alerts_since == Since::Default).then_some(BUDGET);
-    let mut plan: Vec<(usize, Part, Fact<Box<dyn Source>>)> = Vec::new();
+    let mut plan: Vec<(usize, Part, Opened)> = Vec::new();
     for (number, file) in all.files.iter().enumerate().rev() {
         let opened = held.remove(&file.path).unwrap_or_else(|| facts.open(&file.path));
         let Some(source) = opened.get() else {
@@ -608,6 +610,10 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             all.gaps.extend(opened.unknown());
             continue;
         };
+        if is_another(file, &**source) {
+            all.gaps.push(failed(file, ROTATED.to_owned()));
+            continue;
+        }
         match part(log, file, &**source, since, left) {
             Ok(part) => {
                 left = left.map(|left| left.saturating_sub(part.bytes()));
@@ -633,6 +639,10 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             all.gaps.extend(opened.unknown());
             continue;
         };
+        if is_another(file, &**source) {
+            all.gaps.push(failed(file, ROTATED.to_owned()));
+            continue;
+        }
         facts.logs.watch.reads(Some(&file.shown));
         let search = Search { set: all.set, since, file: number };
         let done = &facts.logs.watch.done;
@@ -669,7 +679,8 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     Fact::known(shown, all)
 }
 
-type Held = BTreeMap<PathBuf, Fact<Box<dyn Source>>>;
+type Opened = Fact<Box<dyn Source>>;
+type Held = BTreeMap<PathBuf, Opened>;
 
 /// The files of a window, and the plain ones of them open: whoever renames one from now on does not
 /// take it away. When one was renamed before that, they are listed again.
@@ -683,13 +694,20 @@ fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
                 return false;
             };
             // Gone, another, or cut.
-            opened.get().is_none_or(|source| source.identity() != file.identity || source.size() < file.size)
+            opened.get().is_none_or(|source| is_another(file, &**source) || source.size() < file.size)
         };
         if again == 0 || !plain.clone().any(is_moved) {
             return (files, gaps, held);
         }
     }
     Default::default()
+}
+
+const ROTATED: &str = "it was rotated again and again while it was looked at";
+
+/// Whether a path leads to another file than when it was listed: reading it might be the second time.
+fn is_another(file: &LogFile, source: &(dyn Source + 'static)) -> bool {
+    file.identity.is_some() && source.identity() != file.identity
 }
 
 /// Whether a file that was opened is now shorter than it was (`copytruncate` of logrotate).

@@ -130,7 +130,7 @@ pub fn logs(data: &[u8]) {
     let (whole, error) = search.file(text, 0, length, 1, &done);
     assert!(error.is_none());
     same(&whole, &search.stream(text, &AtomicU64::new(0)).0);
-    let step = usize::from(first >> 3) + 1;
+    let step = usize::from(first >> 3) + 1 + text.len() / 256;
     same(&whole, &search.stream(Slowly(text, step), &AtomicU64::new(0)).0);
     same(&whole, &search.file(&Slowly(text, step), 0, length, 1, &AtomicU64::new(0)).0);
     let hits = alone.iter().filter(|(_, is_hit)| *is_hit).count() as u64;
@@ -386,14 +386,9 @@ pub fn payload(data: &[u8]) {
             needs: &needs,
         };
         let Ok(mut payload) = Payload::make(&wish) else { continue };
-        let against = Against {
-            needs: &needs,
-            version,
-            white_list: None,
-            to_agent: true,
-            arrived: false,
-            script: Some(("x", text)),
-        };
+        let script = Some(("x", text));
+        let arrived = first & 0x40 != 0;
+        let against = Against { needs: &needs, version, white_list: None, to_agent: true, script, arrived };
         payload.check(&against);
         for place in payload.problems.iter().filter_map(|problem| problem.place.as_ref()) {
             within(&place.mark, &place.text);
