@@ -458,12 +458,16 @@ fn check_shows_the_last_alert() {
     assert!(said.contains("nothing from here on: between dispatch and launch"), "{said}");
     assert_eq!(said.matches("timeline of host-deny1800").count(), 1, "{said}");
 
-    // Where the last alert was answered it says so, even where nothing came back.
+    // Where the last alert was answered it says so, even where nothing undid it.
     whole(&mut log, AT + 1000, &of, &["Starting", "add", "keys", "continue", "Ended"]);
     put(host.path(), &[("logs/active-responses.log".to_owned(), log.into_bytes())]);
     assert_eq!(timeline(host.path())["fit"], "behind");
     let said = check(host.path(), &[]);
-    assert!(said.contains("it got as far as feedback, past deliver"), "{said}");
+    assert!(said.contains("it got as far as revert, past deliver"), "{said}");
+    let mut log = std::fs::read_to_string(host.path().join(week::HOME).join("logs/active-responses.log"))
+        .expect("it was written");
+    whole(&mut log, AT + 1_801_000, &of, &["Starting", "delete", "Ended"]);
+    put(host.path(), &[("logs/active-responses.log".to_owned(), log.into_bytes())]);
     let alerts = [&alerts[..], &[back(AT + 2000, 0, "host-deny", "add", &of)]].concat().join("\n") + "\n";
     put(host.path(), &[("logs/alerts/alerts.json".to_owned(), alerts.into_bytes())]);
     assert_eq!(timeline(host.path())["fit"], "answered");
