@@ -8,6 +8,7 @@ mod explain;
 mod lint;
 mod list;
 mod migrate;
+mod output;
 mod replay;
 mod schema;
 mod show;
@@ -15,6 +16,7 @@ mod signatures;
 mod simulate;
 mod since;
 mod source;
+mod suppressions;
 mod terminal;
 mod trace;
 

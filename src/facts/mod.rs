@@ -12,6 +12,7 @@ pub mod executable;
 pub mod filesystem;
 pub mod install;
 pub mod logs;
+pub mod payloads;
 pub mod response;
 pub mod rules;
 pub mod security;
@@ -32,6 +33,7 @@ use crate::host::{
     Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
+use crate::suppress::Suppressions;
 use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
@@ -233,6 +235,7 @@ pub struct Facts<'h> {
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
     baseline: Option<Baseline>,
+    suppressions: Option<Suppressions>,
     drift: OnceCell<change::Drift>,
     traces: OnceCell<Fact<change::Traces>>,
     package: OnceCell<Fact<dpkg::Package>>,
@@ -275,6 +278,7 @@ impl<'h> Facts<'h> {
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
             baseline: None,
+            suppressions: None,
             drift: OnceCell::new(),
             traces: OnceCell::new(),
             package: OnceCell::new(),
@@ -698,6 +702,11 @@ impl<'h> Facts<'h> {
         self.alerts_since = since;
     }
 
+    /// How far back alerts and logs are read.
+    pub fn looks_back(&self) -> Since {
+        self.alerts_since
+    }
+
     /// The alerts of the last days, held against what responses need of them; they are read
     /// once, so the first who asks says what that is.
     pub fn alerts(&self, needs: impl FnOnce() -> Vec<Need>) -> &Fact<Alerts> {
@@ -1004,6 +1013,6 @@ pub const COLLECTORS: &[Collector] = &[
             let log: &Fact<logs::LogFacts> = facts.log(log);
             log.unknown().or_else(|| log.get()?.gaps.first().cloned())
         };
-        logs::LOGS.into_iter().find_map(gap)
+        logs::OWN.into_iter().find_map(gap)
     }),
 ];

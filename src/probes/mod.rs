@@ -14,6 +14,7 @@ mod feedback;
 mod filesystem;
 mod interference;
 pub mod logs;
+mod payloads;
 mod placement;
 mod processes;
 mod resolve;
@@ -24,6 +25,7 @@ mod security;
 mod selectors;
 mod sink;
 mod sockets;
+pub mod suppressions;
 mod syntax;
 mod tools;
 mod unit;
@@ -62,6 +64,7 @@ pub const PROBES: &[Probe] = &[
     selectors::TIMES,
     rules::PROBE,
     alerts::PROBE,
+    payloads::PROBE,
     white_list::PROBE,
     resolve::NAMES,
     resolve::AR_CONF,
@@ -83,6 +86,7 @@ pub const PROBES: &[Probe] = &[
     feedback::PROBE,
     versions::PROBE,
     drift::PROBE,
+    suppressions::PROBE,
     tools::PROBE,
     interference::PROBE,
     security::PROBE,

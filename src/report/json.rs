@@ -8,10 +8,13 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::trace::{TimelineEntry, timeline};
 use super::{Report, TOOL, VERSION, Verdict};
+use crate::baseline::Comparison;
 use crate::engine::{self, State};
 use crate::facts::Runs;
 use crate::facts::alerts::iso;
+use crate::facts::logs::LogFacts;
 use crate::findings::{self, CheckId, Finding, ResponseIndex};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::{Redacted, Redactor};
@@ -55,8 +58,15 @@ pub struct Check {
     pub responses: Vec<Response>,
     /// The executables of the responses that run here, as they are: what `--baseline` compares.
     pub executables: Vec<Executable>,
-    /// In rank order, each folded one behind the one that explains it.
+    /// In rank order, each folded one behind the one that explains it; then those that are
+    /// suppressed.
     pub findings: Vec<FindingEntry>,
+    /// The file whose entries suppress findings; only where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressions: Option<Redacted>,
+    /// Findings of the baseline that are none of this report; only with `--baseline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Vec<GoneEntry>>,
     /// What could not be found out.
     pub unknown: Vec<Unknown>,
     /// Counts.
@@ -67,6 +77,31 @@ pub struct Check {
     /// Which alerts were read; only on a 4.x manager that has a log of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertsRead>,
+    /// Which logs were read, and how that went.
+    pub logs: Vec<LogRead>,
+}
+
+/// A log that was read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogRead {
+    /// Which: `ossec`, `active-responses`, `integrations`, `api`, `cluster`.
+    pub log: &'static str,
+    /// Its files, the older first.
+    pub files: Vec<Redacted>,
+    /// Lines older than this were left out, local time of the host; null: none.
+    pub since: Option<String>,
+    /// Bytes that were looked at, unpacked.
+    pub bytes: u64,
+    /// Whether older lines of the window were left out, since there are too many.
+    pub left_out: bool,
+    /// Files whose times are out of order, so that all of each was read.
+    pub disordered: Vec<Redacted>,
+    /// Lines of which only the beginning was looked at.
+    pub long_lines: u64,
+    /// What could not be read, and why.
+    pub gaps: Vec<Redacted>,
+    /// What has to be known of the reading, in words.
+    pub notes: Vec<Redacted>,
 }
 
 /// Which alerts were read.
@@ -159,6 +194,18 @@ pub enum RoleName {
     Local,
 }
 
+impl RoleName {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::Worker => "worker",
+            Self::Agent => "agent",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// How scripts are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -205,6 +252,10 @@ pub struct Response {
     pub stages: Vec<StageEntry>,
     /// The first broken stage.
     pub verdict: ResponseVerdict,
+    /// What became of its alerts; only where something is wrong with a response of this host, and
+    /// alerts or runs of this one are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<TimelineEntry>,
 }
 
 /// An executable below `active-response/bin`, as it is.
@@ -318,6 +369,8 @@ pub struct ResponseVerdict {
     pub stage: Option<StageName>,
     /// Id of the check that names the fault.
     pub check: Option<&'static str>,
+    /// All that stops or bends it is suppressed.
+    pub suppressed: bool,
 }
 
 /// The answer for one response.
@@ -367,8 +420,64 @@ pub struct FindingEntry {
     pub explained_by: Option<Redacted>,
     /// Ids of the responses it stops or bends.
     pub responses: Vec<Redacted>,
-    /// Place in the ranking, from 1; null when it is folded under another.
+    /// Place in the ranking, from 1; null when it is folded under another, or suppressed.
     pub rank: Option<usize>,
+    /// The site has accepted it: it decides neither headline nor exit status. Only where it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<SuppressedBy>,
+    /// Whether the baseline has it, too; only with `--baseline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_baseline: Option<SinceBaseline>,
+}
+
+/// The entry that suppresses a finding, or one that the finding is seen because of.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SuppressedBy {
+    /// The file.
+    pub file: Redacted,
+    /// Line the entry begins in, from 1.
+    pub line: u64,
+    /// Why it is accepted.
+    pub reason: Redacted,
+    /// The last day the entry holds; null for ever.
+    pub expires: Option<String>,
+}
+
+/// Whether the baseline has a finding, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SinceBaseline {
+    /// It has not.
+    New,
+    /// It has.
+    Same,
+}
+
+impl SinceBaseline {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Same => "same",
+        }
+    }
+}
+
+/// A finding that only the baseline has.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GoneEntry {
+    /// Its name over time.
+    pub fingerprint: Redacted,
+    /// Id of its check.
+    pub id: Redacted,
+    /// Slug of its check.
+    pub slug: Redacted,
+    /// What it did (`error`, `warning`, `advice`).
+    pub severity: Redacted,
+    /// What did not work.
+    pub title: Redacted,
+    /// Its check could be made this time, so that it is mended; else it was only not seen.
+    pub examined: bool,
 }
 
 /// What a finding does to a response.
@@ -471,6 +580,8 @@ pub struct Summary {
     pub warnings: usize,
     /// Hygiene.
     pub advice: usize,
+    /// Findings that are suppressed, those that are seen because of one of them, too.
+    pub suppressed: usize,
     /// Checks that were made.
     pub checks: usize,
 }
@@ -499,12 +610,15 @@ pub fn check(report: &Report<'_, '_>) -> Check {
         headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
         responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
         executables: view.executables(),
-        findings: findings(report.redactor, &diagnosis.entries, &|responses| view.ids(responses)),
+        findings: view.findings(),
+        suppressions: report.facts.suppressions().map(|suppressions| view.text(&suppressions.shown)),
+        gone: diagnosis.compared.as_ref().map(|compared| view.gone(compared)),
         unknown: diagnosis.unknown.iter().map(|unknown| view.unknown(unknown)).collect(),
         summary: Summary {
             errors: counts.errors,
             warnings: counts.warnings,
             advice: counts.advice,
+            suppressed: diagnosis.suppressed.len(),
             checks: diagnosis.checks,
         },
         timings: report.timings.map(|timings| Timings {
@@ -513,6 +627,7 @@ pub fn check(report: &Report<'_, '_>) -> Check {
             total_ms: timings.total,
         }),
         alerts: view.alerts(),
+        logs: report.facts.logs_if_read().map(|log| view.log(log)).collect(),
     }
 }
 
@@ -553,6 +668,51 @@ impl View<'_, '_> {
             .collect()
     }
 
+    /// Those of the entries, then those that are suppressed.
+    fn findings(&self) -> Vec<FindingEntry> {
+        let diagnosis = self.report.diagnosis;
+        let ids = |responses: &[ResponseIndex]| self.ids(responses);
+        let mut all = findings(self.report.redactor, &diagnosis.entries, &ids);
+        let view = FindingView { redactor: self.report.redactor, ids: &ids };
+        for suppressed in &diagnosis.suppressed {
+            let because_of = suppressed.because_of.as_ref();
+            let is_cause = |other: &&engine::Suppressed| {
+                other.because_of.as_deref() == Some(suppressed.finding.fingerprint().as_str())
+            };
+            let explains = diagnosis.suppressed.iter().filter(is_cause);
+            let explains = explains.map(|other| self.text(other.finding.fingerprint())).collect();
+            let explained_by = because_of.map(|cause| self.text(cause));
+            all.push(FindingEntry {
+                suppressed: self.report.rule_of(suppressed).map(|(file, rule)| SuppressedBy {
+                    file: self.text(file),
+                    line: rule.line,
+                    reason: self.text(&rule.reason),
+                    expires: rule.expires.map(|day| day.to_string()),
+                }),
+                ..view.finding(&suppressed.finding, None, explains, explained_by)
+            });
+        }
+        for entry in &mut all {
+            entry.since_baseline = self.report.since_baseline(entry.fingerprint.as_str());
+        }
+        all
+    }
+
+    fn gone(&self, compared: &Comparison) -> Vec<GoneEntry> {
+        compared
+            .gone
+            .iter()
+            .map(|gone| GoneEntry {
+                fingerprint: self.text(&gone.was.fingerprint),
+                id: self.text(&gone.was.id),
+                slug: self.text(&gone.was.slug),
+                severity: self.text(&gone.was.severity),
+                title: self.text(&gone.was.title),
+                examined: gone.examined,
+            })
+            .collect()
+    }
+
     fn executables(&self) -> Vec<Executable> {
         let facts = self.report.facts;
         let optional = |text: Option<String>| text.map(|text| self.text(text));
@@ -583,6 +743,22 @@ impl View<'_, '_> {
             left_out: alerts.reading.left_out,
             note: alerts.note().map(|note| self.text(note)),
         })
+    }
+
+    fn log(&self, log: &LogFacts) -> LogRead {
+        // As local time is written: without a zone.
+        let local = |since: i64| iso(since.saturating_mul(1000)).trim_end_matches('Z').to_owned();
+        LogRead {
+            log: log.log.name(),
+            files: log.files.iter().map(|file| self.text(&file.shown)).collect(),
+            since: log.since.map(local),
+            bytes: log.stats().bytes,
+            left_out: log.left_out,
+            disordered: log.disordered.iter().map(|file| self.text(file)).collect(),
+            long_lines: log.stats().long,
+            gaps: log.gaps.iter().map(|gap| self.text(gap.to_string())).collect(),
+            notes: log.notes().iter().map(|note| self.text(note)).collect(),
+        }
     }
 
     fn host(&self) -> Host {
@@ -627,7 +803,14 @@ impl View<'_, '_> {
             definition_sha256: self.report.facts.definition(response).map(|sum| self.text(sum)),
             runs: response.runs.into(),
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
-            verdict: result.verdict.into(),
+            verdict: ResponseVerdict { suppressed: result.accepted, ..result.verdict.into() },
+            timeline: self.report.diagnosis.trace.as_ref().and_then(|trace| {
+                let stage = match result.verdict {
+                    engine::Verdict::Stops(stage, _) | engine::Verdict::Bent(stage, _) => Some(stage),
+                    _ => None,
+                };
+                timeline(self.report.redactor, trace, result.index, stage)
+            }),
         })
     }
 
@@ -713,6 +896,8 @@ impl FindingView<'_> {
             explained_by,
             responses: (self.ids)(&finding.responses),
             rank,
+            suppressed: None,
+            since_baseline: None,
         }
     }
 }
@@ -746,7 +931,7 @@ pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
 
 /// A mark in bytes as a mark in characters of the text those bytes become. A
 /// character that is marked in part is marked.
-fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
+pub(super) fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
     let (mut at, mut start, mut end) = (0, 0, 0);
     let mut step = |length: usize| {
         at += length;
@@ -857,8 +1042,9 @@ impl From<engine::Verdict> for ResponseVerdict {
             kind,
             stage: Some(stage.into()),
             check: Some(check.check().id),
+            suppressed: false,
         };
-        let plain = |kind| Self { kind, stage: None, check: None };
+        let plain = |kind| Self { kind, stage: None, check: None, suppressed: false };
         match verdict {
             engine::Verdict::Stops(stage, check) => at(ResponseVerdictKind::Stops, stage, check),
             engine::Verdict::Bent(stage, check) => at(ResponseVerdictKind::Bent, stage, check),
@@ -964,6 +1150,9 @@ mod tests {
             }],
             checks: 92,
             failed_probes: Vec::new(),
+            trace: None,
+            suppressed: Vec::new(),
+            compared: None,
         }
     }
 
