@@ -335,7 +335,7 @@ impl Files for Home<'_> {
     }
 
     fn present(&self, path: &[u8]) -> bool {
-        path.len() % 7 != 0
+        !path.len().is_multiple_of(7)
     }
 }
 
