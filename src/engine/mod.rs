@@ -13,6 +13,7 @@ use crate::facts::{COLLECTORS, Facts, Response};
 use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{Gap, GapKind};
 use crate::probes::{PROBES, Probe, Sink, applies, logs, suppressions};
+use crate::trace::gather::{Gathered, recall};
 
 pub use crate::probes::Unknown;
 pub use accept::Suppressed;
@@ -69,6 +70,8 @@ pub struct Diagnosis {
     pub checks: usize,
     /// Probes that failed, with what they said.
     pub failed_probes: Vec<(&'static str, String)>,
+    /// What became of the alerts of the responses; only where something is wrong with one.
+    pub trace: Option<Gathered>,
 }
 
 impl Diagnosis {
@@ -181,6 +184,14 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         });
         unknown.retain(|unknown| unknown.responses.iter().any(|index| wanted.contains(index)));
     }
+    let is_trouble = |finding: &Finding| finding.severity > Severity::Advice && !finding.responses.is_empty();
+    let mut trace = None;
+    if findings.iter().any(is_trouble) {
+        match catch_unwind(AssertUnwindSafe(|| recall(facts))) {
+            Ok(gathered) => trace = gathered.ok(),
+            Err(_) => failed_probes.push(("trace", "it failed".to_owned())),
+        }
+    }
     let (entries, suppressed) = accepted(facts, findings, |used| match options.response {
         // Of the other responses nothing is known.
         Some(_) => Vec::new(),
@@ -199,7 +210,7 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         };
     }
     let mut diagnosis =
-        Diagnosis { responses, entries, suppressed, compared: None, unknown, checks, failed_probes };
+        Diagnosis { responses, entries, suppressed, compared: None, unknown, checks, failed_probes, trace };
     diagnosis.compared = facts.baseline().map(|baseline| compared(facts, options, baseline, &diagnosis));
     diagnosis
 }

@@ -739,7 +739,7 @@ impl Writer<'_> {
             why: false,
             since_baseline: None,
         };
-        writer.entry(page, at, entry, at == 0 && self.first().is_some(), Text::new());
+        writer.entry(page, at, entry, at == 0 && self.first().is_some(), Text::new(), &[]);
     }
 
     fn notes(&self, page: &mut Page) {

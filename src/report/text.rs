@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::escape;
 use super::json::SinceBaseline;
 use super::page::{Page, Text, Tone};
+use super::trace::timeline_text;
 use super::{Report, TOOL, VERSION};
 use crate::engine::{
     Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Suppressed, Verdict,
@@ -347,7 +348,27 @@ impl Writer<'_, '_> {
             why: self.options.why,
             since_baseline: self.since_baseline(&entry.finding),
         };
-        writer.entry(page, at, entry, is_headline, whom);
+        writer.entry(page, at, entry, is_headline, whom, &self.timeline(at, entry));
+    }
+
+    /// What became of the last alert of its responses, unless an entry above shows it.
+    fn timeline(&self, at: usize, entry: &Entry) -> Vec<Text> {
+        let Some(trace) = &self.report.diagnosis.trace else { return Vec::new() };
+        if entry.finding.severity <= Severity::Advice {
+            return Vec::new();
+        }
+        let above = self.report.diagnosis.entries.get(..at).unwrap_or_default();
+        let is_shown = |index: &&ResponseIndex| {
+            !self.options.verbose && above.iter().any(|entry| entry.finding.responses.contains(index))
+        };
+        let last = |index: &&ResponseIndex| {
+            let row = trace.of(**index)?.1.last.as_ref()?;
+            Some((row.gap.is_some(), row.alert.at))
+        };
+        let known = entry.finding.responses.iter().filter(|index| !is_shown(index) && last(index).is_some());
+        let Some(&index) = known.max_by_key(last) else { return Vec::new() };
+        let stage = entry.finding.check.check().stage;
+        timeline_text(self.report.redactor, trace, index, stage, self.options.verbose)
     }
 
     /// `new` or `same`, against a baseline.
@@ -497,7 +518,7 @@ impl Writer<'_, '_> {
         let alerts = facts.alerts_if_read().and_then(Alerts::note);
         let suppressions = facts.suppressions().filter(|_| self.options.verbose);
         let suppressions = suppressions.map(|read| format!("suppressions are read from {}", read.shown));
-        facts.version_note().into_iter().chain(alerts).chain(suppressions)
+        facts.version_note().into_iter().chain(alerts).chain(facts.log_notes()).chain(suppressions)
     }
 
     fn gaps_of(&self, page: &mut Page, kind: GapKind, label: &'static str) {
@@ -659,8 +680,17 @@ impl EntryWriter<'_> {
     }
 
     /// Writes an entry. `is_headline` says that its title stands above already; `whom`
-    /// what it does to which responses, where there is more than one.
-    pub(super) fn entry(&self, page: &mut Page, at: usize, entry: &Entry, is_headline: bool, whom: Text) {
+    /// what it does to which responses, where there is more than one, `beside` what stands
+    /// behind its evidence.
+    pub(super) fn entry(
+        &self,
+        page: &mut Page,
+        at: usize,
+        entry: &Entry,
+        is_headline: bool,
+        whom: Text,
+        beside: &[Text],
+    ) {
         let finding = &entry.finding;
         let check = finding.check.check();
         page.blank();
@@ -689,6 +719,9 @@ impl EntryWriter<'_> {
         }
         for evidence in &finding.evidence {
             self.evidence(page, evidence);
+        }
+        for (at, line) in beside.iter().enumerate() {
+            page.paragraph(if at == 0 { 4 } else { 6 }, line);
         }
         self.folded(page, &entry.folded);
         self.why(page, is_headline, finding);
@@ -1034,6 +1067,7 @@ mod tests {
             unknown: Vec::new(),
             checks: 74,
             failed_probes: Vec::new(),
+            trace: None,
         }
     }
 
