@@ -259,6 +259,50 @@ fn columns_are_characters() {
     assert!(marked.contains("none"), "{marked:?} in {log:#}");
 }
 
+/// What a configuration holds ends neither a ticket nor a message, and a ticket fits into a forge.
+#[test]
+fn hostile_and_huge_configurations_stay_inside() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hostile = [
+        "&lt;/details&gt;&lt;script&gt;x",
+        "@all",
+        "```",
+        "` `` a",
+        "[x](https://evil.test)",
+        "{0} #1 !2",
+        "|---|",
+        "\u{202e}gpj",
+        "www.evil.test",
+        ":bomb:",
+        "/close",
+    ];
+    let names: Vec<String> = (0..1500).map(|at| format!("{} {at}", hostile[at % hostile.len()])).collect();
+    let blocks: String = names
+        .iter()
+        .map(|name| {
+            format!(
+                "<active-response>\n<command>{name}</command><location>local</location><level>3</level>\n\
+                 <timeout>60</timeout></active-response>\n"
+            )
+        })
+        .collect();
+    fs::write(directory.path().join("ossec.conf"), format!("<ossec_config>\n{blocks}</ossec_config>\n"))
+        .expect("it is written");
+    let run = |form: &str| {
+        let arguments = ["check", "--config", "ossec.conf", "--role", "manager", "--format", form];
+        text(&doctor_in(directory.path(), &arguments))
+    };
+    let ticket = run("markdown");
+    assert!(ticket.len() < 65_536, "{} bytes", ticket.len());
+    assert!(ticket.contains("too many for a ticket"), "{ticket}");
+    assert_eq!(unbalanced(&ticket), None);
+    let log = parsed(&run("sarif"));
+    for validator in validators() {
+        assert!(validator.is_valid(&log), "{:?}", validator.iter_errors(&log).next());
+    }
+    sound(&log).unwrap_or_else(|why| panic!("{why}"));
+}
+
 #[test]
 fn check_as_markdown() {
     let output = doctor(&["check", "--format", "markdown", "--from", TICKET]);
