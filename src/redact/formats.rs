@@ -432,7 +432,7 @@ impl Builder {
             Kind::PrivateKey,
             &["private-lines:"],
             Before::Any,
-            r"(?i:private-lines):[ \t]*[0-9]+\r?\n((?:[A-Za-z0-9+/=]+\r?\n?)+)",
+            r"(?i:private-lines):[ \t]*[0-9]+(?:\s|\\+[nr])+((?:[A-Za-z0-9+/=]{8,}(?:\s|\\+[nr])*)+)",
         );
         self.pattern(
             Kind::PrivateKey,
