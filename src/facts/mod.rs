@@ -129,8 +129,21 @@ impl TextFile {
         let from = (start - whole.start.min(start)).min(text.len());
         let to = (span.end.max(start) - whole.start.min(start)).clamp(from, text.len());
         // A long line is cut so that the mark stays inside.
-        let cut = from.saturating_sub(EXCERPT / 2);
-        let end = text.len().min(cut + EXCERPT);
+        let mut cut = from.saturating_sub(EXCERPT / 2);
+        let mut end = text.len().min(cut + EXCERPT);
+        // No word is cut: half a secret is not recognised when the text leaves.
+        let is_inside = |at: usize| {
+            let is_word = |byte: Option<&u8>| {
+                byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte))
+            };
+            at > 0 && is_word(text.get(at - 1)) && is_word(text.get(at))
+        };
+        while cut < from && is_inside(cut) {
+            cut += 1;
+        }
+        while end > to && is_inside(end) {
+            end -= 1;
+        }
         Evidence::Excerpt {
             file: self.shown.clone(),
             line,

@@ -12,6 +12,9 @@ use super::formats::{Found, Mode};
 /// The shortest value that is hidden beside a name.
 const SHORTEST: usize = 4;
 
+/// What parts the words of a command line that stands in JSON.
+const NUL_IN_JSON: &[u8] = br"\u0000";
+
 /// How far a quoted value may reach.
 const LONGEST: usize = 16 * 1024;
 
@@ -281,6 +284,8 @@ fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
         here = gap;
     } else if at(text, here) == Some(0) {
         here += 1;
+    } else if text.get(here..).is_some_and(|rest| rest.starts_with(NUL_IN_JSON)) {
+        here += NUL_IN_JSON.len();
     } else {
         let quote = skip(text, here, |byte| byte == b'\\');
         if !matches!(at(text, quote), Some(b'"' | b'\'')) {
@@ -302,6 +307,8 @@ fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
         here = start;
     }
     let end = skip(text, here, |byte| !byte.is_ascii_whitespace() && !b"\"'<>\0`|".contains(&byte));
+    let word = text.get(here..end)?;
+    let end = memchr::memmem::find(word, NUL_IN_JSON).map_or(end, |nul| here + nul);
     let value = trim(text, here..end);
     let bytes = text.get(value.clone())?;
     let is_prose = bytes.iter().all(u8::is_ascii_lowercase)
