@@ -216,7 +216,9 @@ impl Facts<'_> {
 
     /// What of the logs that somebody asked for was refused or failed.
     pub fn log_gaps(&self) -> Vec<Gap> {
-        let facts = || self.logs.logs.iter().filter_map(OnceCell::get);
+        // Those of the system are there for whoever may read them.
+        let of_wazuh = || LOGS.iter().zip(&self.logs.logs).filter(|(log, _)| !is_of_system(**log));
+        let facts = || of_wazuh().filter_map(|(_, cell)| cell.get());
         let whole = facts().filter_map(Fact::unknown);
         let parts = facts().filter_map(Fact::get).flat_map(|log| log.gaps.iter().cloned());
         whole.chain(parts).filter(|gap| gap.kind != GapKind::NotCollected).collect()
