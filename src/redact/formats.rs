@@ -425,7 +425,7 @@ impl Builder {
             Kind::PrivateKey,
             &["-----begin "],
             Before::Any,
-            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:\s|\\+[nr]|[A-Za-z0-9+/=]{8,}|(?:Proc-Type|DEK-Info|Comment|Version):[^\n\\]*)+)",
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:\s|\\+[nr]|[A-Za-z0-9+/=]{8,}|(?:Proc-Type|DEK-Info|Comment|Version):[ \t]*[^\s<>\\]+)+)",
             has_key_lines,
         );
         self.pattern(

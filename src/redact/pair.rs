@@ -251,7 +251,8 @@ fn trim(text: &[u8], value: Range<usize>) -> Range<usize> {
             Some(b')') if !opened(b'(') => end -= 1,
             Some(b']') if !opened(b'[') => end -= 1,
             Some(b'}') if !opened(b'{') => end -= 1,
-            Some(b':') if matches!(bytes, [.., b')' | b']', b':']) => end -= 1,
+            // `SECRET: command not found`
+            Some(b':') => end -= 1,
             _ => break,
         }
     }
