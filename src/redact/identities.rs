@@ -276,7 +276,7 @@ impl Identities {
 
     /// An account of this host: those below 1000 are the system's.
     fn account(&self, name: &[u8], id: Option<u64>) {
-        if id.is_some_and(|id| id >= 1000 && id < 65_534) {
+        if id.is_some_and(|id| (1000..65_534).contains(&id)) {
             self.name(Identity::User, name, true);
         } else {
             self.keep([name]);
