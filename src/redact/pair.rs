@@ -270,12 +270,17 @@ fn accept(text: &[u8], value: Range<usize>, kind: Kind) -> Option<Found> {
 
 /// `--name value`, also as two words of a list in JSON and of a command line in /proc.
 fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
-    let start = back(text, name.start, is_name);
+    let mut start = back(text, name.start, is_name);
+    let escape = start.checked_sub(1).and_then(|escape| text.get(escape..name.start));
+    let in_json = escape.is_some_and(|text| text.starts_with(NUL_IN_JSON));
+    if in_json {
+        start += NUL_IN_JSON.len() - 1;
+    }
     if at(text, start) != Some(b'-') {
         return None;
     }
     let before = start.checked_sub(1).and_then(|before| at(text, before));
-    if before.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"\"'\0`(=[>".contains(&byte)) {
+    if !in_json && before.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"\"'\0`(=[>".contains(&byte)) {
         return None;
     }
     let mut here = name.end;
