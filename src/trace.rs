@@ -613,6 +613,8 @@ impl Timeline {
 
     fn started(&mut self, serial: u64, at: i64) {
         if let Some(pair) = self.pairs.get_mut(&serial) {
+            // Its lines may come late, or be of a clock or zone that is ahead.
+            pair.due = pair.due.max(at.saturating_add(HORIZON));
             if pair.seen.started.is_none() {
                 pair.fault = None;
                 pair.seen.started = Some(at);
