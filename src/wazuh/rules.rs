@@ -24,6 +24,7 @@ pub mod os_regex;
 
 mod bind;
 mod fires;
+mod groups;
 mod read;
 mod tree;
 mod variables;
@@ -425,6 +426,7 @@ pub struct Ruleset {
     /// Everything that is logged, in order; after a fatal one comes nothing.
     pub messages: Vec<Message>,
     by_id: HashMap<u32, usize>,
+    groups: groups::Groups,
     nodes_of: Vec<Vec<usize>>,
 }
 
