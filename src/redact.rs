@@ -159,6 +159,11 @@ impl Redactor {
         hidden
     }
 
+    /// The secrets that are remembered.
+    pub(crate) fn remembered(&self) -> Vec<Vec<u8>> {
+        self.lock().iter().cloned().collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<Vec<u8>>> {
         // A poisoned lock still holds the secrets; losing them would leak.
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
