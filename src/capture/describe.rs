@@ -11,7 +11,8 @@ use crate::host::acl::{self, Acl};
 use crate::host::capture::{
     AccessEntry, AttributeEntry, Bits, CapabilitiesEntry, CredentialsEntry, DescriptorEntry, DetailEntry,
     DetailPart, Entries, FORMAT, FileEntry, FoundEntry, GapEntry, HostFile, HostPath, Kind, LimitEntry,
-    LimitsEntry, MachineEntry, Mode, MountEntry, Owner, ProcessEntry, SELINUX, SocketEntry, SpaceEntry, Time,
+    LimitsEntry, MachineEntry, Mode, MountEntry, NOT_HELD, Owner, ProcessEntry, SELINUX, SocketEntry,
+    SpaceEntry, Time,
 };
 use crate::host::process::{Descriptor, DescriptorTarget, Limit, ProcessDetail};
 use crate::host::{
@@ -88,11 +89,26 @@ pub(super) fn describe(noted: &mut Noted, kind: SourceKind, reader: u32) -> Desc
             described.file.absent.push(key);
             continue;
         }
+        // As of anything that a capture does not list.
+        if matches!(&node.meta, Value::NotCollected(why) if why == NOT_HELD) {
+            continue;
+        }
         let entry = entry(node, kind);
         let index = described.file.files.0.len();
         described.contents.extend(planned(path, index, node));
         described.file.files.0.push((key, entry));
     }
+    let is_above = |path: &Path| {
+        let mut below =
+            noted.nodes.range::<Path, _>((std::ops::Bound::Included(path), std::ops::Bound::Unbounded));
+        below.next().is_some_and(|(next, _)| next.starts_with(path))
+    };
+    // Those whose way is known say so themselves.
+    let unfounded = noted.absent.iter().filter(|path| {
+        let stop = path.ancestors().find_map(|above| noted.nodes.get(above));
+        matches!(stop.map(|node| &node.meta), Some(Value::NotCollected(_)) | None) && !is_above(path)
+    });
+    described.file.absent.extend(unfounded.filter_map(|path| host_path(path).ok()));
     described
 }
 

@@ -10,9 +10,11 @@
 
 mod clean;
 mod describe;
+mod look;
 mod pack;
 mod record;
 mod scan;
 
+pub use look::{Look, Wanted, look};
 pub use pack::{Documents, Error, Form, Left, Options, Summary, write};
 pub use record::Recorder;

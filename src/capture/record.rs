@@ -4,7 +4,7 @@
 //! asked on the host, so they get the same answers. Contents are not kept but for small ones; of
 //! the others only which bytes were read is noted, and a capture reads those again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -47,6 +47,8 @@ impl fmt::Debug for Recorder<'_> {
 pub(super) struct Noted {
     /// By path without links.
     pub(super) nodes: BTreeMap<PathBuf, Node>,
+    /// Paths that are not there, as they were asked for.
+    pub(super) absent: BTreeSet<PathBuf>,
     pub(super) space: BTreeMap<PathBuf, Value<Space>>,
     pub(super) mounts: Option<Value<Vec<Mount>>>,
     pub(super) processes: Option<Value<Vec<Process>>>,
@@ -248,13 +250,17 @@ impl<'h> Recorder<'h> {
     }
 
     /// Changes what is noted of an entry that is there.
-    fn at(&self, path: &Path, follow: bool, change: impl FnOnce(&mut Node, &mut usize)) {
+    fn at(&self, path: &Path, follow: bool, is_absent: bool, change: impl FnOnce(&mut Node, &mut usize)) {
         let mut noted = self.noted();
         let noted = &mut *noted;
-        if let Some(real) = self.locate(noted, path, follow)
-            && let Some(node) = noted.nodes.get_mut(&real)
-        {
-            change(node, &mut noted.kept);
+        let real = self.locate(noted, path, follow);
+        match real.and_then(|real| noted.nodes.get_mut(&real)) {
+            Some(node) => change(node, &mut noted.kept),
+            // A capture may know that something is not there, and not what is above it.
+            None if is_absent => {
+                noted.absent.insert(path.to_owned());
+            }
+            None => {}
         }
     }
 }
@@ -297,7 +303,7 @@ impl Host for Recorder<'_> {
 
     fn entry(&self, path: &Path) -> Fact<Meta> {
         let fact = self.host.entry(path);
-        self.at(path, false, |node, _| {
+        self.at(path, false, fact.is_absent(), |node, _| {
             if let Some(meta) = fact.get() {
                 renew(node, meta);
             }
@@ -307,7 +313,7 @@ impl Host for Recorder<'_> {
 
     fn resolve(&self, path: &Path) -> Fact<Resolved> {
         let fact = self.host.resolve(path);
-        self.at(path, true, |node, _| {
+        self.at(path, true, fact.is_absent(), |node, _| {
             if let Some(resolved) = fact.get() {
                 renew(node, &resolved.meta);
             }
@@ -317,19 +323,19 @@ impl Host for Recorder<'_> {
 
     fn link_target(&self, path: &Path) -> Fact<PathBuf> {
         let fact = self.host.link_target(path);
-        self.at(path, false, |_, _| {});
+        self.at(path, false, fact.is_absent(), |_, _| {});
         fact
     }
 
     fn birth(&self, path: &Path) -> Fact<i64> {
         let fact = self.host.birth(path);
-        self.at(path, false, |node, _| node.birth = Some(fact.value.clone()));
+        self.at(path, false, fact.is_absent(), |node, _| node.birth = Some(fact.value.clone()));
         fact
     }
 
     fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>> {
         let fact = self.host.xattr(path, name);
-        self.at(path, false, |node, _| {
+        self.at(path, false, fact.is_absent(), |node, _| {
             node.xattrs.insert(name.to_owned(), fact.value.clone());
         });
         fact
@@ -337,7 +343,7 @@ impl Host for Recorder<'_> {
 
     fn attributes(&self, path: &Path) -> Fact<Attributes> {
         let fact = self.host.attributes(path);
-        self.at(path, false, |node, _| node.attributes = Some(fact.value.clone()));
+        self.at(path, false, fact.is_absent(), |node, _| node.attributes = Some(fact.value.clone()));
         fact
     }
 
@@ -352,7 +358,7 @@ impl Host for Recorder<'_> {
 
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
         let fact = self.host.read(path, limit);
-        self.at(path, true, |node, all_kept| {
+        self.at(path, true, fact.is_absent(), |node, all_kept| {
             if !is_regular(node) {
                 return;
             }
@@ -384,7 +390,7 @@ impl Host for Recorder<'_> {
     fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
         let fact = self.host.open(path);
         let mut parts = None;
-        self.at(path, true, |node, _| {
+        self.at(path, true, fact.is_absent(), |node, _| {
             if !is_regular(node) {
                 return;
             }
@@ -407,7 +413,7 @@ impl Host for Recorder<'_> {
 
     fn sums(&self, path: &Path, limit: u64) -> Fact<Sums> {
         let fact = self.host.sums(path, limit);
-        self.at(path, true, |node, _| match &fact.value {
+        self.at(path, true, fact.is_absent(), |node, _| match &fact.value {
             Value::Known(sums) => node.sums = Some(sums.clone()),
             Value::Denied(_) if is_regular(node) => node.content().gap = gap_of(&fact.value),
             _ => {}
@@ -417,7 +423,7 @@ impl Host for Recorder<'_> {
 
     fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
         let fact = self.host.search(path, limit, pattern);
-        self.at(path, true, |node, _| match &fact.value {
+        self.at(path, true, fact.is_absent(), |node, _| match &fact.value {
             Value::Known(found) => {
                 node.found.insert(pattern.to_owned(), found.clone());
             }
@@ -429,7 +435,7 @@ impl Host for Recorder<'_> {
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {
         let fact = self.host.list(path);
-        self.at(path, true, |node, _| {
+        self.at(path, true, fact.is_absent(), |node, _| {
             if matches!(&node.meta, Value::Known(meta) if meta.file_type == FileType::Directory) {
                 node.names = Some(fact.value.clone());
             }
@@ -439,7 +445,7 @@ impl Host for Recorder<'_> {
 
     fn elf(&self, path: &Path) -> Fact<Elf> {
         let fact = self.host.elf(path);
-        self.at(path, true, |node, _| {
+        self.at(path, true, fact.is_absent(), |node, _| {
             if is_regular(node) {
                 node.elf = Some(fact.value.clone());
             }

@@ -12,17 +12,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::source::Source;
 use super::{Failure, Global, exit, since, terminal};
-use crate::capture::{self, Documents, Error, Form, Recorder, Summary};
-use crate::engine;
-use crate::facts::executable::SCRIPT_LIMIT;
+use crate::capture::{self, Documents, Error, Form, Recorder, Summary, Wanted};
 use crate::facts::{Facts, Since, install};
-use crate::host::FileType;
-use crate::migrate::Inventory;
 use crate::redact::Redactor;
-use crate::report::page::Page;
-use crate::report::{Report, TOOL, VERSION, escape, json, show, text};
-use crate::simulate::{self, Given, Ground};
-use crate::trace::gather::{Asked, gather};
+use crate::report::{TOOL, VERSION, escape};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,9 +95,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let asked_since = arguments.since.as_ref().map(|(_, since)| *since);
     let since = source.since(asked_since);
     facts.look_back(since);
-    let (report, ticket) =
-        terminal::watched(redactor, now, || look(&facts, redactor, since, arguments.with_scripts))
-            .map_err(Failure::internal)?;
+    let wanted = Wanted { since, scripts: arguments.with_scripts };
+    let seen = terminal::watched(redactor, now, || capture::look(&facts, redactor, wanted));
+    let seen = seen.map_err(Failure::internal)?;
 
     // From here on there is something to be taken away.
     let stop = Arc::new(AtomicBool::new(false));
@@ -128,7 +121,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         made_at,
         stop,
     };
-    let documents = Documents { report: &report, ticket: &ticket };
+    let documents = Documents { report: &seen.report, ticket: &seen.ticket };
     let writing = || Some(format!("writing {}", target.display()));
     let written =
         terminal::watched(redactor, writing, || capture::write(&recorder, redactor, documents, &options));
@@ -145,53 +138,6 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     })?;
     terminal::print(&said(&target, &summary, &facts, redactor, global))?;
     Ok(exit::FINE)
-}
-
-/// Reads what each command reads. The report of `check`, as JSON and as text.
-fn look(
-    facts: &Facts<'_>,
-    redactor: &Redactor,
-    since: Since,
-    with_scripts: bool,
-) -> Result<(String, String), serde_json::Error> {
-    let diagnosis = engine::run(facts, &engine::Options::default());
-    let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
-    let document = json::to_text(&json::check(&report))?;
-    let mut page = Page::new(100, false);
-    text::write(&report, text::Options { verbose: true, quiet: false, why: false }, &mut page);
-    let ticket = format!("```\n{}```\n", page.into_text());
-
-    if let Some(view) = show::View::new(facts, redactor) {
-        let _ = view.document();
-    }
-    let asked = Asked { since, rule: None, agent: None, response: None };
-    let _ = gather(facts, &asked, |_| {});
-    if Ground::new(facts).is_ok() {
-        // What is asked of the host does not depend on the rule.
-        let given = Given { rule: Some(5712), ..Given::default() };
-        let _ = simulate::run(facts, &given);
-    }
-    if facts.install.sealed.is_none() {
-        let _ = Inventory::collect(facts);
-    }
-    if with_scripts {
-        for directory in ["active-response/bin", "integrations"] {
-            scripts(facts, &facts.under_home(directory));
-        }
-    }
-    Ok((document, ticket))
-}
-
-/// Reads all scripts of a directory.
-fn scripts(facts: &Facts<'_>, directory: &Path) {
-    for name in facts.list(directory).get().into_iter().flatten() {
-        let path = directory.join(name);
-        let is_file =
-            facts.resolve(&path).get().is_some_and(|target| target.meta.file_type == FileType::Regular);
-        if is_file && facts.program_at(&path).elf.get().is_none() {
-            let _ = facts.head(&path, SCRIPT_LIMIT);
-        }
-    }
 }
 
 fn is_archive(path: &Path) -> bool {

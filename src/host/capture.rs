@@ -241,7 +241,8 @@ impl Node {
 /// The attribute with the label of SELinux.
 pub const SELINUX: &str = "security.selinux";
 
-const NOT_HELD: &str = "the capture does not hold it";
+/// What is said of what a capture does not hold.
+pub(crate) const NOT_HELD: &str = "the capture does not hold it";
 
 impl CaptureHost {
     /// An empty host in memory: a root directory, the user and group root, no

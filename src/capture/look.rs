@@ -1,0 +1,76 @@
+//! Reads what each command reads, so that a capture holds it.
+
+use std::path::Path;
+
+use crate::engine;
+use crate::facts::executable::SCRIPT_LIMIT;
+use crate::facts::{Facts, Since};
+use crate::host::FileType;
+use crate::migrate::Inventory;
+use crate::redact::Redactor;
+use crate::report::page::Page;
+use crate::report::{Report, json, show, text};
+use crate::simulate::{self, Given, Ground};
+use crate::trace::gather::{Asked, gather};
+
+/// What was found on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The report of `check`, as JSON.
+    pub report: String,
+    /// The report to be pasted.
+    pub ticket: String,
+}
+
+/// What is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// How far back logs are read; the facts are told of it, too.
+    pub since: Since,
+    /// Scripts that no response names.
+    pub scripts: bool,
+}
+
+/// Reads what `check`, `show`, `trace`, `simulate`, `lint` and `migrate` read.
+///
+/// # Errors
+///
+/// When the report cannot be put into JSON.
+pub fn look(facts: &Facts<'_>, redactor: &Redactor, wanted: Wanted) -> serde_json::Result<Look> {
+    let diagnosis = engine::run(facts, &engine::Options::default());
+    let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
+    let document = json::to_text(&json::check(&report))?;
+    let mut page = Page::new(100, false);
+    text::write(&report, text::Options { verbose: true, quiet: false, why: false }, &mut page);
+    let ticket = format!("```\n{}```\n", page.into_text());
+
+    if let Some(view) = show::View::new(facts, redactor) {
+        let _ = view.document();
+    }
+    let asked = Asked { since: wanted.since, rule: None, agent: None, response: None };
+    let _ = gather(facts, &asked, |_| {});
+    if Ground::new(facts).is_ok() {
+        // What is asked of the host does not depend on the rule.
+        let given = Given { rule: Some(5712), ..Given::default() };
+        let _ = simulate::run(facts, &given);
+    }
+    if facts.install.sealed.is_none() {
+        let _ = Inventory::collect(facts);
+    }
+    for directory in ["active-response/bin", "integrations"].iter().filter(|_| wanted.scripts) {
+        scripts(facts, &facts.under_home(directory));
+    }
+    Ok(Look { report: document, ticket })
+}
+
+/// Reads all scripts of a directory.
+fn scripts(facts: &Facts<'_>, directory: &Path) {
+    for name in facts.list(directory).get().into_iter().flatten() {
+        let path = directory.join(name);
+        let is_file =
+            facts.resolve(&path).get().is_some_and(|target| target.meta.file_type == FileType::Regular);
+        if is_file && facts.program_at(&path).elf.get().is_none() {
+            let _ = facts.head(&path, SCRIPT_LIMIT);
+        }
+    }
+}
