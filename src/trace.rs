@@ -214,6 +214,45 @@ pub struct Row {
     pub unexpected: bool,
 }
 
+/// How the fate of an alert goes with the stage at which a response is said to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// The gap is there.
+    Agrees,
+    /// It stopped before that stage.
+    Before,
+    /// It stopped behind that stage.
+    Behind,
+    /// It was answered.
+    Answered,
+}
+
+impl Fit {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agrees => "agrees",
+            Self::Before => "before",
+            Self::Behind => "behind",
+            Self::Answered => "answered",
+        }
+    }
+}
+
+impl Row {
+    /// Whether it stopped at a stage; none where that cannot be told. That it ran says nothing
+    /// of what stands behind its contract.
+    pub fn fit(&self, stage: Stage) -> Option<Fit> {
+        match (&self.gap, self.outcome) {
+            (_, Outcome::Unknown | Outcome::Pending) => None,
+            (Some(gap), _) if stage < gap.from => Some(Fit::Behind),
+            (Some(gap), Outcome::Failed | Outcome::Unanswered) if stage > gap.to => Some(Fit::Before),
+            (Some(gap), _) => (stage <= gap.to).then_some(Fit::Agrees),
+            (None, _) => (stage <= Stage::Contract).then_some(Fit::Answered),
+        }
+    }
+}
+
 /// Counts of one day, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -280,6 +319,9 @@ pub struct Total {
     pub unexpected: u64,
     /// Where alerts stopped, by the first stage it may have been.
     pub gaps: Vec<GapCount>,
+    /// The last alert, or run without one, that is not too young to tell; else the last. Of one
+    /// time the one with a gap.
+    pub last: Option<Row>,
 }
 
 /// Everything that came out.
@@ -1011,6 +1053,12 @@ impl Timeline {
             gap,
             unexpected: pair.unexpected && self.view.alerts,
         };
+        let weight = |row: &Row| (row.outcome != Outcome::Pending, row.alert.at, row.gap.is_some());
+        if let Some(total) = self.trace.totals.get_mut(row.response)
+            && total.last.as_ref().is_none_or(|last| weight(last) <= weight(&row))
+        {
+            total.last = Some(row.clone());
+        }
         if self.trace.rows.len() < MAX_ROWS {
             self.trace.rows.push(row);
         } else if row.gap.is_some() && self.gap_rows.len() < MAX_ROWS {

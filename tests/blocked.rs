@@ -127,15 +127,25 @@ fn daemon(home: &Path, name: &str, text: &str) -> (Running, BufReader<std::proce
     }
     // A copy elsewhere does not find its library by its place.
     let prefix = python.parent().and_then(Path::parent).expect("a directory");
-    let mut child = Command::new(&program)
+    let mut command = Command::new(&program);
+    command
         .env("PYTHONHOME", prefix)
         .args(["-c", text])
         .current_dir(home)
         .process_group(0)
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        .stdout(Stdio::piped());
+    // Another thread's fork may hold the copy open for writing until its exec.
+    let mut tries = 0;
+    let mut child = loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < 100 => {
+                tries += 1;
+                sleep(Duration::from_millis(20));
+            }
+            spawned => break spawned.unwrap_or_else(|error| panic!("{}: {error}", program.display())),
+        }
+    };
     let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
     let running = Running(child);
     assert_eq!(line(&mut said), "ready");

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "logs/live.rs"]
+mod live;
 mod support;
 
 use std::io::Write as _;
@@ -197,4 +199,207 @@ fn silence_behind_a_start_is_evidence() {
     assert!(!silent(&format!("{start}{connected}")));
     assert!(silent(&format!("{connected}{}", start.replace("13:00", "13:01"))));
     assert!(!silent("2026/11/20 13:00:05 wazuh-execd: INFO: Started (pid: 811).\n"), "no start, no silence");
+}
+
+fn shown(log: &LogFacts) -> Vec<&str> {
+    log.files.iter().map(|file| file.shown.rsplit('/').next().unwrap()).collect()
+}
+
+/// Seconds since 1970 of a day of November 2026, at noon.
+fn noon(day: i64) -> i64 {
+    1_793_448_000 + 86_400 * day
+}
+
+#[test]
+fn what_logrotate_set_aside_comes_in_order() {
+    let line = |day: i64, text: &str| format!("2026/11/{day:02} 10:05:12 active-response/bin/x.sh: {text}\n");
+    let cannot = |day| line(day, "Cannot read 'srcip' from data");
+    let mut host = support::base(AGENT);
+    let mut put = |name: &str, bytes: Vec<u8>, day: i64| {
+        let path = format!("{LOGS}/{name}");
+        host.write(&path, bytes).unwrap();
+        host.set_times(&path, noon(day), noon(day)).unwrap();
+    };
+    put("active-responses.log", cannot(20).into_bytes(), 20);
+    put("active-responses.log.1", cannot(19).into_bytes(), 19);
+    put("active-responses.log.2.gz", gzip(&cannot(18)), 18);
+    put("active-responses.log.3", b"xz".to_vec(), 17);
+    put("active-responses.log.3.gz", gzip(&cannot(17)), 17);
+    put("active-responses.log.4.xz", b"xz".to_vec(), 16);
+    put("active-responses.log.5.xz", b"xz".to_vec(), 6);
+    put("active-responses.log-20261115", cannot(15).into_bytes(), 15);
+    put("active-responses.log-20261114.gz", gzip(&cannot(14)), 14);
+    put("active-responses.log-20261101.gz", gzip(&cannot(1)), 1);
+    put("active-responses.log.bak", cannot(12).into_bytes(), 12);
+    put("active-responses.log.10", cannot(2).into_bytes(), 2);
+    with(&host, Since::Default, |facts| {
+        let log = facts.log(Log::ActiveResponses).get().unwrap();
+        assert_eq!(
+            shown(log),
+            [
+                "active-responses.log-20261114.gz",
+                "active-responses.log-20261115",
+                "active-responses.log.3",
+                "active-responses.log.2.gz",
+                "active-responses.log.1",
+                "active-responses.log"
+            ]
+        );
+        let gaps: Vec<&str> = log.gaps.iter().map(|gap| gap.source.as_str()).collect();
+        assert_eq!(gaps, ["logs/active-responses.log.4.xz"], "what is packed otherwise is not missing");
+    });
+    with(&host, Since::All, |facts| {
+        let log = facts.log(Log::ActiveResponses).get().unwrap();
+        let all = shown(log);
+        assert_eq!(all[..2], ["active-responses.log-20261101.gz", "active-responses.log.10"], "{all:?}");
+    });
+}
+
+#[test]
+fn both_rotations_of_one_log() {
+    let mut host = days();
+    let mut put = |name: &str, text: String, day: i64| {
+        host.write(format!("{LOGS}/{name}"), text).unwrap();
+        host.set_times(format!("{LOGS}/{name}"), noon(day), noon(day)).unwrap();
+    };
+    put("ossec.log.2", unknown_name(17, "by two"), 17);
+    put("ossec.log.1", unknown_name(19, "by one"), 20);
+    put("ossec.log", unknown_name(20, "now"), 20);
+    with(&host, Since::Default, |facts| {
+        let log = facts.log(Log::Ossec).get().unwrap();
+        assert_eq!(names(log), ["by two 1", "plain 1", "first 1", "second 2", "by one 1", "now 1"]);
+    });
+}
+
+#[test]
+fn days_of_the_programs_in_python() {
+    let mut host = support::base("manager-4.14-debian");
+    for log in ["api", "cluster"] {
+        for directory in [log.to_owned(), format!("{log}/2026"), format!("{log}/2026/Nov")] {
+            host.mkdir(format!("{LOGS}/{directory}")).unwrap();
+        }
+        for (name, day) in [("-19.gz", 19), ("-18_2.gz", 18), ("-18_1.gz", 18), ("-18_10.gz", 18)] {
+            let text = gzip(&format!("2026/11/{day} 10:00:00 INFO: x\n"));
+            host.write(format!("{LOGS}/{log}/2026/Nov/{log}.log{name}"), text).unwrap();
+        }
+        host.write(format!("{LOGS}/{log}.log"), "2026/11/20 10:00:00 INFO: x\n").unwrap();
+    }
+    with(&host, Since::Default, |facts| {
+        for (log, name) in [(Log::Api, "api.log"), (Log::Cluster, "cluster.log")] {
+            let log = facts.log(log).get().unwrap();
+            let expected = ["-18_1.gz", "-18_2.gz", "-18_10.gz", "-19.gz", ""];
+            assert_eq!(shown(log), expected.map(|end| format!("{name}{end}")));
+            assert!(log.gaps.is_empty(), "{:?}", log.gaps);
+        }
+    });
+}
+
+#[test]
+fn a_line_of_a_gzip_has_its_number() {
+    use ar_doctor::findings::Evidence;
+    let mut host = days();
+    let long = "x".repeat(70 << 10);
+    let text = format!("a\n{long}\n\n{}b\n{}", unknown_name(19, "six"), unknown_name(19, "six"));
+    host.write(format!("{LOGS}/wazuh/2026/Nov/ossec-19.log.gz"), gzip(&text)).unwrap();
+    with(&host, Since::Default, |facts| {
+        let log = facts.log(Log::Ossec).get().unwrap();
+        let folds = log.found.folds();
+        let six = folds.iter().find(|fold| fold.captures.iter().any(|(_, part)| part == b"six")).unwrap();
+        assert_eq!((six.first.line, six.last.line), (Some(4), Some(6)));
+        let Evidence::Excerpt { file, line, column, .. } =
+            facts.log_line(log, &six.last, b"six", String::new())
+        else {
+            panic!("no place");
+        };
+        assert_eq!((file.as_str(), line, column), ("logs/wazuh/2026/Nov/ossec-19.log.gz", 6, 71));
+    });
+}
+
+const OOM: &str = "kernel: [ 4711.1] Out of memory: Killed process 812 (wazuh-execd) total-vm:50000kB\n";
+
+#[test]
+fn the_kernel_tells_why_a_daemon_is_gone() {
+    use ar_doctor::findings::{Evidence, checks};
+    let evidence = |host: &CaptureHost| -> Vec<String> {
+        let outcome = support::diagnose(host);
+        let found = outcome.diagnosis.findings().find(|found| found.check == checks::EXECD_NOT_RUNNING);
+        let lines = found.into_iter().flat_map(|found| &found.evidence);
+        let place = |evidence: &Evidence| match evidence {
+            Evidence::Excerpt { file, line, .. } => Some(format!("{file}:{line}")),
+            Evidence::Observation { .. } => None,
+        };
+        lines.filter_map(place).filter(|place| place.contains("/var/log")).collect()
+    };
+    let mut host = support::base(AGENT);
+    host.write("/var/log/kern.log", format!("Nov 20 10:00:00 h kernel: x\nNov 20 14:05:00 h {OOM}")).unwrap();
+    host.set_times("/var/log/kern.log", noon(20), noon(20)).unwrap();
+    // Debian has it a second time.
+    host.write("/var/log/syslog", format!("Nov 20 14:05:00 h {OOM}")).unwrap();
+    let running = host.clone();
+    let execd = {
+        let all = ar_doctor::host::Host::processes(&host);
+        all.get().unwrap().iter().find(|process| process.comm == "wazuh-execd").unwrap().clone()
+    };
+    host.remove_process(execd.pid).unwrap();
+    assert_eq!(evidence(&host), ["/var/log/kern.log:2"]);
+    // Of another year, or older than what is looked at.
+    host.write("/var/log/kern.log", format!("Nov  9 14:05:00 h {OOM}Nov 25 14:05:00 h {OOM}")).unwrap();
+    assert_eq!(evidence(&host), [""; 0]);
+    // It was started again since.
+    let before = running.clone();
+    assert!(execd.start > noon(19), "the base host was not up for so long");
+    let mut host = before;
+    host.write("/var/log/kern.log", format!("Nov 19 14:05:00 h {OOM}")).unwrap();
+    let outcome = support::diagnose(&host);
+    assert!(!outcome.lines.iter().any(|line| line.contains("execd-not-running")), "{:#?}", outcome.lines);
+}
+
+#[test]
+fn what_others_do_is_not_ours() {
+    let mut host = support::base(AGENT);
+    host.mkdir("/var/log/audit").unwrap();
+    let at = noon(20);
+    host.write(
+        "/var/log/audit/audit.log",
+        format!(
+            "type=FANOTIFY msg=audit({at}.1:1): resp=2 fan_type=1 fan_info=3A subj_trust=1 obj_trust=0\n\
+             type=AVC msg=audit({at}.2:2): avc:  denied  {{ execute }} for  pid=812 comm=\"wazuh-execd\" name=\"geo-block\" dev=\"dm-0\" ino=42 scontext=system_u:system_r:init_t:s0 tcontext=unconfined_u:object_r:user_home_t:s0 tclass=file permissive=1\n\
+             type=AVC msg=audit({at}.3:3): avc:  denied  {{ read }} for  pid=9 comm=\"cat\" name=\"ossec.conf\" dev=\"dm-0\" ino=42 scontext=u:r:user_t:s0 tcontext=u:object_r:var_t:s0 tclass=file permissive=0\n"
+        ),
+    )
+    .unwrap();
+    host.write("/var/log/kern.log", "Nov 20 10:41:12 h kernel: [ 1.1] EXT4-fs (sdz9): Remounting filesystem read-only\nNov 20 10:41:12 h kernel: [ 1.2] Out of memory: Killed process 7 (java) x\n").unwrap();
+    let outcome = support::diagnose(&host);
+    assert_eq!(
+        outcome.diagnosis.worst(),
+        support::diagnose(&support::base(AGENT)).diagnosis.worst(),
+        "{:#?}",
+        outcome.lines
+    );
+    with(&host, Since::Default, |facts| {
+        assert_eq!(facts.log(Log::Audit).get().unwrap().stats().hits, 3);
+        assert_eq!(facts.log(Log::Kernel).get().unwrap().stats().hits, 1);
+    });
+}
+
+#[test]
+fn a_response_that_seccomp_killed() {
+    use ar_doctor::findings::checks;
+    let mut host = support::base(AGENT);
+    host.mkdir("/var/log/audit").unwrap();
+    let record = |time: i64| {
+        format!(
+            "type=SECCOMP msg=audit({time}.123:4713): auid=4294967295 uid=0 gid=0 ses=4294967295 pid=813 comm=\"firewall-drop\" exe=\"/var/ossec/active-response/bin/firewall-drop\" sig=31 arch=c000003e syscall=59\n"
+        )
+    };
+    let found = |host: &CaptureHost| {
+        let outcome = support::diagnose(host);
+        outcome.diagnosis.findings().any(|found| found.check == checks::SCRIPT_KILLED)
+    };
+    host.write("/var/log/audit/audit.log", record(noon(1))).unwrap();
+    host.write("/var/log/audit/audit.log.1", record(noon(20))).unwrap();
+    host.set_times("/var/log/audit/audit.log.1", noon(20), noon(20)).unwrap();
+    assert!(found(&host));
+    host.write("/var/log/audit/audit.log.1", record(noon(10))).unwrap();
+    assert!(!found(&host), "older than what is looked at");
 }

@@ -409,3 +409,62 @@ fn an_agent_tells_of_the_requests_that_arrived() {
         assert!(said.contains("1 of 2 requests was not answered; the first gap is at effect"), "{said}");
     }
 }
+
+/// `check` shows what became of the last alert of a response that it finds stopped, from the
+/// alerts that it reads anyway.
+#[test]
+fn check_shows_the_last_alert() {
+    let check = |host: &Path, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+            .args(["check", "--from", host.to_str().expect("a name")])
+            .args(arguments)
+            .env_clear()
+            .output()
+            .expect("the binary runs");
+        text(&output)
+    };
+    let timeline = |host: &Path| -> Value {
+        let document: Value = serde_json::from_str(&check(host, &["--format", "json"])).expect("it is JSON");
+        let response = document["responses"].as_array().expect("responses");
+        response.iter().find(|one| one["name"] == "host-deny1800").expect("it is there")["timeline"].clone()
+    };
+    let (before, of) = (alert(BEFORE, 5763, 1, "192.0.2.7"), alert(AT, 5763, 2, "192.0.2.8"));
+    let mut log = String::new();
+    whole(&mut log, BEFORE, &before, &["Starting", "add", "keys", "continue", "Ended"]);
+    whole(&mut log, BEFORE + 1_800_000, &before, &["Starting", "delete", "Ended"]);
+    let alerts = [before.clone(), back(BEFORE + 2000, 0, "host-deny", "add", &before), of.clone()];
+    let host = small(&alerts, &log, "");
+    let whole_trace = trace(host.path(), &[], 1);
+    let healthy = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts/manager-4.14-debian");
+    assert!(!check(&healthy, &["--format", "json"]).contains("timeline"));
+
+    let listed = host.path().join("host.json");
+    let entries = std::fs::read_to_string(&listed).expect("it is there");
+    let mut document: Value = serde_json::from_str(&entries).expect("it is JSON");
+    let entry = &mut document["files"]["/var/ossec/active-response/bin/host-deny"];
+    assert!(entry.is_object(), "{entry}");
+    entry["mode"] = "0640".into();
+    std::fs::write(&listed, document.to_string()).expect("it is written");
+    let found = timeline(host.path());
+    assert_eq!(
+        (&found["expected"], &found["confirmed"], &found["unanswered"]),
+        (&2.into(), &1.into(), &1.into())
+    );
+    assert_eq!(found["fit"], "agrees", "{found}");
+    assert_eq!(found["last"], whole_trace["alerts"][1], "as trace has it");
+    assert_eq!(found["gaps"], whole_trace["responses"][1]["gaps"]);
+    let said = check(host.path(), &[]);
+    if std::env::var_os("SHOW").is_some() {
+        panic!("{said}\n{}", check(host.path(), &["-v"]))
+    }
+    assert!(said.contains("2 expected, 1 confirmed, 1 unanswered"), "{said}");
+    assert!(said.contains("nothing from here on: between dispatch and launch"), "{said}");
+    assert_eq!(said.matches("timeline of host-deny1800").count(), 1, "{said}");
+
+    // Where the last alert was answered it says so.
+    whole(&mut log, AT + 1000, &of, &["Starting", "add", "keys", "continue", "Ended"]);
+    put(host.path(), &[("logs/active-responses.log".to_owned(), log.into_bytes())]);
+    assert_eq!(timeline(host.path())["fit"], "answered");
+    let said = check(host.path(), &[]);
+    assert!(said.contains("despite it: it stands at launch"), "{said}");
+}

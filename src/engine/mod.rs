@@ -11,6 +11,7 @@ use crate::facts::{COLLECTORS, Facts};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{Gap, GapKind};
 use crate::probes::{PROBES, Probe, Sink, applies, logs};
+use crate::trace::gather::{Gathered, recall};
 
 pub use crate::probes::Unknown;
 pub use rank::{Entry, Key};
@@ -60,6 +61,8 @@ pub struct Diagnosis {
     pub checks: usize,
     /// Probes that failed, with what they said.
     pub failed_probes: Vec<(&'static str, String)>,
+    /// What became of the alerts of the responses; only where something is wrong with one.
+    pub trace: Option<Gathered>,
 }
 
 impl Diagnosis {
@@ -87,7 +90,7 @@ impl Diagnosis {
 pub fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {
     // Whoever gives a bare file asks about that file; the rest is not missing.
     let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
-    asked.iter().filter_map(|(_, gap)| gap(facts))
+    asked.iter().filter_map(|(_, gap)| gap(facts)).chain(facts.log_gaps())
 }
 
 /// Runs every probe.
@@ -172,7 +175,15 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         });
         unknown.retain(|unknown| unknown.responses.iter().any(|index| wanted.contains(index)));
     }
-    Diagnosis { responses, entries: rank::rank(findings), unknown, checks, failed_probes }
+    let is_trouble = |finding: &Finding| finding.severity > Severity::Advice && !finding.responses.is_empty();
+    let mut trace = None;
+    if findings.iter().any(is_trouble) {
+        match catch_unwind(AssertUnwindSafe(|| recall(facts))) {
+            Ok(gathered) => trace = gathered.ok(),
+            Err(_) => failed_probes.push(("trace", "it failed".to_owned())),
+        }
+    }
+    Diagnosis { responses, entries: rank::rank(findings), unknown, checks, failed_probes, trace }
 }
 
 /// Whether a response is called so: its name, its command, its id or its executable.

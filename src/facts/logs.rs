@@ -1,13 +1,15 @@
 //! What the logs of this host hold that a signature knows: `logs/ossec.log` with its days,
-//! `active-responses.log`, `integrations.log`, `api.log` and `cluster.log`.
+//! `active-responses.log`, `integrations.log`, `api.log` and `cluster.log`, all with what others
+//! rotated; and of the system the log of auditd and the one with the kernel's messages.
 //!
 //! Each log is searched once, in the window of `--since`, the older files first, so that a place
-//! `(file, offset)` says what came before what. No file is read twice, whatever it is called. What
-//! is kept is bounded (see [`crate::logs::scan`]). The last start of a daemon is sought beyond the
+//! `(file, offset)` says what came before what. No file is read twice, whatever it is called; one
+//! that is rotated meanwhile is read to where it ended when it was opened. What is kept is bounded (see [`crate::logs::scan`]). The last start of a daemon is sought beyond the
 //! window, but only when somebody asks ([`Facts::anchor`]).
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,12 +20,15 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::alert_log::DEFAULT_AGE;
+use super::payloads::Payloads;
 use super::{Facts, Since};
 use crate::findings::Evidence;
 use crate::findings::signatures::{Log, Signature};
-use crate::host::{Fact, FileType, Gap, GapKind, Source, Value};
-use crate::logs::line::{Time, short_name};
+use crate::host::{Fact, FileType, Gap, GapKind, Meta, Source, Value};
+use crate::logs::LINE_CAP;
+use crate::logs::line::{Time, short_name, without_year};
 use crate::logs::place::{self, last_starts};
+use crate::logs::rotated::{Order, Packing, rotated};
 use crate::logs::scan::{Found, STARTED, Search, Seen, Stats};
 use crate::logs::set::Set;
 use crate::redact;
@@ -34,7 +39,25 @@ use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::version::Contract;
 
 /// The logs that are read.
-pub const LOGS: [Log; 5] = [Log::Ossec, Log::ActiveResponses, Log::Integrations, Log::Api, Log::Cluster];
+pub const LOGS: [Log; 7] = Log::ALL;
+
+/// Those of Wazuh.
+pub const OWN: [Log; 5] = [Log::Ossec, Log::ActiveResponses, Log::Integrations, Log::Api, Log::Cluster];
+
+/// Whether a log is the system's, in which others write too.
+pub const fn is_of_system(log: Log) -> bool {
+    matches!(log, Log::Audit | Log::Kernel)
+}
+
+/// Where the kernel's messages are kept as text: on Debian, where `syslog` has them a second time,
+/// and on RHEL and SUSE.
+const KERNEL_LOGS: [&str; 3] = ["kern.log", "messages", "syslog"];
+
+/// Plain files that are held open from the moment they were listed on.
+const HELD: usize = 64;
+
+/// How often the files are listed again because one was rotated meanwhile.
+const AGAIN: usize = 3;
 
 /// Bytes of one log that [`Since::Default`] looks at, unpacked.
 pub const BUDGET: u64 = 256 << 20;
@@ -83,6 +106,7 @@ pub struct LogFile {
     pub gzip: bool,
     /// Bytes on disk.
     pub size: u64,
+    identity: Option<(u64, u64)>,
 }
 
 /// What one log holds.
@@ -100,6 +124,8 @@ pub struct LogFacts {
     pub since: Option<i64>,
     /// Older lines of the window were left out, so that it does not take too long.
     pub left_out: bool,
+    /// Bytes of those, unpacked, as far as files say it.
+    pub left_out_bytes: u64,
     /// Files whose lines are out of order, so that all of them was read.
     pub disordered: Vec<String>,
     /// What could not be read.
@@ -111,6 +137,35 @@ impl LogFacts {
     pub fn stats(&self) -> &Stats {
         &self.found.stats
     }
+}
+
+impl LogFacts {
+    /// What has to be known of the reading to understand what is said of the log.
+    pub fn notes(&self) -> Vec<String> {
+        let name = name(self.log);
+        let mut notes = Vec::new();
+        if self.left_out {
+            notes.push(format!(
+                "of {name} and its days only the newest {} MiB were read; --since 7d reads all of the last seven days",
+                BUDGET >> 20
+            ));
+        }
+        for file in &self.disordered {
+            notes.push(format!("the times in {file} are out of order, so all of it was read"));
+        }
+        if self.stats().long > 0 {
+            notes.push(format!(
+                "of {} in {name}, longer than {} KiB, only the beginning was looked at",
+                counted(self.stats().long, "line"),
+                LINE_CAP >> 10
+            ));
+        }
+        notes
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// The last start of a daemon.
@@ -129,6 +184,7 @@ pub(super) struct Cells {
     pub(super) watch: Arc<Watch>,
     logs: [OnceCell<Fact<LogFacts>>; LOGS.len()],
     anchors: RefCell<BTreeMap<Vec<u8>, Fact<Anchor>>>,
+    pub(super) payloads: OnceCell<Payloads>,
 }
 
 impl Facts<'_> {
@@ -149,6 +205,31 @@ impl Facts<'_> {
         cell.get_or_init(|| if self.is_bare() { none(log) } else { read(self, log) })
     }
 
+    /// What the logs hold that somebody asked for.
+    pub fn logs_if_read(&self) -> impl Iterator<Item = &LogFacts> {
+        self.logs.logs.iter().filter_map(|cell| cell.get()?.get())
+    }
+
+    /// What of the logs that somebody asked for was refused or failed.
+    pub fn log_gaps(&self) -> Vec<Gap> {
+        let facts = || self.logs.logs.iter().filter_map(OnceCell::get);
+        let whole = facts().filter_map(Fact::unknown);
+        let parts = facts().filter_map(Fact::get).flat_map(|log| log.gaps.iter().cloned());
+        whole.chain(parts).filter(|gap| gap.kind != GapKind::NotCollected).collect()
+    }
+
+    /// What has to be known of the reading of logs.
+    pub fn log_notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.logs_if_read().flat_map(LogFacts::notes).collect();
+        for file in self.logs.payloads.get().into_iter().flat_map(|payloads| &payloads.cut) {
+            notes.push(format!(
+                "of the messages in {file} those in its newest {} MiB were held against what scripts need",
+                super::payloads::READ >> 20
+            ));
+        }
+        notes
+    }
+
     /// The last start of a daemon (`execd`) in ossec.log, sought in all of it. Absent when the
     /// whole log was seen and does not hold it; not known when it may lie further back.
     pub fn anchor(&self, daemon: &str) -> Fact<Anchor> {
@@ -162,8 +243,8 @@ impl Facts<'_> {
 
     /// A line of a log as evidence, with its place where that can be counted.
     pub fn log_line(&self, facts: &LogFacts, seen: &Seen, about: &[u8], label: String) -> Evidence {
-        let unknown = LogFile { shown: String::new(), path: PathBuf::new(), gzip: true, size: 0 };
-        let file = facts.files.get(seen.file).unwrap_or(&unknown);
+        let file = facts.files.get(seen.file);
+        let shown = file.map_or_else(String::new, |file| file.shown.clone());
         let mut text = seen.excerpt.clone();
         self.redactor.mark(&text);
         for secret in redact::secrets(&seen.excerpt) {
@@ -171,14 +252,14 @@ impl Facts<'_> {
                 secret.fill(b'*');
             }
         }
-        let line = if file.gzip || seen.offset > COUNTED { None } else { self.line_number(file, seen) };
-        let Some(line) = line else {
+        let plain = || self.line_number(file.filter(|file| !file.gzip && seen.offset <= COUNTED)?, seen);
+        let Some(line) = seen.line.or_else(plain) else {
             let text = format!("{}; {label}", String::from_utf8_lossy(&text));
-            return Evidence::Observation { source: file.shown.clone(), text };
+            return Evidence::Observation { source: shown, text };
         };
         let at = (!about.is_empty()).then(|| memchr::memmem::find(&text, about)).flatten();
         let mark = at.map_or(0..text.len(), |at| at..at + about.len());
-        Evidence::Excerpt { file: file.shown.clone(), line, column: mark.start as u64 + 1, text, mark, label }
+        Evidence::Excerpt { file: shown, line, column: mark.start as u64 + 1, text, mark, label }
     }
 
     /// The number of a line, from 1, when its file is still what it was.
@@ -219,24 +300,39 @@ fn name(log: Log) -> &'static str {
         Log::Integrations => "logs/integrations.log",
         Log::Api => "logs/api.log",
         Log::Cluster => "logs/cluster.log",
-        Log::Audit => "audit.log",
-        Log::Kernel => "kern.log",
+        Log::Audit => "/var/log/audit/audit.log",
+        Log::Kernel => "/var/log/kern.log",
     }
 }
 
 /// The current file, and the directory of its days.
 struct Kept {
-    /// Its directory, below the home.
+    /// Its directory.
     directory: PathBuf,
     /// The file in it.
     current: String,
-    /// How its days are called, and where they are.
-    days: Option<(PathBuf, &'static str, &'static str)>,
+    /// How Wazuh calls its days, and where they are.
+    days: Option<Days>,
+}
+
+struct Days {
+    directory: PathBuf,
+    prefix: String,
+    suffix: &'static str,
 }
 
 /// Where a log is. The daemons write text, JSON, or both; of both the text is read.
 fn kept(facts: &Facts<'_>, log: Log) -> Kept {
     let logs = facts.under_home("logs");
+    match log {
+        Log::Audit => return beside(facts.audit_log()),
+        Log::Kernel => {
+            let all = KERNEL_LOGS.map(|name| Path::new("/var/log").join(name));
+            let is_there = |path: &&PathBuf| !facts.entry(path).is_absent();
+            return beside(all.iter().find(is_there).unwrap_or(&all[0]).clone());
+        }
+        _ => {}
+    }
     let changed = |name: &str| {
         let target = facts.resolve(&logs.join(name));
         target.get().filter(|file| file.meta.size > 0).map(|file| file.meta.mtime)
@@ -257,35 +353,54 @@ fn kept(facts: &Facts<'_>, log: Log) -> Kept {
         Log::Integrations => "integrations.log",
         _ => "cluster.log",
     };
-    let days = (log == Log::Ossec).then(|| {
-        // logs/ossec up to 4.1 (`src/monitord/rotate_log.c`, 4.1.5 and 4.14).
-        let directory = ["wazuh", "ossec"].map(|name| logs.join(name));
-        let [new, old] = &directory;
-        let directory = if facts.entry(new).is_absent() { old } else { new };
-        let prefix = if current.starts_with("wazuh-manager") { "wazuh-manager-" } else { "ossec-" };
-        (directory.clone(), prefix, if current.ends_with(".json") { ".json" } else { ".log" })
-    });
+    let days = match log {
+        Log::Ossec => {
+            // logs/ossec up to 4.1 (`src/monitord/rotate_log.c`, 4.1.5 and 4.14).
+            let [new, old] = ["wazuh", "ossec"].map(|name| logs.join(name));
+            let directory = if facts.entry(&new).is_absent() { old } else { new };
+            let prefix = if current.starts_with("wazuh-manager") { "wazuh-manager-" } else { "ossec-" };
+            let suffix = if current.ends_with(".json") { ".json" } else { ".log" };
+            Some(Days { directory, prefix: prefix.to_owned(), suffix })
+        }
+        // logs/api/2026/Nov/api.log-20.gz, by size api.log-20_1.gz
+        // (`framework/wazuh/core/wlogging.py`, 4.14).
+        Log::Api | Log::Cluster => {
+            let directory = logs.join(if log == Log::Api { "api" } else { "cluster" });
+            Some(Days { directory, prefix: format!("{current}-"), suffix: "" })
+        }
+        _ => None,
+    };
     Kept { directory: logs, current: current.to_owned(), days }
+}
+
+/// A log of which the older parts lie beside it alone.
+fn beside(path: PathBuf) -> Kept {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let directory = path.parent().map(Path::to_owned).unwrap_or_default();
+    Kept { directory, current: name, days: None }
 }
 
 /// The files of a window, the older first, and what could not be listed.
 fn list(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Vec<Gap>) {
     let mut gaps = Vec::new();
     let path = |relative: &str| match &kept.days {
-        Some((days, ..)) if relative != kept.current => days.join(relative),
+        Some(days) if relative != kept.current => days.directory.join(relative),
         _ => kept.directory.join(relative),
     };
-    let (prefix, suffix) = kept.days.as_ref().map_or(("", "/"), |(_, prefix, suffix)| (*prefix, *suffix));
+    let (prefix, suffix) = kept.days.as_ref().map_or(("", "/"), |days| (days.prefix.as_str(), days.suffix));
     let naming = Naming { prefix, suffix, current: &kept.current };
     let window = Window { since: since.map(|since| since.saturating_mul(1000)), until: None };
     let mut failed = Vec::new();
     let listing = files_of(&naming, &window, |directory| -> Result<Vec<Entry>, Option<Gap>> {
         let mut entries = Vec::new();
         if directory.is_empty() {
-            entries.extend(entry(facts, &kept.directory.join(&kept.current), &kept.current, &mut failed));
+            let meta = target(facts, &kept.directory.join(&kept.current), &mut failed);
+            entries.extend(
+                meta.map(|meta| entry(facts, &kept.directory.join(&kept.current), &kept.current, &meta)),
+            );
         }
-        let Some((days, ..)) = &kept.days else { return Ok(entries) };
-        let directory = days.join(directory);
+        let Some(days) = &kept.days else { return Ok(entries) };
+        let directory = days.directory.join(directory);
         let names = facts.list(&directory);
         failed.extend(names.unknown());
         for name in names.get().into_iter().flatten() {
@@ -294,29 +409,142 @@ fn list(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
             if name.contains('.') && !name.contains(suffix) || name == kept.current {
                 continue;
             }
-            entries.extend(entry(facts, &directory.join(name), name, &mut failed));
+            let path = directory.join(name);
+            entries.extend(target(facts, &path, &mut failed).map(|meta| entry(facts, &path, name, &meta)));
         }
         Ok(entries)
     });
     gaps.append(&mut failed);
-    let file = |file: crate::wazuh::alerts::files::File| {
+    let mut days = Vec::new();
+    let mut current = None;
+    for file in listing.files {
         let path = path(&file.path);
-        LogFile { shown: facts.shown(&path), path, gzip: file.gzip, size: file.size }
-    };
-    (listing.files.into_iter().map(file).collect(), gaps)
+        // The end of the day, in the host's zone.
+        let end = file.day.map(|day| (day.number() + 1).saturating_mul(DAY));
+        let known = LogFile {
+            shown: facts.shown(&path),
+            path,
+            gzip: file.gzip,
+            size: file.size,
+            identity: file.identity,
+        };
+        match end {
+            Some(end) => days.push((end, known)),
+            None => current = Some(known),
+        }
+    }
+    let older = in_order(vec![days, set_aside(facts, kept, since, &mut gaps)]);
+    let mut all: Vec<LogFile> = older.into_iter().map(|(_, file)| file).chain(current).collect();
+    let mut known = BTreeSet::new();
+    if is_copy_in_the_making(facts, &all) {
+        all.remove(all.len() - 2);
+    }
+    // Of links to one file the newest name is the one that is written to.
+    all.reverse();
+    all.retain(|file| file.identity.is_none_or(|identity| known.insert(identity)));
+    all.reverse();
+    (all, gaps)
 }
 
-fn entry(facts: &Facts<'_>, path: &Path, name: &str, gaps: &mut Vec<Gap>) -> Option<Entry> {
+/// Whether the last part is the copy that `copytruncate` of logrotate makes of the current file,
+/// which is not truncated yet.
+fn is_copy_in_the_making(facts: &Facts<'_>, files: &[LogFile]) -> bool {
+    let [.., copy, current] = files else { return false };
+    if copy.gzip || current.gzip {
+        return false;
+    }
+    // As large as they are now: the copy is made after the first look at the current file.
+    let (copy, current) = (facts.open(&copy.path), facts.open(&current.path));
+    let (Some(copy), Some(current)) = (copy.get(), current.get()) else { return false };
+    let head = |source: &dyn Source| {
+        let mut bytes = vec![0; usize::try_from(copy.size()).map_or(HEAD, |size| size.min(HEAD))];
+        let read = Source::read_at(source, &mut bytes, 0).ok()?;
+        (read == bytes.len()).then_some(bytes)
+    };
+    let is_no_larger = (1..=current.size()).contains(&copy.size());
+    is_no_larger && head(&**copy).is_some_and(|bytes| Some(bytes) == head(&**current))
+}
+
+/// Bytes at the beginning of a file by which a copy is told.
+const HEAD: usize = 4096;
+
+const DAY: i64 = 86_400;
+
+/// Parts of a log with the time each of them ends about, the older first.
+type Parts = Vec<(i64, LogFile)>;
+
+/// Puts sequences of parts together, each in its own order.
+fn in_order(sequences: Vec<Parts>) -> Parts {
+    let mut heads: Vec<_> = sequences.into_iter().map(|parts| parts.into_iter().peekable()).collect();
+    let mut all = Vec::new();
+    loop {
+        let next = heads.iter_mut().filter_map(|head| Some((head.peek()?.0, head))).min_by_key(|next| next.0);
+        let Some((_, head)) = next else { return all };
+        all.extend(head.next());
+    }
+}
+
+/// What logrotate(8) or auditd(8) set aside beside a log.
+fn set_aside(facts: &Facts<'_>, kept: &Kept, since: Option<i64>, gaps: &mut Vec<Gap>) -> Parts {
+    let names = facts.list(&kept.directory);
+    // Who may not list the directory is told so only where there is such a log.
+    if !facts.entry(&kept.directory.join(&kept.current)).is_absent() {
+        gaps.extend(names.unknown());
+    }
+    let (mut dated, mut numbered) = (Vec::new(), Vec::new());
+    for name in names.get().into_iter().flatten() {
+        let Some((name, part)) = name.to_str().and_then(|name| Some((name, rotated(&kept.current, name)?)))
+        else {
+            continue;
+        };
+        let path = kept.directory.join(name);
+        let Some(meta) = target(facts, &path, gaps).filter(|meta| meta.file_type == FileType::Regular) else {
+            continue;
+        };
+        let changed = facts.local(meta.mtime).unwrap_or(meta.mtime.saturating_add(EAST));
+        // Set aside on that day, or in the night behind it (`dateyesterday`).
+        let (end, latest) = match part.order {
+            Order::Date(day, _) => (day.saturating_add(1).saturating_mul(DAY), DAY),
+            Order::Number(_) => (changed, 0),
+        };
+        if since.is_some_and(|since| end.saturating_add(latest) < since) {
+            continue;
+        }
+        if part.packing == Packing::Other {
+            let why = "it is packed in a way that is not read; unpack it beside it".to_owned();
+            gaps.push(Gap { kind: GapKind::NotCollected, source: facts.shown(&path), why });
+            continue;
+        }
+        let gzip = part.packing == Packing::Gzip;
+        let Entry { size, identity, .. } = entry(facts, &path, name, &meta);
+        let file = LogFile { shown: facts.shown(&path), path, gzip, size, identity };
+        match part.order {
+            Order::Date(day, tail) => dated.push(((day, tail, gzip), (end, file))),
+            Order::Number(number) => numbered.push(((Reverse(number), gzip), (end, file))),
+        }
+    }
+    dated.sort_by_key(|(order, _)| *order);
+    numbered.sort_by_key(|(order, _)| *order);
+    // A plain file is removed behind its gzip, which is not finished before.
+    dated.dedup_by_key(|((day, tail, _), _)| (*day, *tail));
+    numbered.dedup_by_key(|((number, _), _)| *number);
+    let (dated, numbered) =
+        (dated.into_iter().map(|(_, part)| part), numbered.into_iter().map(|(_, part)| part));
+    in_order(vec![dated.collect(), numbered.collect()])
+}
+
+/// What a path leads to, if that is a file or a directory.
+fn target(facts: &Facts<'_>, path: &Path, gaps: &mut Vec<Gap>) -> Option<Meta> {
     let target = facts.resolve(path);
     gaps.extend(target.unknown());
     let meta = &target.get()?.meta;
-    let is_dir = match meta.file_type {
-        FileType::Directory => true,
-        FileType::Regular => false,
-        _ => return None,
-    };
+    matches!(meta.file_type, FileType::Directory | FileType::Regular).then(|| meta.clone())
+}
+
+fn entry(facts: &Facts<'_>, path: &Path, name: &str, meta: &Meta) -> Entry {
+    let is_dir = meta.file_type == FileType::Directory;
     let identity = if is_dir { None } else { facts.open(path).get().and_then(|source| source.identity()) };
-    Some(Entry { name: name.to_owned(), is_dir, size: meta.size, identity })
+    Entry { name: name.to_owned(), is_dir, size: meta.size, identity }
 }
 
 /// From when on, in local time as if it were UTC.
@@ -340,7 +568,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     let opened = facts.open(&current);
     let shown = opened.source.clone();
     let since = from(facts, &kept);
-    let (files, mut gaps) = list(facts, &kept, since);
+    let (files, mut gaps, mut held) = hold(facts, &kept, since);
     if files.is_empty() {
         return opened.and_then(|_| Value::Absent);
     }
@@ -362,18 +590,15 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
         found: Found::default(),
         since,
         left_out: false,
+        left_out_bytes: 0,
         disordered: Vec::new(),
         gaps,
     };
     // What is oldest is left out when there is too much of it.
     let mut left = (facts.alerts_since == Since::Default).then_some(BUDGET);
-    let mut plan: Vec<(usize, Part)> = Vec::new();
+    let mut plan: Vec<(usize, Part, Fact<Box<dyn Source>>)> = Vec::new();
     for (number, file) in all.files.iter().enumerate().rev() {
-        if left == Some(0) {
-            all.left_out = true;
-            break;
-        }
-        let opened = facts.open(&file.path);
+        let opened = held.remove(&file.path).unwrap_or_else(|| facts.open(&file.path));
         let Some(source) = opened.get() else {
             // One that is gone was rotated meanwhile.
             all.gaps.extend(opened.unknown());
@@ -382,19 +607,24 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
         match part(log, file, &**source, since, left) {
             Ok(part) => {
                 left = left.map(|left| left.saturating_sub(part.bytes()));
-                all.left_out |= part.is_cut;
+                all.left_out |= part.left_out > 0;
+                all.left_out_bytes = all.left_out_bytes.saturating_add(part.left_out);
                 if part.disordered {
                     all.disordered.push(file.shown.clone());
                 }
-                plan.push((number, part));
+                if part.bytes() > 0 {
+                    // Gzipped days are many, and nobody moves them.
+                    let opened = if file.gzip { Fact::absent(String::new()) } else { opened };
+                    plan.push((number, part, opened));
+                }
             }
             Err(error) => all.gaps.push(failed(file, error.to_string())),
         }
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    for (number, part) in plan.into_iter().rev() {
+    for (number, part, opened) in plan.into_iter().rev() {
         let Some(file) = all.files.get(number) else { continue };
-        let opened = facts.open(&file.path);
+        let opened = if opened.is_absent() { facts.open(&file.path) } else { opened };
         let Some(source) = opened.get() else {
             all.gaps.extend(opened.unknown());
             continue;
@@ -402,7 +632,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
         facts.logs.watch.reads(Some(&file.shown));
         let search = Search { set: all.set, since, file: number };
         let done = &facts.logs.watch.done;
-        let (found, error) = if file.gzip {
+        let (mut found, error) = if file.gzip {
             let packed = MultiGzDecoder::new(Section::new(&**source, 0..source.size()));
             search.stream(packed.take(part.end), done)
         } else {
@@ -415,14 +645,54 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             };
             all.gaps.push(failed(file, why));
         }
+        if !file.gzip && was_cut(facts, file, &**source, part.end) {
+            all.gaps.push(failed(file, "it was cut while it was read; lines may be missing".to_owned()));
+        }
         if source.truncated() {
             let (kind, why) = (GapKind::NotCollected, "the capture holds only its beginning".to_owned());
             all.gaps.push(Gap { kind, source: file.shown.clone(), why });
         }
+        let written = facts.resolve(&file.path).get().and_then(|file| facts.local(file.meta.mtime));
+        found.settle(since, |seen| match seen.time {
+            Some(Time::Utc(time)) => facts.local(time).map(Time::Local),
+            Some(Time::Local(_)) => None,
+            None if log == Log::Kernel => without_year(&seen.excerpt, written?).map(Time::Local),
+            None => None,
+        });
         all.found.merge(found);
     }
     facts.logs.watch.reads(None);
     Fact::known(shown, all)
+}
+
+type Held = BTreeMap<PathBuf, Fact<Box<dyn Source>>>;
+
+/// The files of a window, and the plain ones of them open: whoever renames one from now on does not
+/// take it away. When one was renamed before that, they are listed again.
+fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Vec<Gap>, Held) {
+    for again in (0..AGAIN).rev() {
+        let (files, gaps) = list(facts, kept, since);
+        let plain = files.iter().rev().filter(|file| !file.gzip).take(HELD);
+        let held: Held = plain.clone().map(|file| (file.path.clone(), facts.open(&file.path))).collect();
+        let is_moved = |file: &LogFile| {
+            let Some(opened) = held.get(&file.path).filter(|opened| opened.unknown().is_none()) else {
+                return false;
+            };
+            // Gone, another, or cut.
+            opened.get().is_none_or(|source| source.identity() != file.identity || source.size() < file.size)
+        };
+        if again == 0 || !plain.clone().any(is_moved) {
+            return (files, gaps, held);
+        }
+    }
+    Default::default()
+}
+
+/// Whether a file that was opened is now shorter than it was (`copytruncate` of logrotate).
+fn was_cut(facts: &Facts<'_>, file: &LogFile, source: &(dyn Source + 'static), end: u64) -> bool {
+    let now = facts.open(&file.path);
+    let now = now.get().filter(|now| now.identity().is_some() && now.identity() == source.identity());
+    now.is_some_and(|now| now.size() < end)
 }
 
 fn failed(file: &LogFile, why: String) -> Gap {
@@ -433,7 +703,8 @@ fn failed(file: &LogFile, why: String) -> Gap {
 struct Part {
     start: u64,
     end: u64,
-    is_cut: bool,
+    /// Bytes of the window before it that do not fit.
+    left_out: u64,
     disordered: bool,
 }
 
@@ -453,12 +724,12 @@ fn part(
     if file.gzip {
         let size = unpacked(source)?;
         // One that does not fit is not unpacked for its end.
-        let end = match left {
-            Some(left) if size > left => 0,
-            Some(_) => size,
-            None => u64::MAX,
+        let (end, left_out) = match left {
+            Some(left) if size > left => (0, size),
+            Some(_) => (size, 0),
+            None => (u64::MAX, 0),
         };
-        return Ok(Part { start: 0, end, is_cut: left.is_some_and(|left| size > left), disordered: false });
+        return Ok(Part { start: 0, end, left_out, disordered: false });
     }
     let end = source.size();
     // A script's log is written by many at a time, and guides show how to write it without a time.
@@ -471,14 +742,14 @@ fn part(
     Ok(Part {
         start: begin.offset.max(afforded),
         end,
-        is_cut: afforded > begin.offset,
+        left_out: afforded.saturating_sub(begin.offset),
         disordered: begin.disordered,
     })
 }
 
 /// Bytes of a gzip file when it is unpacked, modulo 4 GiB, as it says at its end; of one that is
 /// not whole its own size.
-fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
+pub(crate) fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
     let mut trailer = [0; 4];
     let at = source.size().saturating_sub(4);
     let said = match Source::read_at(source, &mut trailer, at)? {

@@ -12,6 +12,7 @@ pub mod executable;
 pub mod filesystem;
 pub mod install;
 pub mod logs;
+pub mod payloads;
 pub mod response;
 pub mod rules;
 pub mod security;
@@ -703,6 +704,11 @@ impl<'h> Facts<'h> {
         self.alerts_since = since;
     }
 
+    /// How far back alerts and logs are read.
+    pub fn looks_back(&self) -> Since {
+        self.alerts_since
+    }
+
     /// The alerts of the last days, held against what responses need of them; they are read
     /// once, so the first who asks says what that is.
     pub fn alerts(&self, needs: impl FnOnce() -> Vec<Need>) -> &Fact<Alerts> {
@@ -1009,6 +1015,6 @@ pub const COLLECTORS: &[Collector] = &[
             let log: &Fact<logs::LogFacts> = facts.log(log);
             log.unknown().or_else(|| log.get()?.gaps.first().cloned())
         };
-        logs::LOGS.into_iter().find_map(gap)
+        logs::OWN.into_iter().find_map(gap)
     }),
 ];

@@ -226,11 +226,16 @@ impl Facts<'_> {
         self.security().denials.get_or_init(|| self.read_denials())
     }
 
-    fn read_denials(&self) -> Denials {
-        let since = self.now().get().map_or(0, |now| now.saturating_mul(1000).saturating_sub(DENIALS_AGE));
+    /// Where auditd writes its log.
+    pub fn audit_log(&self) -> PathBuf {
         let conf = self.head(Path::new("/etc/audit/auditd.conf"), SETTINGS_LIMIT);
         let named = conf.get().and_then(|conf| settings::value(&conf.bytes, "log_file"));
-        let audit = named.filter(|path| path.starts_with('/')).unwrap_or_else(|| AUDIT_LOG.to_owned());
+        named.filter(|path| path.starts_with('/')).map_or_else(|| AUDIT_LOG.into(), PathBuf::from)
+    }
+
+    fn read_denials(&self) -> Denials {
+        let since = self.now().get().map_or(0, |now| now.saturating_mul(1000).saturating_sub(DENIALS_AGE));
+        let audit = self.audit_log().display().to_string();
         let mut found = Denials::default();
         let mut left = LOGS_BUDGET;
         let mut gaps = Vec::new();

@@ -14,7 +14,7 @@ pub mod dpkg;
 pub mod elf;
 pub mod fact;
 pub mod live;
-pub(crate) mod mountinfo;
+pub mod mountinfo;
 pub mod process;
 pub mod selinux;
 pub mod settings;

@@ -29,7 +29,7 @@ pub(super) fn read_from(source: &str) -> Fact<Vec<Mount>> {
 }
 
 /// Mounts in the order of the table: what comes later covers what came before.
-pub(super) fn parse(bytes: &[u8]) -> Vec<Mount> {
+pub fn parse(bytes: &[u8]) -> Vec<Mount> {
     bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
 }
 

@@ -127,6 +127,20 @@ pub fn time_of(log: Log, line: &[u8]) -> Option<i64> {
     })
 }
 
+/// The time of a line of syslog that has no year (`Nov 20 10:41:12`), of a log that was written last
+/// at `written`: both local time as if it were UTC, in seconds since 1970.
+pub fn without_year(line: &[u8], written: i64) -> Option<i64> {
+    let (date, _) = line.split_first_chunk::<15>()?;
+    let [m1, m2, m3, b' ', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2] = *date else { return None };
+    let month = (1..).zip(MONTHS).find(|(_, name)| **name == [m1, m2, m3])?.0;
+    let day = digits(&[if d1 == b' ' { b'0' } else { d1 }, d2])?;
+    let year =
+        i64::from(jiff::Timestamp::from_second(written).ok()?.to_zoned(jiff::tz::TimeZone::UTC).year());
+    let of = |year| seconds(year, month, day, [&[h1, h2], &[n1, n2], &[s1, s2]]);
+    // The clock of who writes may be a little ahead.
+    of(year).filter(|time| *time <= written.saturating_add(86_400)).or_else(|| of(year - 1))
+}
+
 fn digits(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > 9 {
         return None;
@@ -523,6 +537,24 @@ mod tests {
         ] {
             assert_eq!(shown(&Line::read(log, text.as_bytes())), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_year_is_known_by_the_last_line() {
+        let jan = local_time(b"2027/01/03 08:00:00").unwrap();
+        for (text, expected) in [
+            ("Jan  3 07:59:59 h kernel: x", Some("2027/01/03 07:59:59")),
+            ("Jan  3 09:59:59 h kernel: x", Some("2027/01/03 09:59:59")),
+            ("Dec 31 23:59:59 h kernel: x", Some("2026/12/31 23:59:59")),
+            ("Nov 20 10:41:12", Some("2026/11/20 10:41:12")),
+            ("Nov 2O 10:41:12", None),
+            ("Now 20 10:41:12", None),
+            ("Nov 20 10:41", None),
+        ] {
+            let expected = expected.and_then(|time| local_time(time.as_bytes()));
+            assert_eq!(without_year(text.as_bytes(), jan), expected, "{text}");
+        }
+        assert_eq!(without_year(b"Nov 20 10:41:12", i64::MAX), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What logs say about active responses: [`line`] reads one line in each of its forms, [`set`]
 //! knows which signature it is, [`scan`] finds all such lines of a log of any size in one pass,
-//! [`place`] finds where to begin.
+//! [`place`] finds where to begin, [`rotated`] which files are its older parts.
 //!
 //! Everything works on bytes handed to it; which files there are is for `facts`.
 
@@ -9,6 +9,7 @@ pub mod explain;
 pub mod line;
 mod literals;
 pub mod place;
+pub mod rotated;
 pub mod scan;
 pub mod set;
 

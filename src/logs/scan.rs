@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::LINE_CAP;
 use super::blocks::{Block, Blocks, Buffer, blocks_of};
@@ -47,6 +47,8 @@ const VARYING: [&str; 15] = [
     "seconds",
     "port",
 ];
+/// How far zones reach, in seconds.
+const ZONES: i64 = 14 * 3600;
 /// The signature of a daemon's start.
 pub const STARTED: &str = "daemon-started";
 
@@ -55,8 +57,10 @@ pub const STARTED: &str = "daemon-started";
 pub struct Seen {
     /// Which of the files, as the caller counts them, older ones first.
     pub file: usize,
-    /// Where it begins in the file, in bytes.
+    /// Where it begins in the file, in bytes; in what was unpacked.
     pub offset: u64,
+    /// Its number from 1, where it was counted: in a stream, which is read from its beginning.
+    pub line: Option<u64>,
     /// Its time.
     pub time: Option<Time>,
     /// Its beginning.
@@ -149,6 +153,20 @@ impl Found {
             };
             same && (other.last.file, other.last.offset) > (fold.last.file, fold.last.offset)
         })
+    }
+
+    /// Gives lines another time where `time` knows one, and forgets those of which the last is older
+    /// than `since`: local time as if it were UTC, in seconds since 1970.
+    pub fn settle(&mut self, since: Option<i64>, time: impl Fn(&Seen) -> Option<Time>) {
+        self.folds.retain(|_, fold| {
+            for seen in [&mut fold.first, &mut fold.last] {
+                seen.time = time(seen).or(seen.time);
+            }
+            match (since, fold.last.time) {
+                (Some(since), Some(Time::Local(time))) => time >= since,
+                _ => true,
+            }
+        });
     }
 
     /// Adds what a later part or file holds.
@@ -258,9 +276,15 @@ impl Search<'_> {
         buffer: &mut Buffer,
         found: &mut Found,
     ) -> io::Result<()> {
-        let mut blocks = blocks_of(source, part, length, buffer);
+        // A last line that was not written to its end when the file was opened may be now.
+        let mut blocks = blocks_of(source, part, length.saturating_add(LINE_CAP as u64), buffer);
         while let Some(block) = blocks.next_block()? {
-            self.block(&block, found);
+            let is_whole = block.cut || block.text.ends_with(b"\n");
+            // The file was cut while it was read, and this line with it.
+            if !is_whole && block.offset + (block.text.len() as u64) < length {
+                break;
+            }
+            self.block(&block, None, found);
         }
         Ok(())
     }
@@ -272,8 +296,10 @@ impl Search<'_> {
         let error = ahead(reader, |reader| -> io::Result<()> {
             let mut buffer = Buffer::new(LINE_CAP);
             let mut blocks = Blocks::new(reader, &mut buffer);
+            let mut line = 1;
             while let Some(block) = blocks.next_block()? {
-                self.block(&block, &mut found);
+                self.block(&block, Some(line), &mut found);
+                line += memchr_iter(b'\n', block.text).count() as u64 + u64::from(block.cut);
                 done.fetch_add(block.text.len() as u64, Ordering::Relaxed);
             }
             Ok(())
@@ -281,11 +307,12 @@ impl Search<'_> {
         (found, error.err())
     }
 
-    fn block(&self, block: &Block<'_>, found: &mut Found) {
+    /// Searches a block; `number` is that of its first line, where it is known.
+    fn block(&self, block: &Block<'_>, mut number: Option<u64>, found: &mut Found) {
         let text = block.text;
         found.stats.bytes += text.len() as u64;
         found.stats.long += u64::from(block.cut) + if block.cut { 0 } else { long_lines(text) };
-        let mut from = 0;
+        let (mut from, mut counted) = (0, 0);
         while let Some(at) = self.set.candidate(text, from) {
             let start = text
                 .get(from..at)
@@ -294,16 +321,21 @@ impl Search<'_> {
             let end =
                 text.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(text.len(), |feed| at + feed);
             let line = text.get(start..end.min(start + LINE_CAP)).unwrap_or_default();
-            self.line(line, block.offset + start as u64, found);
+            let passed = text.get(counted..start).unwrap_or_default();
+            number = number.map(|number| number + memchr_iter(b'\n', passed).count() as u64);
+            counted = start;
+            self.line(line, block.offset + start as u64, number, found);
             from = end + 1;
         }
     }
 
-    fn line(&self, bytes: &[u8], offset: u64, found: &mut Found) {
+    fn line(&self, bytes: &[u8], offset: u64, number: Option<u64>, found: &mut Found) {
         found.stats.candidates += 1;
         let line = Line::read(self.set.log(), bytes);
         let too_old = match (self.since, line.time) {
             (Some(since), Some(Time::Local(time))) => time < since,
+            // In what zone is for who knows the host ([`Found::settle`]).
+            (Some(since), Some(Time::Utc(time))) => time < since.saturating_sub(ZONES),
             _ => false,
         };
         if too_old {
@@ -319,7 +351,7 @@ impl Search<'_> {
             key.push(0);
         }
         let excerpt = bytes.get(..EXCERPT).unwrap_or(bytes).to_vec();
-        let first = Seen { file: self.file, offset, time: line.time, excerpt };
+        let first = Seen { file: self.file, offset, line: number, time: line.time, excerpt };
         let tag = line.tag.get(..EXCERPT).unwrap_or(&line.tag).to_vec();
         let last = first.clone();
         found.add(

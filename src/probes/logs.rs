@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::{Unknown, applies, lossy};
-use crate::facts::logs::{LOGS, LogFacts};
+use crate::facts::logs::{LOGS, LogFacts, is_of_system};
 use crate::facts::{Executable, Facts};
 use crate::findings::signatures::{Class, Log};
 use crate::findings::{
@@ -67,6 +67,8 @@ struct Claim {
     is_named: bool,
     /// What they name is of this host, so that its check could look at it.
     is_known: bool,
+    /// Nothing but evidence for what was found otherwise.
+    is_evidence: bool,
     lines: Vec<Said>,
 }
 
@@ -97,6 +99,7 @@ pub fn tell(
                 let Some(finding) = findings.get_mut(at) else { continue };
                 finding.evidence.extend(claim.lines.into_iter().take(SHOWN).map(|said| said.evidence));
             }
+            None if claim.is_evidence => {}
             None => new.push(finding(claim, made, unknown)),
         }
     }
@@ -115,6 +118,9 @@ fn claims(facts: &Facts<'_>) -> Vec<Claim> {
                 continue;
             }
             let about = About::of(facts, log, fold);
+            if is_of_system(log.log) && is_judged(facts, log, fold) {
+                continue;
+            }
             if is_over(facts, log, fold, check, &about) {
                 continue;
             }
@@ -125,6 +131,8 @@ fn claims(facts: &Facts<'_>) -> Vec<Claim> {
                 responses: about.responses.clone(),
                 is_named: about.is_named,
                 is_known: about.is_known,
+                // Others write in the logs of the system, too.
+                is_evidence: is_of_system(log.log) && about.executable.is_none() && about.daemon.is_empty(),
                 lines: Vec::new(),
             });
             claim.lines.push(said);
@@ -142,6 +150,8 @@ struct About<'f> {
     subject: Subject,
     responses: Vec<ResponseIndex>,
     executable: Option<&'f Executable>,
+    /// The daemon that a log of the system names.
+    daemon: Vec<u8>,
     is_named: bool,
     is_known: bool,
     /// What of the line names it.
@@ -159,6 +169,17 @@ impl<'f> About<'f> {
         let script = (log.log == Log::ActiveResponses && !fold.tag.is_empty()).then_some(&fold.tag);
         if let Some(path) = part("executable").or(script).filter(|path| !path.is_empty()) {
             let name = base_name(path);
+            if is_of_system(log.log) && is_daemon(name) {
+                return Self {
+                    subject: Subject::Process(lossy(name)),
+                    responses: Vec::new(),
+                    executable: None,
+                    daemon: name.to_vec(),
+                    is_named: false,
+                    is_known: true,
+                    named: name.to_vec(),
+                };
+            }
             // A daemon is no response.
             if !name.starts_with(b"wazuh-") || facts.executables().iter().any(|file| file.name == name) {
                 return Self::file(facts, name);
@@ -174,7 +195,8 @@ impl<'f> About<'f> {
             None => Subject::Process(lossy(&fold.tag)),
         };
         let named = part("path").or_else(|| part("value")).cloned().unwrap_or_default();
-        Self { subject, responses: Vec::new(), executable: None, is_named: false, is_known: true, named }
+        let (responses, daemon) = (Vec::new(), Vec::new());
+        Self { subject, responses, executable: None, daemon, is_named: false, is_known: true, named }
     }
 
     fn named(facts: &'f Facts<'_>, name: &[u8]) -> Self {
@@ -190,6 +212,7 @@ impl<'f> About<'f> {
             is_known: !responses.is_empty(),
             responses,
             executable: None,
+            daemon: Vec::new(),
             is_named: true,
             named: name.to_vec(),
         }
@@ -202,6 +225,7 @@ impl<'f> About<'f> {
             subject: Subject::File(executable.map_or_else(path, Executable::shown)),
             responses: executable.map_or_else(Vec::new, |executable| facts.users_of(executable)),
             executable,
+            daemon: Vec::new(),
             is_named: true,
             is_known: executable.is_some(),
             named: name.to_vec(),
@@ -211,6 +235,21 @@ impl<'f> About<'f> {
 
 fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or(path)
+}
+
+/// A program of Wazuh that is no response.
+fn is_daemon(name: &[u8]) -> bool {
+    name.starts_with(b"wazuh-") || name.starts_with(b"ossec-")
+}
+
+/// Whether the last of the lines is a denial that the checks of denials have looked at: they know
+/// the policy, and tell it where it counts.
+fn is_judged(facts: &Facts<'_>, log: &LogFacts, fold: &Fold) -> bool {
+    let Some(file) = log.files.get(fold.last.file) else { return false };
+    let known = facts.denials().all.iter().filter(|logged| logged.file == file.path);
+    known.map(|logged| &logged.denial).any(|denial| {
+        denial.offset == fold.last.offset && denial.line.starts_with(fold.last.excerpt.trim_ascii_end())
+    })
 }
 
 /// Whether what the lines say is over, as far as can be seen.
@@ -223,7 +262,7 @@ fn is_over(facts: &Facts<'_>, log: &LogFacts, fold: &Fold, check: CheckId, about
         checks::NO_SECURE_REMOTE => Some("remoted"),
         _ => None,
     };
-    let who = short_name(&fold.tag);
+    let who = short_name(if about.daemon.is_empty() { &fold.tag } else { &about.daemon });
     let who = who.split(|byte| *byte == b':').next().unwrap_or(who);
     let restarted = |daemon: &[u8]| started_behind(facts, log, &fold.last, daemon);
     if owner.is_some_and(|owner| restarted(owner.as_bytes())) || restarted(who) {
@@ -241,7 +280,7 @@ fn place(seen: &Seen) -> (usize, u64) {
     (seen.file, seen.offset)
 }
 
-const fn seconds(time: Option<Time>) -> Option<i64> {
+pub(super) const fn seconds(time: Option<Time>) -> Option<i64> {
     match time {
         Some(Time::Local(time) | Time::Utc(time)) => Some(time),
         None => None,
@@ -314,7 +353,7 @@ fn said(facts: &Facts<'_>, log: &LogFacts, fold: &Fold, about: &About<'_>) -> Sa
 }
 
 /// A time of a log, as logs write it.
-fn told(time: i64) -> String {
+pub(super) fn told(time: i64) -> String {
     let at = jiff::Timestamp::from_second(time).map(|at| at.to_zoned(jiff::tz::TimeZone::UTC));
     at.map_or_else(|_| String::new(), |at| at.strftime("%Y/%m/%d %H:%M:%S").to_string())
 }
@@ -354,8 +393,9 @@ fn finding(claim: Claim, made: &dyn Fn(CheckId) -> bool, unknown: &[Unknown]) ->
                 || unknown.responses.iter().any(|response| claim.responses.contains(response)))
     };
     // The check looked at the very thing and saw nothing wrong with it now.
-    let looked = made(claim.check) && claim.is_known && !unknown.iter().any(is_gap);
-    let milder = looked || OF_ONE_EVENT.contains(&claim.check);
+    let of_one = OF_ONE_EVENT.contains(&claim.check);
+    let looked = made(claim.check) && claim.is_known && !of_one && !unknown.iter().any(is_gap);
+    let milder = looked || of_one;
     let count: u64 = claim.lines.iter().map(|said| said.count).sum();
     let last = claim.lines.first();
     let name = match &claim.subject {

@@ -14,6 +14,7 @@ mod feedback;
 mod filesystem;
 mod interference;
 pub mod logs;
+mod payloads;
 mod placement;
 mod processes;
 mod resolve;
@@ -62,6 +63,7 @@ pub const PROBES: &[Probe] = &[
     selectors::TIMES,
     rules::PROBE,
     alerts::PROBE,
+    payloads::PROBE,
     white_list::PROBE,
     resolve::NAMES,
     resolve::AR_CONF,

@@ -149,7 +149,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(check: CheckId, what: impl Into<String>, fix: impl Into<String>) -> Self {
+    /// One that is as bad as the catalogue says.
+    pub fn new(check: CheckId, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             check,
             severity: check.check().severity,

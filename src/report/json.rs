@@ -8,10 +8,12 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::trace::{TimelineEntry, timeline};
 use super::{Report, TOOL, VERSION, Verdict};
 use crate::engine::{self, State};
 use crate::facts::Runs;
 use crate::facts::alerts::iso;
+use crate::facts::logs::LogFacts;
 use crate::findings::{self, CheckId, Finding, ResponseIndex};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::{Redacted, Redactor};
@@ -67,6 +69,31 @@ pub struct Check {
     /// Which alerts were read; only on a 4.x manager that has a log of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertsRead>,
+    /// Which logs were read, and how that went.
+    pub logs: Vec<LogRead>,
+}
+
+/// A log that was read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogRead {
+    /// Which: `ossec`, `active-responses`, `integrations`, `api`, `cluster`.
+    pub log: &'static str,
+    /// Its files, the older first.
+    pub files: Vec<Redacted>,
+    /// Lines older than this were left out, local time of the host; null: none.
+    pub since: Option<String>,
+    /// Bytes that were looked at, unpacked.
+    pub bytes: u64,
+    /// Whether older lines of the window were left out, since there are too many.
+    pub left_out: bool,
+    /// Files whose times are out of order, so that all of each was read.
+    pub disordered: Vec<Redacted>,
+    /// Lines of which only the beginning was looked at.
+    pub long_lines: u64,
+    /// What could not be read, and why.
+    pub gaps: Vec<Redacted>,
+    /// What has to be known of the reading, in words.
+    pub notes: Vec<Redacted>,
 }
 
 /// Which alerts were read.
@@ -205,6 +232,10 @@ pub struct Response {
     pub stages: Vec<StageEntry>,
     /// The first broken stage.
     pub verdict: ResponseVerdict,
+    /// What became of its alerts; only where something is wrong with a response of this host, and
+    /// alerts or runs of this one are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<TimelineEntry>,
 }
 
 /// An executable below `active-response/bin`, as it is.
@@ -513,6 +544,7 @@ pub fn check(report: &Report<'_, '_>) -> Check {
             total_ms: timings.total,
         }),
         alerts: view.alerts(),
+        logs: report.facts.logs_if_read().map(|log| view.log(log)).collect(),
     }
 }
 
@@ -585,6 +617,22 @@ impl View<'_, '_> {
         })
     }
 
+    fn log(&self, log: &LogFacts) -> LogRead {
+        // As local time is written: without a zone.
+        let local = |since: i64| iso(since.saturating_mul(1000)).trim_end_matches('Z').to_owned();
+        LogRead {
+            log: log.log.name(),
+            files: log.files.iter().map(|file| self.text(&file.shown)).collect(),
+            since: log.since.map(local),
+            bytes: log.stats().bytes,
+            left_out: log.left_out,
+            disordered: log.disordered.iter().map(|file| self.text(file)).collect(),
+            long_lines: log.stats().long,
+            gaps: log.gaps.iter().map(|gap| self.text(gap.to_string())).collect(),
+            notes: log.notes().iter().map(|note| self.text(note)).collect(),
+        }
+    }
+
     fn host(&self) -> Host {
         let facts = self.report.facts;
         let about = facts.about();
@@ -628,6 +676,13 @@ impl View<'_, '_> {
             runs: response.runs.into(),
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
             verdict: result.verdict.into(),
+            timeline: self.report.diagnosis.trace.as_ref().and_then(|trace| {
+                let stage = match result.verdict {
+                    engine::Verdict::Stops(stage, _) | engine::Verdict::Bent(stage, _) => Some(stage),
+                    _ => None,
+                };
+                timeline(self.report.redactor, trace, result.index, stage)
+            }),
         })
     }
 
@@ -964,6 +1019,7 @@ mod tests {
             }],
             checks: 92,
             failed_probes: Vec::new(),
+            trace: None,
         }
     }
 

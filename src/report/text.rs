@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::escape;
 use super::page::{Page, Text, Tone};
+use super::trace::timeline_text;
 use super::{Report, TOOL, VERSION};
 use crate::engine::{Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict};
 use crate::facts::Alerts;
@@ -338,7 +339,27 @@ impl Writer<'_, '_> {
             verbose: self.options.verbose,
             why: self.options.why,
         };
-        writer.entry(page, at, entry, is_headline, whom);
+        writer.entry(page, at, entry, is_headline, whom, &self.timeline(at, entry));
+    }
+
+    /// What became of the last alert of its responses, unless an entry above shows it.
+    fn timeline(&self, at: usize, entry: &Entry) -> Vec<Text> {
+        let Some(trace) = &self.report.diagnosis.trace else { return Vec::new() };
+        if entry.finding.severity <= Severity::Advice {
+            return Vec::new();
+        }
+        let above = self.report.diagnosis.entries.get(..at).unwrap_or_default();
+        let is_shown = |index: &&ResponseIndex| {
+            !self.options.verbose && above.iter().any(|entry| entry.finding.responses.contains(index))
+        };
+        let last = |index: &&ResponseIndex| {
+            let row = trace.of(**index)?.1.last.as_ref()?;
+            Some((row.gap.is_some(), row.alert.at))
+        };
+        let known = entry.finding.responses.iter().filter(|index| !is_shown(index) && last(index).is_some());
+        let Some(&index) = known.max_by_key(last) else { return Vec::new() };
+        let stage = entry.finding.check.check().stage;
+        timeline_text(self.report.redactor, trace, index, stage, self.options.verbose)
     }
 
     /// `stops custom-block600`.
@@ -408,7 +429,7 @@ impl Writer<'_, '_> {
     fn notes(&self) -> impl Iterator<Item = String> {
         let facts = self.report.facts;
         let alerts = facts.alerts_if_read().and_then(Alerts::note);
-        facts.version_note().into_iter().chain(alerts)
+        facts.version_note().into_iter().chain(alerts).chain(facts.log_notes())
     }
 
     fn gaps_of(&self, page: &mut Page, kind: GapKind, label: &'static str) {
@@ -559,8 +580,17 @@ impl EntryWriter<'_> {
     }
 
     /// Writes an entry. `is_headline` says that its title stands above already; `whom`
-    /// what it does to which responses, where there is more than one.
-    pub(super) fn entry(&self, page: &mut Page, at: usize, entry: &Entry, is_headline: bool, whom: Text) {
+    /// what it does to which responses, where there is more than one, `beside` what stands
+    /// behind its evidence.
+    pub(super) fn entry(
+        &self,
+        page: &mut Page,
+        at: usize,
+        entry: &Entry,
+        is_headline: bool,
+        whom: Text,
+        beside: &[Text],
+    ) {
         let finding = &entry.finding;
         let check = finding.check.check();
         page.blank();
@@ -585,6 +615,9 @@ impl EntryWriter<'_> {
         }
         for evidence in &finding.evidence {
             self.evidence(page, evidence);
+        }
+        for (at, line) in beside.iter().enumerate() {
+            page.paragraph(if at == 0 { 4 } else { 6 }, line);
         }
         self.folded(page, &entry.folded);
         self.why(page, is_headline, finding);
@@ -917,6 +950,7 @@ mod tests {
             unknown: Vec::new(),
             checks: 74,
             failed_probes: Vec::new(),
+            trace: None,
         }
     }
 

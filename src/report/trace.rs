@@ -7,9 +7,10 @@ use super::json::Tool;
 use super::page::{Page, Text, Tone};
 use super::{TOOL, VERSION, instant, short};
 use crate::facts::Facts;
+use crate::findings::{ResponseIndex, Stage};
 use crate::redact::{Redacted, Redactor};
 use crate::trace::gather::{Asked, Gathered, Response};
-use crate::trace::{Counts, Gap, GapCount, Host, Outcome, Row, STEPS, Step, Total};
+use crate::trace::{Counts, Fit, Gap, GapCount, Host, Outcome, Row, STEPS, Step, Total};
 
 /// Version of this format. Adding a field keeps it, removing or redefining one raises it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -66,6 +67,12 @@ pub struct Read {
     pub held: Option<u64>,
     /// Lines of alerts that were skipped: they are no JSON object.
     pub skipped: u64,
+    /// Lines of alerts and logs of which only the beginning was read.
+    pub long_lines: u64,
+    /// Lines of logs that are no UTF-8; they are read all the same.
+    pub not_utf8: u64,
+    /// Logs whose times are out of order, so that all of each was read.
+    pub disordered: Vec<Redacted>,
     /// What could not be read, and why.
     pub gaps: Vec<Redacted>,
 }
@@ -249,6 +256,208 @@ fn first_gap(rows: &[Row]) -> Option<(&Row, &Gap)> {
         .find_map(|row| Some((row, row.gap.as_ref()?)))
 }
 
+/// What became of an alert, as JSON.
+fn alert(redactor: &Redactor, response: Redacted, row: &Row) -> Alert {
+    let step = |(step, of): (&'static str, &Step)| StepEntry {
+        step,
+        state: state(*of),
+        time: if let Step::Seen(at) = of { Some(instant(*at)) } else { None },
+    };
+    Alert {
+        timestamp: instant(row.alert.at),
+        rule: redactor.text(&row.alert.rule),
+        agent: redactor.text(&row.alert.agent),
+        response,
+        host: match row.host {
+            Host::Here => "here".to_owned(),
+            Host::Agent(id) => format!("{id:03}"),
+            Host::AllAgents => "all".to_owned(),
+        },
+        outcome: row.outcome.name(),
+        unexpected: row.unexpected,
+        steps: STEPS.into_iter().zip(&row.steps).map(step).collect(),
+        answer: row.go_on.map(|go_on| if go_on { "continue" } else { "abort" }),
+        in_force_until: row.in_force_until.map(instant),
+        gap: row.gap.as_ref().map(|gap| GapEntry {
+            stage: gap.from.name(),
+            last_stage: gap.to.name(),
+            reason: redactor.text(&gap.why),
+        }),
+    }
+}
+
+/// What became of the alerts of a response, in `check`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TimelineEntry {
+    /// Only alerts from this time on, UTC; null for all.
+    pub since: Option<String>,
+    /// Alerts are read, so that it is known what should have run; else what ran is all there is.
+    pub alerts: bool,
+    /// By what became of them.
+    #[serde(flatten)]
+    pub counts: Outcomes,
+    /// In force now.
+    pub in_force: u64,
+    /// The timeout passed and nothing undid it.
+    pub not_reverted: u64,
+    /// Ran here, and its alert did not come back.
+    pub not_back: u64,
+    /// Where alerts stopped, by stage.
+    pub gaps: Vec<Stop>,
+    /// The last alert that is not too young to tell, else the last.
+    pub last: Alert,
+    /// How that goes with the stage of the verdict: `agrees` (it stopped there), `before`,
+    /// `behind`, `answered`; null where there is no such stage, or it cannot be told.
+    pub fit: Option<&'static str>,
+}
+
+/// The timeline of a response, where one is known. `stage` is where it is said to stop.
+pub(super) fn timeline(
+    redactor: &Redactor,
+    gathered: &Gathered,
+    response: ResponseIndex,
+    stage: Option<Stage>,
+) -> Option<TimelineEntry> {
+    let (response, total) = gathered.of(response)?;
+    let last = total.last.as_ref()?;
+    Some(TimelineEntry {
+        since: gathered.since.map(instant),
+        alerts: gathered.view.alerts,
+        counts: outcomes(&total.all),
+        in_force: total.in_force,
+        not_reverted: total.not_reverted,
+        not_back: total.not_back,
+        gaps: total.gaps.iter().map(|one| stop(redactor, one)).collect(),
+        last: alert(redactor, redactor.text(&response.name), last),
+        fit: stage.and_then(|stage| last.fit(stage)).map(Fit::name),
+    })
+}
+
+/// The same in words, a few lines. `stage` is that of what is wrong.
+pub(super) fn timeline_text(
+    redactor: &Redactor,
+    gathered: &Gathered,
+    response: ResponseIndex,
+    stage: Stage,
+    verbose: bool,
+) -> Vec<Text> {
+    let Some((response, total)) = gathered.of(response) else { return Vec::new() };
+    let Some(last) = &total.last else { return Vec::new() };
+    let host = |text: &str| Text::new().host(&redactor.text(text));
+    let what = if gathered.view.alerts { "alert" } else { "request" };
+    let mut first = Text::new().own("timeline of ").and(host(&response.name)).own(": ");
+    first = first.own("the last ").own(what).own(", ").and(host(&short(last.alert.at))).own(" UTC, rule ");
+    first = first.and(host(&last.alert.rule));
+    if !last.alert.agent.is_empty() {
+        first = first.own(" of agent ").and(host(&last.alert.agent));
+    }
+    if let Host::Agent(id) = last.host {
+        first = first.own(", sent to agent ").and(host(&format!("{id:03}")));
+    }
+    let seen = if verbose {
+        steps(redactor, last)
+    } else {
+        let seen = STEPS.into_iter().zip(&last.steps).enumerate().skip(1);
+        let seen = seen.filter(|(_, (_, step))| matches!(step, Step::Seen(_)));
+        Text::new().list(seen.filter_map(|(at, (name, step))| told(redactor, last, at, name, *step)), ", ")
+    };
+    let mut second = seen;
+    let comma = |text: Text| if text.is_empty() { text } else { text.own(", ") };
+    second = match &last.gap {
+        Some(gap) => {
+            let ended = matches!(last.steps.get(ENDED), Some(Step::Seen(_)));
+            let over = if ended && gap.to <= Stage::Effect { "it failed " } else { "nothing from here on: " };
+            comma(second).toned(Tone::Fail, over).and(stages(gap)).own(", ").and(host(&gap.why))
+        }
+        None => match last.outcome {
+            Outcome::Unknown => comma(second).own("whether it ran cannot be told from here"),
+            Outcome::Pending => comma(second).own("too young to tell"),
+            Outcome::Aborted => comma(second).own("aborted as a duplicate"),
+            _ => comma(second).own("answered"),
+        },
+    };
+    let stop = |other: Option<&Gap>| other.map_or_else(Text::new, stages);
+    second = match last.fit(stage) {
+        None | Some(Fit::Agrees) => second,
+        Some(Fit::Answered) => {
+            second.own("; this was before the fault, or despite it: it stands at ").own(stage.name())
+        }
+        Some(Fit::Before) => {
+            second.own("; that is before ").own(stage.name()).own(", so something else stopped this one")
+        }
+        Some(Fit::Behind) => second
+            .own("; it got as far as ")
+            .and(stop(last.gap.as_ref()))
+            .own(", past ")
+            .own(stage.name())
+            .own(": the fault is newer, or another one stopped it"),
+    };
+    let counts = counted(total, gathered.view.alerts);
+    let mut third = Text::new();
+    if let Some(since) = gathered.since {
+        third = third.own("since ").and(host(&short(since))).own(" UTC: ");
+    }
+    vec![first, second, third.and(counts)]
+}
+
+/// `7 expected, 5 confirmed, 2 unanswered`
+fn counted(total: &Total, alerts: bool) -> Text {
+    let all = &total.all;
+    let counts = [
+        (all.expected, if alerts { " expected" } else { " arrived" }),
+        (all.confirmed, " confirmed"),
+        (all.aborted, " aborted as duplicates"),
+        (all.failed, " broke off or failed"),
+        (all.unanswered, " unanswered"),
+        (all.unknown, " cannot be told from here"),
+        (all.pending, " too young to tell"),
+        (total.in_force, " still in force"),
+        (total.not_reverted, " not undone"),
+        (total.not_back, " did not come back as alerts"),
+        (total.unexpected, " ran without an alert that was read"),
+    ];
+    let parts = counts.iter().filter(|(count, _)| *count > 0);
+    Text::new().list(parts.map(|(count, what)| Text::new().number(*count).own(what)), ", ")
+}
+
+fn stop(redactor: &Redactor, one: &GapCount) -> Stop {
+    Stop {
+        stage: one.gap.from.name().to_owned(),
+        last_stage: one.gap.to.name().to_owned(),
+        reason: redactor.text(&one.gap.why),
+        alerts: one.count,
+        first: instant(one.seen.0),
+        last: instant(one.seen.1),
+    }
+}
+
+/// `alert 08:00:02, started 08:00:03, keys 08:00:03, ended missing`
+fn steps(redactor: &Redactor, row: &Row) -> Text {
+    let steps = STEPS.into_iter().zip(&row.steps).enumerate();
+    Text::new().list(steps.filter_map(|(at, (name, step))| told(redactor, row, at, name, *step)), ", ")
+}
+
+/// One step; none where it is not to be expected here.
+fn told(redactor: &Redactor, row: &Row, at: usize, name: &'static str, step: Step) -> Option<Text> {
+    let text = Text::new().own(name).own(" ");
+    Some(match step {
+        Step::Seen(time) => {
+            let time = short(time);
+            let clock = time.split_once(' ').map_or(time.as_str(), |(_, clock)| clock).to_owned();
+            let text = text.host(&redactor.text(&clock));
+            match row.go_on.filter(|_| at == ANSWER) {
+                Some(true) => text.own(" continue"),
+                Some(false) => text.own(" abort"),
+                None => text,
+            }
+        }
+        Step::Passed => text.own("ok"),
+        Step::Missing => text.toned(Tone::Fail, "missing"),
+        Step::Unknown => text.own("?"),
+        Step::Elsewhere | Step::NotDue => return None,
+    })
+}
+
 impl View<'_, '_> {
     fn text(&self, text: &dyn AsRef<[u8]>) -> Redacted {
         self.redactor.text(text)
@@ -277,6 +486,9 @@ impl View<'_, '_> {
                 agent: self.asked.agent,
                 held: gathered.alerts.as_ref().map(|alerts| alerts.alerts),
                 skipped: gathered.stats.invalid,
+                long_lines: gathered.stats.cut + gathered.lines.long,
+                not_utf8: gathered.lines.not_utf8,
+                disordered: gathered.lines.disordered.iter().map(|file| self.text(file)).collect(),
                 gaps: gathered.gaps.iter().map(|gap| self.text(gap)).collect(),
             },
             responses: rows.map(|(response, total)| self.entry(response, total)).collect(),
@@ -288,14 +500,6 @@ impl View<'_, '_> {
     }
 
     fn entry(&self, response: &Response, total: &Total) -> Entry {
-        let stop = |one: &GapCount| Stop {
-            stage: one.gap.from.name().to_owned(),
-            last_stage: one.gap.to.name().to_owned(),
-            reason: self.text(&one.gap.why),
-            alerts: one.count,
-            first: instant(one.seen.0),
-            last: instant(one.seen.1),
-        };
         Entry {
             name: self.text(&response.name),
             place: self.text(&response.place),
@@ -310,7 +514,7 @@ impl View<'_, '_> {
                 .iter()
                 .map(|(&number, counts)| Day { day: day(number), counts: outcomes(counts) })
                 .collect(),
-            gaps: total.gaps.iter().map(stop).collect(),
+            gaps: total.gaps.iter().map(|one| stop(self.redactor, one)).collect(),
         }
     }
 
@@ -320,32 +524,7 @@ impl View<'_, '_> {
     }
 
     fn alert(&self, row: &Row) -> Alert {
-        let step = |(step, of): (&'static str, &Step)| StepEntry {
-            step,
-            state: state(*of),
-            time: if let Step::Seen(at) = of { Some(instant(*at)) } else { None },
-        };
-        Alert {
-            timestamp: instant(row.alert.at),
-            rule: self.text(&row.alert.rule),
-            agent: self.text(&row.alert.agent),
-            response: self.name(row),
-            host: match row.host {
-                Host::Here => "here".to_owned(),
-                Host::Agent(id) => format!("{id:03}"),
-                Host::AllAgents => "all".to_owned(),
-            },
-            outcome: row.outcome.name(),
-            unexpected: row.unexpected,
-            steps: STEPS.into_iter().zip(&row.steps).map(step).collect(),
-            answer: row.go_on.map(|go_on| if go_on { "continue" } else { "abort" }),
-            in_force_until: row.in_force_until.map(instant),
-            gap: row.gap.as_ref().map(|gap| GapEntry {
-                stage: gap.from.name(),
-                last_stage: gap.to.name(),
-                reason: self.text(&gap.why),
-            }),
-        }
+        alert(self.redactor, self.name(row), row)
     }
 
     /// The text; `quiet` is the first sentence only.
@@ -402,7 +581,18 @@ impl View<'_, '_> {
         if gathered.stats.invalid > 0 {
             read = read.own(", ").number(gathered.stats.invalid).own(" lines skipped, which are no alerts");
         }
+        let long = gathered.stats.cut + gathered.lines.long;
+        if long > 0 {
+            read = read.own(", ").number(long).own(" lines only in part, which are too long");
+        }
+        if gathered.lines.not_utf8 > 0 {
+            read = read.own(", ").number(gathered.lines.not_utf8).own(" lines that are no UTF-8");
+        }
         page.paragraph(1, &read.own("."));
+        for file in &gathered.lines.disordered {
+            let text = Text::new().own("note: the times in ").host(&self.text(file));
+            page.paragraph(1, &text.own(" are out of order, so all of it was read"));
+        }
         if verbose && gathered.files.len() > 1 {
             for file in &gathered.files {
                 page.indented(3, &Text::new().host_toned(Tone::Dim, &self.text(file)));
@@ -476,24 +666,7 @@ impl View<'_, '_> {
                 .own("   ")
                 .host_toned(Tone::Dim, &self.text(&response.place)),
         );
-        let counts = [
-            (all.expected, if self.gathered.view.alerts { " expected" } else { " arrived" }),
-            (all.confirmed, " confirmed"),
-            (all.aborted, " aborted as duplicates"),
-            (all.failed, " broke off or failed"),
-            (all.unanswered, " unanswered"),
-            (all.unknown, " cannot be told from here"),
-            (all.pending, " too young to tell"),
-            (total.in_force, " still in force"),
-            (total.not_reverted, " not undone"),
-            (total.not_back, " did not come back as alerts"),
-            (total.unexpected, " ran without an alert that was read"),
-        ];
-        let parts = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| Text::new().number(*count).own(what));
-        page.labelled(4, "alerts", 9, &Text::new().list(parts, ", "));
+        page.labelled(4, "alerts", 9, &counted(total, self.gathered.view.alerts));
         let most = total.days.values().map(|day| day.expected).max().unwrap_or(0).max(1);
         let skip = if verbose { 0 } else { total.days.len().saturating_sub(DAYS) };
         let mut label = "days";
@@ -553,7 +726,7 @@ impl View<'_, '_> {
                 text = text.own(", gap ").and(stages(gap));
             }
             page.paragraph(4, &text);
-            page.paragraph(6, &self.steps(row));
+            page.paragraph(6, &steps(self.redactor, row));
         }
         let more = rows.len().saturating_sub(limit);
         if more > 0 {
@@ -564,34 +737,13 @@ impl View<'_, '_> {
             page.indented(4, &text);
         }
     }
-
-    /// `alert 08:00:02, started 08:00:03, keys 08:00:03, ended missing`
-    fn steps(&self, row: &Row) -> Text {
-        let steps = STEPS.into_iter().zip(&row.steps).enumerate().filter_map(|(at, (name, step))| {
-            let text = Text::new().own(name).own(" ");
-            Some(match step {
-                Step::Seen(time) => {
-                    let time = short(*time);
-                    let clock = time.split_once(' ').map_or(time.as_str(), |(_, clock)| clock).to_owned();
-                    let text = text.host(&self.text(&clock));
-                    match row.go_on.filter(|_| at == ANSWER) {
-                        Some(true) => text.own(" continue"),
-                        Some(false) => text.own(" abort"),
-                        None => text,
-                    }
-                }
-                Step::Passed => text.own("ok"),
-                Step::Missing => text.toned(Tone::Fail, "missing"),
-                Step::Unknown => text.own("?"),
-                Step::Elsewhere | Step::NotDue => return None,
-            })
-        });
-        Text::new().list(steps, ", ")
-    }
 }
 
 /// Where the answer is in [`STEPS`].
 const ANSWER: usize = 5;
+
+/// Where its end is.
+const ENDED: usize = 6;
 
 /// `at launch`, `between resolve and launch`
 fn stages(gap: &Gap) -> Text {

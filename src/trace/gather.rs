@@ -11,16 +11,18 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
 use super::said::{Reader, Said, Told};
-use super::{Host, Key, Known, Only, Timeline, Trace, View};
-use crate::facts::Facts;
+use super::{Host, Key, Known, Only, Timeline, Total, Trace, View};
 use crate::facts::alert_log::{AlertLog, DEFAULT_AGE, Since};
+use crate::facts::logs::unpacked;
+use crate::facts::{self, Facts};
+use crate::findings::ResponseIndex;
 use crate::findings::signatures::Log;
 use crate::host::{Fact, Source};
 use crate::logs::line::{Line, Time, local_time, time_of};
 use crate::logs::place;
 use crate::simulate::Ground;
 use crate::simulate::alerts::{Filter, Started, Tally, Totals};
-use crate::wazuh::alerts::extract::{Fields, Paths, Raw, Slot};
+use crate::wazuh::alerts::extract::{Extractor, Fields, Paths, Raw, Slot};
 use crate::wazuh::alerts::histogram::Window;
 use crate::wazuh::alerts::lines::{Lines, Section};
 use crate::wazuh::alerts::time::unix_millis;
@@ -39,6 +41,9 @@ const FEEDBACK_LEVEL: u8 = 3;
 
 /// Lines in which the first time of a log is looked for.
 const FIRST_LINES: usize = 1000;
+
+/// Bytes of each log that [`recall`] reads.
+const LOG_BUDGET: u64 = 32 << 20;
 
 /// Bytes of a line of a daemon that are looked at.
 const DAEMON_CAP: usize = 128 * 1024;
@@ -59,6 +64,8 @@ pub struct Asked {
 /// One response of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
+    /// Its place in [`Facts::responses`].
+    pub index: ResponseIndex,
     /// Its name in ar.conf.
     pub name: String,
     /// File and line; empty where there is none.
@@ -80,6 +87,8 @@ pub struct Gathered {
     pub alerts: Option<Totals>,
     /// Lines of the alerts.
     pub stats: Stats,
+    /// Lines of the logs.
+    pub lines: LogLines,
     /// The files.
     pub files: Vec<String>,
     /// From when on, in milliseconds since 1970.
@@ -90,6 +99,37 @@ pub struct Gathered {
     pub gaps: Vec<String>,
     /// What else to know.
     pub notes: Vec<String>,
+}
+
+/// How reading the logs of this host went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogLines {
+    /// Lines that are longer than what is read of one; their beginning was read.
+    pub long: u64,
+    /// Lines that are no UTF-8.
+    pub not_utf8: u64,
+    /// Files whose lines are out of order, so that all of each was read.
+    pub disordered: Vec<String>,
+    /// Files of which older lines of the window, or all, were left out.
+    pub left_out: Vec<String>,
+}
+
+impl Gathered {
+    /// What came out for a response.
+    pub fn of(&self, response: ResponseIndex) -> Option<(&Response, &Total)> {
+        let at = self.responses.iter().position(|one| one.index == response)?;
+        Some((self.responses.get(at)?, self.trace.totals.get(at)?))
+    }
+}
+
+impl LogLines {
+    fn merge(mut self, other: Self) -> Self {
+        self.long += other.long;
+        self.not_utf8 += other.not_utf8;
+        self.disordered.extend(other.disordered);
+        self.left_out.extend(other.left_out);
+        self
+    }
 }
 
 /// Why there is nothing to trace.
@@ -146,24 +186,52 @@ struct Feed<'a> {
     log: Log,
     files: VecDeque<(String, Lines<Box<dyn Read + 'a>>)>,
     gaps: Vec<String>,
+    lines: LogLines,
 }
 
 impl<'a> Feed<'a> {
     fn new(log: Log) -> Self {
-        Self { log, files: VecDeque::new(), gaps: Vec::new() }
+        Self { log, files: VecDeque::new(), gaps: Vec::new(), lines: LogLines::default() }
     }
 
-    fn add(&mut self, shown: String, source: &'a (dyn Source + 'static), gzip: bool, since: Option<i64>) {
+    /// Adds a file behind those that are there; its first lines are not read where that takes
+    /// more than `left` bytes, nor is all of a gzipped file.
+    fn add(
+        &mut self,
+        shown: String,
+        source: &'a (dyn Source + 'static),
+        gzip: bool,
+        since: Option<i64>,
+        left: &mut Option<u64>,
+    ) -> u64 {
         let length = source.size();
-        let start = match since.filter(|_| !gzip) {
-            Some(since) => place::since(self.log, source, length, since).map_or(0, |start| start.offset),
-            None => 0,
-        };
+        let mut start = 0;
+        if let Some(since) = since.filter(|_| !gzip)
+            && let Ok(place) = place::since(self.log, source, length, since)
+        {
+            start = place.offset;
+            if place.disordered {
+                self.lines.disordered.push(shown.clone());
+            }
+        }
+        if let Some(left) = left {
+            let size = if gzip { unpacked(source).unwrap_or(u64::MAX) } else { length - start.min(length) };
+            if size > *left {
+                self.lines.left_out.push(shown.clone());
+            }
+            if size > *left && (gzip || *left == 0) {
+                *left = 0;
+                return length;
+            }
+            start = start.max(length.saturating_sub(*left));
+            *left = left.saturating_sub(size);
+        }
         let section = Section::new(source, start..length);
         let reader: Box<dyn Read + 'a> =
             if gzip { Box::new(MultiGzDecoder::new(section)) } else { Box::new(section) };
         let cap = if self.log == Log::Ossec { DAEMON_CAP } else { LINE_CAP };
-        self.files.push_back((shown, Lines::new(reader, cap)));
+        self.files.push_front((shown, Lines::new(reader, cap)));
+        start
     }
 
     /// The next line that `take` makes something of.
@@ -171,6 +239,9 @@ impl<'a> Feed<'a> {
         while let Some((shown, lines)) = self.files.front_mut() {
             match lines.next_line() {
                 Ok(Some(line)) => {
+                    self.lines.long += u64::from(line.cut);
+                    // The cut may have gone through a letter.
+                    self.lines.not_utf8 += u64::from(!line.cut && std::str::from_utf8(line.text).is_err());
                     if let Some(taken) = take(line.text) {
                         return Some(taken);
                     }
@@ -327,8 +398,64 @@ impl Slots {
     }
 }
 
+/// Where the alerts come from.
+enum Alerts<'a> {
+    /// They are read.
+    Log(AlertLog),
+    /// They were read already.
+    Kept(&'a facts::Alerts),
+    /// There are none.
+    None,
+}
+
+/// What an alert tells the timeline.
+struct Listener<'l, 'g, 'a, 'h> {
+    tally: Tally<'g, 'a, 'h>,
+    slots: Slots,
+    index: &'l [Option<usize>],
+    hasher: RandomState,
+    timeline: &'l mut Timeline,
+    logs: &'l mut Logs<'a>,
+    last: Option<i64>,
+}
+
+impl Listener<'_, '_, '_, '_> {
+    fn hear(&mut self, alert: &Fields<'_>, time: Option<i64>) {
+        if let Some((host, program, key, undo)) = self.slots.came_back(alert)
+            && let Some(time) = time
+        {
+            self.timeline.came_back(host, &program, time, &key, undo);
+        }
+        let (timeline, index, hasher) = (&mut *self.timeline, self.index, &self.hasher);
+        self.tally.add_each(alert, &mut |started| expect(timeline, index, hasher, started));
+        if let Some(time) = time {
+            self.last = self.last.max(Some(time));
+            let settled = time.saturating_sub(SLACK);
+            self.logs.tell(self.timeline, Some(settled), false);
+            self.timeline.advance(settled);
+        }
+    }
+}
+
 /// Reads the logs. `progress` is told the file that is read.
-pub fn gather(facts: &Facts<'_>, asked: &Asked, mut progress: impl FnMut(&str)) -> Result<Gathered, Nothing> {
+pub fn gather(facts: &Facts<'_>, asked: &Asked, progress: impl FnMut(&str)) -> Result<Gathered, Nothing> {
+    follow(facts, asked, None, progress)
+}
+
+/// The same from the alerts that a probe has read, and from no more than the newest
+/// [`LOG_BUDGET`] bytes of each log.
+pub fn recall(facts: &Facts<'_>) -> Result<Gathered, Nothing> {
+    let asked = Asked { since: facts.looks_back(), ..Asked::default() };
+    follow(facts, &asked, Some(facts.alerts_if_read()), |_| ())
+}
+
+/// `kept` is there where no alert may be read.
+fn follow(
+    facts: &Facts<'_>,
+    asked: &Asked,
+    kept: Option<Option<&facts::Alerts>>,
+    mut progress: impl FnMut(&str),
+) -> Result<Gathered, Nothing> {
     let is_manager = facts.role() == Role::Manager;
     if is_manager && facts.contract() == Contract::Json5 {
         let why = "a manager of 5.x runs no responses and has no alerts.json; run it on the agent";
@@ -355,16 +482,24 @@ pub fn gather(facts: &Facts<'_>, asked: &Asked, mut progress: impl FnMut(&str)) 
     let zone = Zone { zone, last: None };
     let now = facts.now().get().map(|now| now.saturating_mul(1000));
     let ground = if is_manager { Ground::new(facts).ok() } else { None };
-    let log = AlertLog::list(facts, age);
-    if is_manager && let Some(gap) = log.unknown() {
-        gaps.push(format!("{}: {}", gap.source, gap.why));
-    }
-    let alert_log = log.get().filter(|_| ground.is_some());
-    let since = match (age, alert_log) {
-        (_, Some(log)) => log.window.since,
-        (Since::At(at), None) => Some(at.saturating_mul(1000)),
-        (Since::Age(age), None) => now.map(|now| now.saturating_sub(age.saturating_mul(1000))),
-        (_, None) => None,
+    let source = match kept {
+        _ if ground.is_none() => Alerts::None,
+        Some(kept) => kept.map_or(Alerts::None, Alerts::Kept),
+        None => {
+            let log = AlertLog::list(facts, age);
+            if let Some(gap) = log.unknown() {
+                gaps.push(format!("{}: {}", gap.source, gap.why));
+            }
+            log.get().cloned().map_or(Alerts::None, Alerts::Log)
+        }
+    };
+    let since = match (&source, age) {
+        (Alerts::Log(log), _) => log.window.since,
+        (Alerts::Kept(alerts), _) if alerts.trail.cut => alerts.trail.alerts.first().map(|first| first.0),
+        (Alerts::Kept(alerts), _) => alerts.since(),
+        (Alerts::None, Since::At(at)) => Some(at.saturating_mul(1000)),
+        (Alerts::None, Since::Age(age)) => now.map(|now| now.saturating_sub(age.saturating_mul(1000))),
+        (Alerts::None, _) => None,
     }
     .filter(|since| *since > i64::MIN);
 
@@ -387,23 +522,28 @@ pub fn gather(facts: &Facts<'_>, asked: &Asked, mut progress: impl FnMut(&str)) 
         last: None,
     };
     let mut view = View {
-        alerts: alert_log.is_some(),
+        alerts: !matches!(source, Alerts::None),
         // Without a log nothing ever wrote to it.
         log: opened.unknown().is_none(),
         log_begins: None,
         feedback: true,
         since,
     };
+    let budget = kept.map(|_| LOG_BUDGET);
     if let Some(source) = opened.get() {
-        view.log_begins = first_time(&**source).map(|local| logs.zone.utc(local));
         let shown = facts.shown(&path);
         files.push(shown.clone());
-        logs.programs.add(shown, &**source, false, local_since);
+        let start = logs.programs.add(shown, &**source, false, local_since, &mut budget.clone());
+        // What was left out may hold runs of these alerts.
+        let begin = if logs.programs.lines.left_out.is_empty() { 0 } else { start };
+        view.log_begins = first_time(&**source, begin).map(|local| logs.zone.utc(local));
     }
-    for (shown, source, gzip) in &daemons {
+    let mut left = budget;
+    let beside = files.len();
+    for (shown, source, gzip) in daemons.iter().rev() {
         let Some(source) = source.get() else { continue };
-        files.push(shown.clone());
-        logs.daemons.add(shown.clone(), &**source, *gzip, local_since);
+        files.insert(beside, shown.clone());
+        logs.daemons.add(shown.clone(), &**source, *gzip, local_since, &mut left);
     }
     if let Some(conf) = &facts.config().read {
         let least = conf.log_alert_level.as_ref().map_or(1, |(_, level)| *level);
@@ -423,39 +563,46 @@ pub fn gather(facts: &Facts<'_>, asked: &Asked, mut progress: impl FnMut(&str)) 
     let mut timeline = Timeline::new(known, view, only);
     let (mut alerts, mut stats) = (None, Stats::default());
     let mut last = None;
-    if let (Some(log), Some(ground)) = (alert_log, &ground) {
-        let filter = Filter {
-            window: Window { since: log.window.since, until: None },
-            rule: asked.rule,
-            agent: asked.agent,
+    if let (Some(ground), Alerts::Log(_) | Alerts::Kept(_)) = (&ground, &source) {
+        let since = match &source {
+            Alerts::Log(log) => log.window.since,
+            _ => since,
         };
-        let mut tally = Tally::new(ground, filter);
+        let filter = Filter { window: Window { since, until: None }, rule: asked.rule, agent: asked.agent };
+        let tally = Tally::new(ground, filter);
         let mut paths = tally.paths();
         let slots = Slots::new(&mut paths);
         let hasher = RandomState::new();
-        for file in log.files.iter().rev() {
-            let one = AlertLog { files: vec![file.clone()], gaps: Vec::new(), budget: None, ..log.clone() };
-            let reading = one.read(facts, paths.clone(), |alert, at| {
-                progress(&file.shown);
-                if let Some((host, program, key, undo)) = slots.came_back(alert)
-                    && let Some(time) = at.time
-                {
-                    timeline.came_back(host, &program, time, &key, undo);
+        let (timeline, logs) = (&mut timeline, &mut logs);
+        let mut listener = Listener { tally, slots, index: &index, hasher, timeline, logs, last };
+        match &source {
+            Alerts::Log(log) => {
+                for file in log.files.iter().rev() {
+                    let one =
+                        AlertLog { files: vec![file.clone()], gaps: Vec::new(), budget: None, ..log.clone() };
+                    let reading = one.read(facts, paths.clone(), |alert, at| {
+                        progress(&file.shown);
+                        listener.hear(alert, at.time);
+                    });
+                    stats.merge(&reading.stats);
+                    gaps.extend(reading.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)));
+                    files.push(file.shown.clone());
                 }
-                tally.add_each(alert, &mut |started| expect(&mut timeline, &index, &hasher, started));
-                if let Some(time) = at.time {
-                    last = last.max(Some(time));
-                    let settled = time.saturating_sub(SLACK);
-                    logs.tell(&mut timeline, Some(settled), false);
-                    timeline.advance(settled);
+                gaps.extend(log.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)));
+            }
+            Alerts::Kept(kept) => {
+                let mut extractor = Extractor::new(paths);
+                for (time, alert) in &kept.trail.alerts {
+                    if let Ok(alert) = extractor.scan(alert) {
+                        listener.hear(&alert, Some(*time));
+                    }
                 }
-            });
-            stats.merge(&reading.stats);
-            gaps.extend(reading.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)));
-            files.push(file.shown.clone());
+                files.extend(kept.log.files.iter().rev().map(|file| file.shown.clone()));
+            }
+            Alerts::None => {}
         }
-        gaps.extend(log.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)));
-        let summary = tally.finish();
+        last = listener.last;
+        let summary = listener.tally.finish();
         notes.extend(summary.notes);
         alerts = Some(summary.totals);
     } else if is_manager {
@@ -468,8 +615,9 @@ pub fn gather(facts: &Facts<'_>, asked: &Asked, mut progress: impl FnMut(&str)) 
     gaps.append(&mut logs.programs.gaps);
     gaps.append(&mut logs.daemons.gaps);
     let now = now.or(last).max(last).or(logs.last);
+    let lines = logs.programs.lines.merge(logs.daemons.lines);
     let trace = timeline.finish(now);
-    Ok(Gathered { responses, trace, view, alerts, stats, files, since, now, gaps, notes })
+    Ok(Gathered { responses, trace, view, alerts, stats, lines, files, since, now, gaps, notes })
 }
 
 /// Tells the timeline of a response that an alert starts.
@@ -506,7 +654,8 @@ fn wanted(facts: &Facts<'_>, asked: &Asked) -> Result<Wanted, Nothing> {
         .map_or(0, |minutes| i64::from(minutes).saturating_mul(60));
     let (mut known, mut responses, mut index) = (Vec::new(), Vec::new(), Vec::new());
     let is_manager = facts.role() == Role::Manager;
-    for response in facts.responses().iter().filter(|response| !is_manager || response.block.is_some()) {
+    let all = facts.responses().iter().enumerate();
+    for (place, response) in all.filter(|(_, response)| !is_manager || response.block.is_some()) {
         let name = response.shown();
         let command = response.command.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         let executable = response.executable.clone().unwrap_or_default();
@@ -520,10 +669,11 @@ fn wanted(facts: &Facts<'_>, asked: &Asked) -> Result<Wanted, Nothing> {
         }
         index.push(Some(known.len()));
         let timeout = i64::from(response.timeout.unwrap_or(0)).max(0);
-        let place = response.place.as_ref();
+        let line = response.place.as_ref();
         responses.push(Response {
+            index: place,
             name: name.clone(),
-            place: place.map_or_else(String::new, |place| format!("{}:{}", place.file, place.line)),
+            place: line.map_or_else(String::new, |line| format!("{}:{}", line.file, line.line)),
             timeout,
         });
         known.push(Known {
@@ -536,7 +686,7 @@ fn wanted(facts: &Facts<'_>, asked: &Asked) -> Result<Wanted, Nothing> {
         });
     }
     if let Some(wanted) = asked.response.as_ref().filter(|_| known.is_empty()) {
-        let names: Vec<String> = facts.responses().iter().map(crate::facts::Response::shown).collect();
+        let names: Vec<String> = facts.responses().iter().map(facts::Response::shown).collect();
         let names = if names.is_empty() { "there is none".to_owned() } else { names.join(", ") };
         return Err(Nothing::NoSuchResponse(wanted.clone(), names));
     }
@@ -600,9 +750,9 @@ fn daemon_logs(facts: &Facts<'_>, since: Option<i64>, zone: &Zone, gaps: &mut Ve
     logs
 }
 
-/// The first time in a log of responses.
-fn first_time(source: &(dyn Source + 'static)) -> Option<i64> {
-    let mut lines = Lines::new(Section::new(source, 0..source.size()), LINE_CAP);
+/// The first time in a log of responses, from a place on.
+fn first_time(source: &(dyn Source + 'static), start: u64) -> Option<i64> {
+    let mut lines = Lines::new(Section::new(source, start..source.size()), LINE_CAP);
     for _ in 0..FIRST_LINES {
         let line = lines.next_line().ok()??;
         let time = local_time(line.text).or_else(|| time_of(Log::ActiveResponses, line.text));

@@ -94,6 +94,7 @@ impl Case<'_> {
             version: found.setup.version,
             white_list,
             to_agent: found.setup.agent,
+            arrived: false,
             script: found.text.as_deref().map(|text| (script.as_str(), text)),
         });
         let other = payload::other_target(&payload.message, contract);

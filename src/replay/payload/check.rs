@@ -41,6 +41,8 @@ pub struct Against<'a> {
     pub white_list: Option<WhiteList<'a>>,
     /// It goes to an agent, by way of remoted.
     pub to_agent: bool,
+    /// It came as far as the script: what would have stopped it before does not count.
+    pub arrived: bool,
     /// The script, for lines to show, and how to name it.
     pub script: Option<(&'a str, &'a [u8])>,
 }
@@ -48,7 +50,9 @@ pub struct Against<'a> {
 impl Payload {
     /// Finds what is wrong with the message for a script. Problems are added.
     pub fn check(&mut self, against: &Against<'_>) {
-        self.size(against);
+        if !against.arrived {
+            self.size(against);
+        }
         if self.contract == Contract::Args
             || self.problems.iter().any(|problem| problem.check == checks::PAYLOAD_OTHER_CONTRACT)
         {
@@ -56,7 +60,8 @@ impl Payload {
         }
         let message = self.message.clone();
         let Some(root) = Node::read(&message) else { return };
-        let mut found: Vec<Problem> = self.envelope(&root, &message).into_iter().collect();
+        let envelope = if against.arrived { None } else { self.envelope(&root, &message) };
+        let mut found: Vec<Problem> = envelope.into_iter().collect();
         for need in against.needs.required() {
             // The script is for the other generation: another check's business.
             if need.contract().is_some_and(|contract| contract != self.contract) || need.is_given() {
@@ -66,7 +71,7 @@ impl Payload {
                 found.push(problem);
             }
         }
-        if self.by_analysisd(&root, &message) {
+        if !against.arrived && self.by_analysisd(&root, &message) {
             found.extend(gates(&root, &message));
             if let Some(list) = &against.white_list
                 && let Some(node) = root.at("parameters.alert.data.srcip")

@@ -49,7 +49,14 @@ fn stock(program: &str, contract: Contract) -> Needs {
 }
 
 fn problems(payload: &mut Payload, needs: &Needs) -> Vec<(&'static str, Severity)> {
-    payload.check(&Against { needs, version: None, white_list: None, to_agent: true, script: None });
+    payload.check(&Against {
+        needs,
+        version: None,
+        white_list: None,
+        to_agent: true,
+        arrived: false,
+        script: None,
+    });
     payload.problems.iter().map(|problem| (problem.check.check().slug, problem.severity)).collect()
 }
 
@@ -563,7 +570,14 @@ fn the_white_list() {
         let alert = json!({"rule":{"id":"1"},"data":{"srcip":srcip}}).to_string();
         let mut payload = make(&alert, Contract::Json4);
         let white_list = Some(WhiteList { entries: &entries, file: &file });
-        payload.check(&Against { needs: &NONE, version: None, white_list, to_agent: false, script: None });
+        payload.check(&Against {
+            needs: &NONE,
+            version: None,
+            white_list,
+            to_agent: false,
+            arrived: false,
+            script: None,
+        });
         let found = payload.problems.iter().find(|problem| problem.check == checks::PAYLOAD_WHITE_LISTED);
         assert_eq!(found.is_some(), line.is_some(), "{srcip}");
         if let (Some(found), Some(line)) = (found, line) {

@@ -39,7 +39,8 @@ pub struct Day {
 }
 
 impl Day {
-    fn number(self) -> i64 {
+    /// Since 1970.
+    pub(crate) fn number(self) -> i64 {
         days(self.year.into(), self.month.into(), self.day.into())
     }
 }
@@ -224,13 +225,16 @@ fn year(name: &str) -> Option<u16> {
     digits(name).filter(|year| (1970..=9999).contains(year))
 }
 
-/// Day, part and whether gzipped, of `ossec-alerts-DD[-NNN].json[.gz]`.
+/// Day, part and whether gzipped, of `ossec-alerts-DD[-NNN].json[.gz]`; the programs in Python
+/// write `DD_N`.
 fn name(naming: &Naming<'_>, name: &str) -> Option<(u8, u32, bool)> {
     let rest = name.strip_prefix(naming.prefix)?;
     let (rest, gzip) = rest.strip_suffix(".gz").map_or((rest, false), |rest| (rest, true));
     let rest = rest.strip_suffix(naming.suffix)?;
-    let (day, part) = match rest.split_once('-') {
-        Some((day, part)) if part.len() >= 3 => (day, digits(part).filter(|&part| part > 0)?),
+    let (day, part) = match rest.split_once(['-', '_']) {
+        Some((day, part)) if part.len() >= 3 || rest.contains('_') => {
+            (day, digits(part).filter(|&part| part > 0)?)
+        }
         Some(_) => return None,
         None => (rest, 0),
     };

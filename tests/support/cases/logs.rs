@@ -48,6 +48,40 @@ fn all_but_failures(host: &mut CaptureHost) -> Done {
     Ok(())
 }
 
+/// A run of a stock program as it logs it: what it is sent for an alert with this data.
+fn run_of(minute: u32, data: &str) -> String {
+    let at = format!("2026/11/20 14:{minute:02}:12 active-response/bin/firewall-drop:");
+    let message = format!(
+        "{{\"version\":1,\"origin\":{{\"name\":\"node01\",\"module\":\"wazuh-execd\"}},\"command\":\"add\",\
+         \"parameters\":{{\"extra_args\":[],\"alert\":{{\"timestamp\":\"2026-11-20T14:{minute:02}:11.000+0000\",\
+         \"rule\":{{\"id\":\"100210\"}},\"agent\":{{\"id\":\"003\"}},\"data\":{data}}},\
+         \"program\":\"active-response/bin/firewall-drop\"}}}}"
+    );
+    format!("{at} Starting\n{at} {message}\n\n{at} Ended\n")
+}
+
+/// Such runs, each with its minute and data, behind a start of execd.
+fn runs(host: &mut CaptureHost, all: &[(u32, &str)]) -> Done {
+    log(host, &[STARTS])?;
+    said(host, RESPONSES, &all.iter().map(|(minute, data)| run_of(*minute, data)).collect::<String>())
+}
+
+/// execd refuses a message as it is no JSON.
+fn refused(minute: &str, text: &str) -> String {
+    format!("2026/11/20 {minute}:12 wazuh-execd: ERROR: (1315): Invalid JSON message: '{text}'\n")
+}
+
+/// A message that analysisd cut, without the end of its JSON.
+fn cut_message() -> String {
+    let head = "{\"version\":1,\"origin\":{\"name\":\"\",\"module\":\"wazuh-analysisd\"},\"command\":\"firewall-drop600\",\"parameters\":{\"extra_args\":[],\"alert\":{\"full_log\":\"";
+    format!("{head}{}", "x".repeat(65_535 - head.len()))
+}
+
+const GOOD: &str = "{\"srcip\":\"203.0.113.7\"}";
+const ELSEWHERE: &str = "{\"src_ip\":\"203.0.113.7\"}";
+const OLD: &str =
+    "firewall-drop600 - 203.0.113.7 1795183512.4711 5712 (web-01) 192.0.2.9->/var/log/auth.log - -";
+
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
     fault(checks::AR_CONF_NAME_MISSING, "execd was sent a name that it does not know", AGENT, |host| {
@@ -99,5 +133,52 @@ pub(super) const CASES: &[Case] = &[
         log(host, &[STARTS, "2026/11/20 14:05:12 wazuh-analysisd: ERROR: (1235): Invalid value for element 'timeout': x.\n"])?;
         host.set_times(CONF, 1_795_100_000, 1_795_183_780)?;
         Ok(())
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_FIELD_MISSING, "no message of three that a program logged has a source address", AGENT, |host| {
+        runs(host, &[(5, ELSEWHERE), (6, ELSEWHERE), (7, ELSEWHERE)])
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_FIELD_MISSING, "one message without a source address, and no other of its rule", AGENT, |host| {
+        runs(host, &[(5, ELSEWHERE)])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_FIELD_MISSING, "the next message of the rule had a source address", AGENT, |host| {
+        runs(host, &[(5, ELSEWHERE), (6, ELSEWHERE), (7, GOOD)])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_FIELD_MISSING, "messages without a source address before execd was started", AGENT, |host| {
+        log(host, &[&STARTS.replace("14:00", "14:08")])?;
+        said(host, RESPONSES, &[run_of(1, ELSEWHERE), run_of(2, ELSEWHERE), run_of(3, ELSEWHERE)].concat())
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_FIELD_TYPE, "the source address is a list in three messages", AGENT, |host| {
+        let list = "{\"srcip\":[\"203.0.113.7\"]}";
+        runs(host, &[(5, list), (6, list), (7, list)])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_FIELD_TYPE, "other members of the event are lists and numbers", AGENT, |host| {
+        runs(host, &[(5, "{\"srcip\":\"203.0.113.7\",\"dstip\":[\"192.0.2.1\"],\"srcport\":22}")])
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_ADDRESS, "the source address is short and read as another one", AGENT, |host| {
+        let short = "{\"srcip\":\"10.1\"}";
+        runs(host, &[(5, short), (6, short), (7, short)])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_ADDRESS, "the source address is one of IPv6", AGENT, |host| {
+        runs(host, &[(5, "{\"srcip\":\"2001:db8::7\"}")])
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_NOT_JSON, "execd was sent JSON with single quotes", AGENT, |host| {
+        log(host, &[STARTS, &refused("14:05", "{'version': 1, 'command': 'firewall-drop600'}")])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_NOT_JSON, "execd was sent such a message before it was started again", AGENT, |host| {
+        log(host, &[&refused("13:05", "{'version': 1, 'command': 'firewall-drop600'}"), STARTS])
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_TOO_LARGE, "execd was sent a message that is cut at 64 KiB", AGENT, |host| {
+        log(host, &[STARTS, &refused("14:05", &cut_message())])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_TOO_LARGE, "a script logs the first 200 bytes of its messages", AGENT, |host| {
+        let short = |minute| run_of(minute, GOOD).lines().map(|line| line.get(..200).unwrap_or(line).to_owned() + "\n").collect::<String>();
+        log(host, &[STARTS])?;
+        said(host, RESPONSES, &[short(5), short(6), short(7)].concat())
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_OTHER_CONTRACT, "execd was sent the text of 4.1", AGENT, |host| {
+        log(host, &[STARTS, &refused("14:05", OLD), &refused("14:06", OLD)])
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_OTHER_CONTRACT, "execd was sent the text of 4.1 before it was started again", AGENT, |host| {
+        log(host, &[&refused("13:05", OLD), STARTS])
     }).not_on_a_tree(NO_TIMES),
 ];
