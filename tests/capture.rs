@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ar_doctor::capture::{self, Documents, Form, Recorder, Summary, Wanted};
+use ar_doctor::capture::{self, Form, Recorder, Summary, Wanted};
 use ar_doctor::facts::{Facts, install};
 use ar_doctor::host::{Host, open_source};
 use ar_doctor::redact::Redactor;
@@ -37,9 +37,9 @@ fn capture(host: &dyn Host, target: &Path) -> Summary {
     let recorder = Recorder::new(host);
     let install = install::find(&recorder, None).unwrap_or_else(|error| panic!("{error}"));
     let facts = Facts::new(&recorder, &redactor, install);
-    let seen = capture::look(&facts, &redactor, Wanted::default()).expect("a report");
-    let documents = Documents { report: &seen.report, ticket: &seen.ticket };
-    capture::write(&recorder, &redactor, documents, &options(target))
+    let diagnosis = capture::look(&facts, &redactor, Wanted::default());
+    let documents = || capture::documents(&facts, &diagnosis, &redactor);
+    capture::write(&recorder, &redactor, &documents, &options(target))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -214,7 +214,10 @@ fn what_was_changed_or_cut_is_refused() {
     assert!(said.contains("ossec.conf") && said.contains("is not there"), "{said}");
     let newer = br#"{"format": 2, "made_by": "ar-doctor 7.1.0", "new": []}"#;
     let said = ground.refused(&archive(&plain, newer));
-    assert!(said.contains("format 2") && said.contains("ar-doctor 7.1.0") && said.contains("up to 1"), "{said}");
+    assert!(
+        said.contains("format 2") && said.contains("ar-doctor 7.1.0") && said.contains("up to 1"),
+        "{said}"
+    );
     assert!(ground.refused(&archive(&plain, b"{")).contains("manifest.json"));
     assert!(ground.refused(&archive(&plain, br#"{"format": 0}"#)).contains("there is no format 0"));
     let mut bare = file("host.json", HOST);
@@ -261,7 +264,11 @@ fn cost(ground: &Ground, path: &Path) -> (String, f64, u64) {
     let spent = seconds(after.user_time()) + seconds(after.system_time())
         - seconds(before.user_time())
         - seconds(before.system_time());
-    (String::from_utf8_lossy(&output.stderr).into_owned(), spent, u64::try_from(after.max_rss()).unwrap() << 10)
+    (
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+        spent,
+        u64::try_from(after.max_rss()).unwrap() << 10,
+    )
 }
 
 /// One test, because what children used is counted for all of them together.

@@ -1,67 +1,61 @@
-//! The one way of bytes into a capture: what is a secret is hidden, and it is counted where.
+//! The one way of bytes into a capture: what is a secret is hidden.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
 
-use crate::redact::Redactor;
+use crate::redact::{Entry, Redactor};
 
-/// Hides secrets and counts them.
+/// Hides secrets. The ledger is the redactor's own.
 #[derive(Debug)]
 pub(super) struct Cleaner<'r> {
     redactor: &'r Redactor,
-    /// How many were hidden, by where.
-    hidden: Mutex<BTreeMap<String, u64>>,
 }
 
 impl<'r> Cleaner<'r> {
     pub(super) fn new(redactor: &'r Redactor) -> Self {
-        Self { redactor, hidden: Mutex::default() }
+        Self { redactor }
+    }
+
+    /// Remembers the secrets in bytes of a file, so that they are hidden wherever else they turn
+    /// up. All that is read is learned before anything is written.
+    pub(super) fn learn(&self, place: &Path, bytes: &[u8]) {
+        self.redactor.learn(place, bytes);
     }
 
     /// Bytes that may leave. `place` is the file they are of, as the host names it.
-    pub(super) fn clean(&self, place: &str, bytes: &[u8]) -> Vec<u8> {
-        let cleaned = self.redactor.hide(bytes);
-        let mut count = 0;
-        let mut inside = false;
-        for (was, is) in bytes.iter().zip(&cleaned) {
-            count += u64::from(was != is && !inside);
-            // A secret may have a `*` of its own.
-            inside = was != is || inside && *is == b'*';
-        }
-        if count > 0 {
-            let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
-            *hidden.entry(place.to_owned()).or_default() += count;
-        }
-        cleaned
+    pub(super) fn clean(&self, place: &Path, bytes: &[u8]) -> Vec<u8> {
+        self.redactor.file(place, bytes)
     }
 
-    /// Text that may leave.
-    pub(super) fn text(&self, place: &str, text: &str) -> String {
-        String::from_utf8_lossy(&self.clean(place, text.as_bytes())).into_owned()
+    /// Bytes that may leave, and are of no file.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        self.redactor.hide(bytes)
+    }
+
+    /// A text that passed the redactor once, when not all secrets were known to it yet.
+    pub(super) fn document(&self, text: &str) -> Vec<u8> {
+        self.redactor.hide(text.as_bytes())
+    }
+
+    /// What was hidden: where, what and how often.
+    pub(super) fn ledger(&self) -> Vec<Entry> {
+        self.redactor.ledger()
+    }
+
+    /// A path that may leave.
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.redactor.path(path)
     }
 
     /// Words of one command line, which only together show that one is a secret.
-    pub(super) fn words(&self, place: &str, words: &mut [String]) {
-        let cleaned = self.clean(place, words.join(" ").as_bytes());
-        let mut at = 0;
-        let mut parts = Vec::with_capacity(words.len());
-        for word in words.iter() {
-            parts.push(cleaned.get(at..at + word.len()));
-            at += word.len() + 1;
+    pub(super) fn words(&self, words: &mut [String]) {
+        let hidden = self.redactor.hide(words.join(" ").as_bytes());
+        let mut rest = hidden.as_slice();
+        for word in words {
+            let (part, behind) = rest.split_at(word.len().min(rest.len()));
+            *word = String::from_utf8_lossy(part).into_owned();
+            rest = behind.get(1..).unwrap_or_default();
         }
-        for (word, part) in words.iter_mut().zip(parts) {
-            // Where the length did not stay, each word is cleaned for itself.
-            *word = match part.filter(|_| at == cleaned.len() + 1) {
-                Some(part) => String::from_utf8_lossy(part).into_owned(),
-                None => self.text(place, word),
-            };
-        }
-    }
-
-    /// How many secrets were hidden, by where.
-    pub(super) fn hidden(&self) -> BTreeMap<String, u64> {
-        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -70,31 +64,37 @@ const BLOCK: usize = 1 << 20;
 /// ... unless one line is longer than this.
 const LONGEST: usize = 4 << 20;
 
-/// Writes what may leave of a text that comes in parts.
+/// Writes what may leave of a text that comes in parts, or learns what must not.
 pub(super) struct Stream<'c, W> {
     cleaner: &'c Cleaner<'c>,
-    place: &'c str,
+    place: &'c Path,
     waiting: Vec<u8>,
-    out: W,
-    /// Bytes that were written.
-    pub(super) written: u64,
+    /// Without it the text is learned.
+    out: Option<W>,
+    written: u64,
 }
 
 impl<'c, W: Write> Stream<'c, W> {
-    pub(super) fn new(cleaner: &'c Cleaner<'c>, place: &'c str, out: W) -> Self {
+    pub(super) fn new(cleaner: &'c Cleaner<'c>, place: &'c Path, out: Option<W>) -> Self {
         Self { cleaner, place, waiting: Vec::new(), out, written: 0 }
     }
 
-    /// Writes what is waiting.
-    pub(super) fn finish(mut self) -> io::Result<(W, u64)> {
+    /// Writes what is waiting; how much was written.
+    pub(super) fn finish(mut self) -> io::Result<(Option<W>, u64)> {
         self.put(self.waiting.len())?;
         Ok((self.out, self.written))
     }
 
     fn put(&mut self, length: usize) -> io::Result<()> {
-        let cleaned = self.cleaner.clean(self.place, &self.waiting[..length]);
-        self.out.write_all(&cleaned)?;
-        self.written += cleaned.len() as u64;
+        let block = &self.waiting[..length];
+        match &mut self.out {
+            Some(out) => {
+                let cleaned = self.cleaner.clean(self.place, block);
+                out.write_all(&cleaned)?;
+                self.written += cleaned.len() as u64;
+            }
+            None => self.cleaner.learn(self.place, block),
+        }
         self.waiting.drain(..length);
         Ok(())
     }
@@ -125,7 +125,7 @@ impl<W: Write> Write for Stream<'_, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.out.as_mut().map_or(Ok(()), W::flush)
     }
 }
 
@@ -137,11 +137,11 @@ mod tests {
     fn streamed(text: &[u8], part: usize) -> Vec<u8> {
         let redactor = Redactor::new();
         let cleaner = Cleaner::new(&redactor);
-        let mut stream = Stream::new(&cleaner, "x", Vec::new());
+        let mut stream = Stream::new(&cleaner, Path::new("x.log"), Some(Vec::new()));
         for part in text.chunks(part) {
             stream.write_all(part).unwrap();
         }
-        stream.finish().unwrap().0
+        stream.finish().unwrap().0.unwrap()
     }
 
     #[test]
@@ -174,8 +174,7 @@ mod tests {
         let cleaner = Cleaner::new(&redactor);
         let mut words: Vec<String> =
             ["curl", "-u", "admin:swordfish", "https://x.test"].map(str::to_owned).to_vec();
-        cleaner.words("x", &mut words);
+        cleaner.words(&mut words);
         assert_eq!(words, ["curl", "-u", "admin:*********", "https://x.test"]);
-        assert_eq!(cleaner.hidden().get("x"), Some(&1));
     }
 }

@@ -45,6 +45,13 @@ pub(super) struct Planned {
     pub(super) from_start: bool,
 }
 
+impl Planned {
+    /// Bytes that are held.
+    pub(super) fn held(&self) -> u64 {
+        self.ranges.iter().map(|(start, end)| end - start).sum()
+    }
+}
+
 /// Puts what was noted into the form of a capture. The contents are taken out of it.
 pub(super) fn describe(noted: &mut Noted, kind: SourceKind, reader: u32) -> Described {
     let mut described = Described::default();

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::engine;
+use super::Documents;
+use crate::engine::{self, Diagnosis};
 use crate::facts::executable::SCRIPT_LIMIT;
 use crate::facts::{Facts, Since};
 use crate::host::FileType;
@@ -13,15 +14,6 @@ use crate::report::{Report, json, show, text};
 use crate::simulate::{self, Given, Ground};
 use crate::trace::gather::{Asked, gather};
 
-/// What was found on the way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// The report of `check`, as JSON.
-    pub report: String,
-    /// The report to be pasted.
-    pub ticket: String,
-}
-
 /// What is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -31,19 +23,26 @@ pub struct Wanted {
     pub scripts: bool,
 }
 
-/// Reads what `check`, `show`, `trace`, `simulate`, `lint` and `migrate` read.
+/// What was found, in the forms that stand beside the host.
 ///
 /// # Errors
 ///
 /// When the report cannot be put into JSON.
-pub fn look(facts: &Facts<'_>, redactor: &Redactor, wanted: Wanted) -> serde_json::Result<Look> {
-    let diagnosis = engine::run(facts, &engine::Options::default());
-    let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
-    let document = json::to_text(&json::check(&report))?;
+pub fn documents(
+    facts: &Facts<'_>,
+    diagnosis: &Diagnosis,
+    redactor: &Redactor,
+) -> std::io::Result<Documents> {
+    let report = Report { facts, diagnosis, redactor, response: None, timings: None };
     let mut page = Page::new(100, false);
     text::write(&report, text::Options { verbose: true, quiet: false, why: false }, &mut page);
     let ticket = format!("```\n{}```\n", page.into_text());
+    Ok(Documents { report: json::to_text(&json::check(&report))?, ticket })
+}
 
+/// Reads what `check`, `show`, `trace`, `simulate`, `lint` and `migrate` read; what `check` finds.
+pub fn look(facts: &Facts<'_>, redactor: &Redactor, wanted: Wanted) -> Diagnosis {
+    let diagnosis = engine::run(facts, &engine::Options::default());
     if let Some(view) = show::View::new(facts, redactor) {
         let _ = view.document();
     }
@@ -60,7 +59,7 @@ pub fn look(facts: &Facts<'_>, redactor: &Redactor, wanted: Wanted) -> serde_jso
     for directory in ["active-response/bin", "integrations"].iter().filter(|_| wanted.scripts) {
         scripts(facts, &facts.under_home(directory));
     }
-    Ok(Look { report: document, ticket })
+    diagnosis
 }
 
 /// Reads all scripts of a directory.

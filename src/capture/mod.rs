@@ -13,8 +13,7 @@ mod describe;
 mod look;
 mod pack;
 mod record;
-mod scan;
 
-pub use look::{Look, Wanted, look};
+pub use look::{Wanted, documents, look};
 pub use pack::{Documents, Error, Form, Left, Options, Summary, write};
 pub use record::Recorder;

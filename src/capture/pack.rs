@@ -19,11 +19,10 @@ use sha2::{Digest as _, Sha256};
 use super::clean::{Cleaner, Stream};
 use super::describe::{Planned, describe, parts};
 use super::record::{Ranges, Recorder};
-use super::scan::{Scanner, Watch};
 use crate::host::capture::archive::{self, EntrySum, LEDGER, Met, REPORT, SUMS, TICKET};
 use crate::host::capture::{Entries, FILES, FORMAT, FileEntry, HostFile, HostPath, MANIFEST};
 use crate::host::{OpenError, Source, Value, hex};
-use crate::redact::Redactor;
+use crate::redact::{Entry, Kind, Leak, Redactor, Scanner};
 use crate::wazuh::alerts::lines::Section;
 
 /// What a capture becomes.
@@ -59,12 +58,12 @@ pub struct Options<'a> {
 }
 
 /// What is put beside the host.
-#[derive(Clone, Copy, Debug)]
-pub struct Documents<'a> {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Documents {
     /// The report of `check`, as JSON.
-    pub report: &'a str,
+    pub report: String,
     /// The report to be pasted.
-    pub ticket: &'a str,
+    pub ticket: String,
 }
 
 /// What was left out.
@@ -86,8 +85,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Files whose content, or a part of it, is held.
     pub files: usize,
-    /// Secrets that were hidden.
-    pub hidden: u64,
+    /// Secrets that were hidden: what, and how often.
+    pub hidden: Vec<(Kind, u64)>,
     /// Files that they stood in.
     pub hidden_in: usize,
     /// What was left out that was read.
@@ -111,12 +110,14 @@ pub enum Error {
     },
     /// What was written holds a secret all the same.
     #[error(
-        "no capture was made: {entry} would hold a secret that was seen on this host. Please report it, \
-         without the secret; nothing was left behind"
+        "no capture was made: {entry} would hold a secret that was seen on this host ({}), at byte {}. \
+         Please report it, without the secret; nothing was left behind", leak.kind.name(), leak.offset
     )]
     Leak {
         /// In which entry.
         entry: String,
+        /// What, and where in it.
+        leak: Leak,
     },
     /// What was written cannot be read.
     #[error("no capture was made, what was written cannot be read again: {0}")]
@@ -133,7 +134,8 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Writes what a recorder noted, and what was found.
+/// Writes what a recorder noted, and what was found, which `documents` says once all secrets that
+/// were read are known to the redactor.
 ///
 /// # Errors
 ///
@@ -141,7 +143,7 @@ fn hint(error: &io::Error) -> &'static str {
 pub fn write(
     recorder: &Recorder<'_>,
     redactor: &Redactor,
-    documents: Documents<'_>,
+    documents: &dyn Fn() -> io::Result<Documents>,
     options: &Options<'_>,
 ) -> Result<Summary, Error> {
     let parent = match options.target.parent() {
@@ -193,10 +195,7 @@ pub fn write(
             if let Out::Directory(files) = packing.out {
                 summary.bytes = files.finish().map_err(failed)?;
             }
-            scan_directory(temporary.path(), redactor, options).map_err(|error| match error {
-                Ok(error) => error,
-                Err(error) => failed(error),
-            })?;
+            scan_directory(temporary.path(), redactor, options)?;
             rename(temporary.path(), options.target).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => {
                     Error::Exists(options.target.to_owned())
@@ -295,17 +294,10 @@ impl Out {
 /// `ledger.json`: what is not in the capture as it was on the host.
 #[derive(Debug, Serialize)]
 struct Ledger<'a> {
-    /// Secrets that were overwritten.
-    redacted: Vec<Hidden<'a>>,
+    /// Secrets that were overwritten: where, what and how often.
+    redacted: &'a [Entry],
     /// What was read and is not in it.
     left_out: &'a [Left],
-}
-
-#[derive(Debug, Serialize)]
-struct Hidden<'a> {
-    place: &'a str,
-    kind: &'static str,
-    count: u64,
 }
 
 /// So much of a cleaned content stays in memory.
@@ -324,67 +316,70 @@ struct Packing<'a, 'h> {
 }
 
 impl Packing<'_, '_> {
-    fn all(&mut self, documents: Documents<'_>) -> io::Result<Summary> {
+    fn all(&mut self, documents: &dyn Fn() -> io::Result<Documents>) -> io::Result<Summary> {
         let host = self.recorder.host();
         let mut described = describe(&mut self.recorder.noted(), host.kind(), host.reader_uid());
         let mut left_out: Vec<Left> = described
             .unsaid
             .iter()
-            .map(|(path, why)| Left {
-                path: self.cleaner.text("host.json", path),
-                bytes: None,
-                why: (*why).to_owned(),
-            })
+            .map(|(path, why)| Left { path: path.clone(), bytes: None, why: (*why).to_owned() })
             .collect();
         self.cut(&mut described.contents, &mut left_out);
-        let mut names = BTreeSet::new();
-        let mut files = 0;
-        for mut planned in described.contents {
-            let Some((_, entry)) = described.file.files.0.get_mut(planned.index) else { continue };
-            let place = planned.path.display().to_string();
-            let name = format!("{FILES}{}", self.cleaner.text("host.json", &place));
-            if !names.insert(name.clone()) {
-                continue;
-            }
-            let held = self.content(&name, &place, &mut planned, entry)?;
-            files += usize::from(held.written > 0);
-            if held.missed > 0 {
-                entry.changed_while_read = true;
-                let why = "it changed while it was captured".to_owned();
-                left_out.push(Left { path: place, bytes: Some(held.missed), why });
-            }
-        }
         let file = &mut described.file;
         file.made_by = Some(self.options.made_by.to_owned());
         file.label = Some(self.options.label.clone());
         file.home = self.options.home.as_ref().and_then(|home| HostPath::new(home.to_str()?).ok());
         file.since.clone_from(&self.options.since);
-        self.clean_host(file);
-        let text = file.to_json()?;
-        self.add(MANIFEST, text.as_bytes())?;
+
+        // All that is read is learned before anything is written: what stands in one file may be
+        // a secret because of another.
+        for planned in &described.contents {
+            self.learn(planned)?;
+        }
+        self.clean_words(file);
+        self.cleaner.learn(Path::new(MANIFEST), file.to_json()?.as_bytes());
+        let documents = documents()?;
+
+        let mut names = BTreeSet::new();
+        let mut files = 0;
+        for planned in &mut described.contents {
+            let Some((_, entry)) = described.file.files.0.get_mut(planned.index) else { continue };
+            let name = format!("{FILES}{}", self.cleaner.path(&planned.path).display());
+            if !names.insert(name.clone()) {
+                continue;
+            }
+            let held = self.content(&name, planned, entry)?;
+            files += usize::from(held.written > 0);
+            if held.missed > 0 {
+                entry.changed_while_read = true;
+                left_out.push(Left {
+                    path: planned.path.display().to_string(),
+                    bytes: Some(held.missed),
+                    why: "it changed while it was captured".to_owned(),
+                });
+            }
+        }
+        let text = self.cleaner.clean(Path::new(MANIFEST), described.file.to_json()?.as_bytes());
+        self.add(MANIFEST, &text)?;
         drop(text);
-        let report = self.cleaner.text(REPORT, documents.report);
-        self.add(REPORT, report.as_bytes())?;
-        let ticket = self.cleaner.text(TICKET, documents.ticket);
-        self.add(TICKET, ticket.as_bytes())?;
-        let hidden = self.cleaner.hidden();
-        let safe: Vec<Left> = left_out
-            .iter()
-            .map(|left| Left { path: self.cleaner.text(LEDGER, &left.path), ..left.clone() })
-            .collect();
-        let places: Vec<(String, u64)> =
-            hidden.iter().map(|(place, count)| (self.cleaner.text(LEDGER, place), *count)).collect();
-        let ledger = Ledger {
-            redacted: places
-                .iter()
-                .map(|(place, count)| Hidden { place, kind: "secret", count: *count })
-                .collect(),
-            left_out: &safe,
-        };
-        let mut ledger = serde_json::to_vec_pretty(&ledger)?;
+        self.add(REPORT, &self.cleaner.document(&documents.report))?;
+        self.add(TICKET, &self.cleaner.document(&documents.ticket))?;
+        for left in &mut left_out {
+            left.path = self.cleaner.path(Path::new(&left.path)).display().to_string();
+        }
+        let redacted = self.cleaner.ledger();
+        let mut ledger = serde_json::to_vec_pretty(&Ledger { redacted: &redacted, left_out: &left_out })?;
         ledger.push(b'\n');
         self.add(LEDGER, &ledger)?;
-        Ok(Summary { bytes: 0, files, hidden: hidden.values().sum(), hidden_in: hidden.len(), left_out })
+        let places: BTreeSet<&str> = redacted.iter().map(|entry| entry.place.as_str()).collect();
+        let mut kinds: Vec<(Kind, u64)> = Vec::new();
+        for entry in &redacted {
+            match kinds.iter_mut().find(|(kind, _)| *kind == entry.kind) {
+                Some((_, count)) => *count += entry.count,
+                None => kinds.push((entry.kind, entry.count)),
+            }
+        }
+        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out })
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -401,11 +396,10 @@ impl Packing<'_, '_> {
     /// Leaves out what is too much: of the largest logs the oldest parts, so that none that is
     /// held has less than what is held of a larger one.
     fn cut(&self, contents: &mut [Planned], left_out: &mut Vec<Left>) {
-        let held = |planned: &Planned| planned.ranges.iter().map(|(start, end)| end - start).sum::<u64>();
         let mut logs: Vec<(usize, u64)> = Vec::new();
         let mut others = 0_u64;
         for (index, planned) in contents.iter().enumerate() {
-            match held(planned) {
+            match planned.held() {
                 size if planned.from_start => others = others.saturating_add(size),
                 size => logs.push((index, size)),
             }
@@ -430,7 +424,7 @@ impl Packing<'_, '_> {
             }
             let Some(planned) = contents.get_mut(index) else { continue };
             // Of a packed file the end says nothing without the beginning.
-            let mut room = if is_packed(&planned.path) { 0 } else { level };
+            let mut room = if has_packed_name(&planned.path) { 0 } else { level };
             let mut newest = Vec::new();
             for (start, end) in planned.ranges.iter().rev() {
                 let from = (*start).max(end.saturating_sub(room));
@@ -443,7 +437,7 @@ impl Packing<'_, '_> {
             planned.ranges = newest;
             left_out.push(Left {
                 path: planned.path.display().to_string(),
-                bytes: Some(size - held(planned)),
+                bytes: Some(size - planned.held()),
                 why: format!(
                     "more than --max-size ({} MiB) was read; of the largest logs the oldest parts are left out",
                     self.options.max_size >> 20
@@ -452,17 +446,28 @@ impl Packing<'_, '_> {
         }
     }
 
-    /// Adds one content, and says in its entry what of the file it is.
-    fn content(
-        &mut self,
-        name: &str,
-        place: &str,
-        planned: &mut Planned,
-        entry: &mut FileEntry,
-    ) -> io::Result<Written> {
+    /// Learns the secrets in one content.
+    fn learn(&self, planned: &Planned) -> io::Result<()> {
         self.go_on()?;
+        let place = place(&planned.path);
+        if let Some(kept) = &planned.kept {
+            self.cleaner.learn(&place, kept);
+        } else if let Some(source) = self.source(planned, &mut false) {
+            if is_packed(planned, &*source) {
+                self.unpack(&*source, &place, None::<io::Sink>)?;
+            } else {
+                self.pieces(&*source, planned, &place, None::<io::Sink>)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one content, and says in its entry what of the file it is.
+    fn content(&mut self, name: &str, planned: &mut Planned, entry: &mut FileEntry) -> io::Result<Written> {
+        self.go_on()?;
+        let place = place(&planned.path);
         if let Some(kept) = planned.kept.take() {
-            let cleaned = self.cleaner.clean(place, &kept);
+            let cleaned = self.cleaner.clean(&place, &kept);
             let tail = planned.size.saturating_sub(kept.len() as u64);
             if tail > 0 {
                 entry.pieces = Some(vec![(0, cleaned.len() as u64), (tail, 0)]);
@@ -478,52 +483,98 @@ impl Packing<'_, '_> {
             }
             return Ok(Written::default());
         }
-        let Some(source) = self.source(planned, entry) else {
+        let Some(source) = self.source(planned, &mut entry.changed_while_read) else {
             entry.pieces = Some(vec![(planned.size, 0)]);
-            return Ok(Written {
-                written: 0,
-                missed: planned.ranges.iter().map(|(start, end)| end - start).sum(),
-            });
+            return Ok(Written { written: 0, missed: planned.held() });
         };
-        let size = planned.size;
-        let trailer_only = planned.ranges.iter().all(|(start, _)| start + 16 >= size);
-        if is_packed(&planned.path) && !trailer_only && starts_packed(&*source) {
-            return self.packed(name, place, &*source);
-        }
         let mut spool = tempfile::spooled_tempfile_in(IN_MEMORY, self.scratch);
-        let mut pieces = Vec::new();
-        let mut at = 0;
-        let mut missed = 0;
-        for (start, end) in in_lines(&*source, &planned.ranges, size) {
-            let mut stream = Stream::new(&self.cleaner, place, &mut spool);
-            let copied = self.copy(&*source, start, end, &mut stream)?;
+        if is_packed(planned, &*source) {
+            let packer = GzEncoder::new(&mut spool, Compression::default());
+            let (packer, is_whole) = self.unpack(&*source, &place, Some(packer))?;
+            packer.map(GzEncoder::finish).transpose()?;
+            let mut written = spool.stream_position()?;
+            if !is_whole {
+                // One that ends in the middle of things ends so in the capture too.
+                written = written.saturating_sub(8);
+            }
+            spool.rewind()?;
+            self.out.add(name, written, spool.take(written))?;
+            return Ok(Written { written, missed: 0 });
+        }
+        let mut laid = self.pieces(&*source, planned, &place, Some(&mut spool))?;
+        let written: u64 = laid.list.iter().map(|(_, length)| length).sum();
+        if laid.end < planned.size {
+            laid.list.push((planned.size - laid.end, 0));
+        }
+        let is_whole = matches!(laid.list.as_slice(), [(0, _)]);
+        entry.pieces = (!is_whole).then_some(laid.list);
+        spool.rewind()?;
+        self.out.add(name, written, spool)?;
+        // Nothing is kept open that is not needed any more.
+        self.close(planned);
+        Ok(Written { written, missed: laid.missed })
+    }
+
+    /// Copies the parts of a file that are held, in whole lines.
+    fn pieces<W: Write>(
+        &self,
+        source: &(dyn Source + 'static),
+        planned: &Planned,
+        place: &Path,
+        mut out: Option<W>,
+    ) -> io::Result<Laid> {
+        let mut laid = Laid::default();
+        for (start, end) in in_lines(source, &planned.ranges, planned.size) {
+            let mut stream = Stream::new(&self.cleaner, place, out.as_mut());
+            let copied = self.copy(source, start, end, &mut stream)?;
             let (_, written) = stream.finish()?;
-            pieces.push((start - at, written));
-            at = start + copied;
+            laid.list.push((start - laid.end, written));
+            laid.end = start + copied;
             if copied < end - start {
-                missed += end - start - copied;
+                laid.missed += end - start - copied;
                 break;
             }
         }
-        let written: u64 = pieces.iter().map(|(_, length)| length).sum();
-        if at < size {
-            pieces.push((size - at, 0));
-        }
-        let is_whole = matches!(pieces.as_slice(), [(0, _)]);
-        entry.pieces = (!is_whole).then_some(pieces);
-        spool.rewind()?;
-        self.out.add(name, written, spool)?;
-        Ok(Written { written, missed })
+        Ok(laid)
+    }
+
+    /// Unpacks a log that is gzipped; whether it came to its end.
+    fn unpack<W: Write>(
+        &self,
+        source: &(dyn Source + 'static),
+        place: &Path,
+        out: Option<W>,
+    ) -> io::Result<(Option<W>, bool)> {
+        let mut stream = Stream::new(&self.cleaner, place, out);
+        let mut unpacked = MultiGzDecoder::new(Section::new(source, 0..source.size()));
+        let mut buffer = vec![0; 256 * 1024];
+        let mut total = 0;
+        let is_whole = loop {
+            self.go_on()?;
+            match unpacked.read(&mut buffer) {
+                Ok(0) => break true,
+                Ok(read) => {
+                    stream.write_all(&buffer[..read])?;
+                    total += read as u64;
+                    if total > self.options.max_size {
+                        break false;
+                    }
+                }
+                Err(_) => break false,
+            }
+        };
+        let (out, _) = stream.finish()?;
+        Ok((out, is_whole))
     }
 
     /// The file that was read, or the one that has its name now when it is the same.
-    fn source(&self, planned: &Planned, entry: &mut FileEntry) -> Option<Arc<dyn Source>> {
+    fn source(&self, planned: &Planned, changed: &mut bool) -> Option<Arc<dyn Source>> {
         let host = self.recorder.host();
         let noted = self.recorder.noted();
         let node = noted.nodes.get(&planned.path)?;
         let content = node.content.as_ref()?;
-        if let Some(source) = parts(&content.parts).source.take() {
-            return Some(source);
+        if let Some(source) = &parts(&content.parts).source {
+            return Some(Arc::clone(source));
         }
         let Value::Known(source) = host.open(&planned.path).value else { return None };
         if content.identity.is_some() && source.identity() != content.identity {
@@ -531,10 +582,17 @@ impl Packing<'_, '_> {
         }
         let now = host.entry(&planned.path);
         let (Value::Known(was), Some(is)) = (&node.meta, now.get()) else { return None };
-        if planned.from_start && (was.size, was.mtime) != (is.size, is.mtime) {
-            entry.changed_while_read = true;
-        }
+        *changed |= planned.from_start && (was.size, was.mtime) != (is.size, is.mtime);
         Some(source.into())
+    }
+
+    /// Closes a file that was kept open.
+    fn close(&self, planned: &Planned) {
+        if let Some(content) =
+            self.recorder.noted().nodes.get(&planned.path).and_then(|node| node.content.as_ref())
+        {
+            parts(&content.parts).source = None;
+        }
     }
 
     /// Copies a part of a file; how much of it is there.
@@ -556,112 +614,20 @@ impl Packing<'_, '_> {
         Ok(at - start)
     }
 
-    /// Adds a gzipped log: what is in it is unpacked, cleaned and packed again.
-    fn packed(&mut self, name: &str, place: &str, source: &(dyn Source + 'static)) -> io::Result<Written> {
-        let mut spool = tempfile::spooled_tempfile_in(IN_MEMORY, self.scratch);
-        let packer = GzEncoder::new(&mut spool, Compression::default());
-        let mut stream = Stream::new(&self.cleaner, place, packer);
-        let mut unpacked = MultiGzDecoder::new(Section::new(source, 0..source.size()));
-        let mut buffer = vec![0; 256 * 1024];
-        let mut total = 0;
-        let is_whole = loop {
-            self.go_on()?;
-            match unpacked.read(&mut buffer) {
-                Ok(0) => break true,
-                Ok(read) => {
-                    stream.write_all(&buffer[..read])?;
-                    total += read as u64;
-                    if total > self.options.max_size {
-                        break false;
-                    }
-                }
-                Err(_) => break false,
-            }
-        };
-        let (packer, _) = stream.finish()?;
-        packer.finish()?;
-        let mut length = spool.stream_position()?;
-        if !is_whole {
-            // One that ends in the middle of things ends so in the capture too.
-            length = length.saturating_sub(8);
+    /// Hides secrets that only several values of `host.json` together show, and those in bytes.
+    fn clean_words(&self, file: &mut HostFile) {
+        for process in file.processes.iter_mut().flatten() {
+            self.cleaner.words(&mut process.args);
         }
-        spool.rewind()?;
-        self.out.add(name, length, spool.take(length))?;
-        Ok(Written { written: length, missed: 0 })
-    }
-
-    /// Hides secrets in all texts of `host.json`.
-    fn clean_host(&self, file: &mut HostFile) {
-        const PLACE: &str = "host.json";
-        let text = |text: &mut String| *text = self.cleaner.text(PLACE, text);
-        let path = |path: &mut HostPath| {
-            let shown = path.to_string();
-            let cleaned = self.cleaner.text(PLACE, &shown);
-            if cleaned != shown
-                && let Ok(cleaned) = HostPath::new(&cleaned)
-            {
-                *path = cleaned;
-            }
-        };
-        for (key, entry) in &mut file.files.0 {
-            path(key);
-            entry.link.iter_mut().for_each(text);
-            entry.names.iter_mut().flatten().for_each(text);
+        for (_, entry) in &mut file.files.0 {
             let encoded = |encoded: &mut String| {
                 if let Ok(bytes) = STANDARD.decode(encoded.as_bytes()) {
-                    *encoded = STANDARD.encode(self.cleaner.clean(PLACE, &bytes));
+                    *encoded = STANDARD.encode(self.cleaner.bytes(&bytes));
                 }
             };
             entry.xattrs.0.iter_mut().for_each(|(_, value)| encoded(value));
             entry.found.0.iter_mut().flat_map(|(_, found)| &mut found.texts).for_each(encoded);
-            let reasons = [
-                &mut entry.denied,
-                &mut entry.failed,
-                &mut entry.not_collected,
-                &mut entry.read_denied,
-                &mut entry.read_failed,
-                &mut entry.read_not_collected,
-                &mut entry.selinux,
-            ];
-            reasons.into_iter().flatten().for_each(text);
         }
-        // Two that differed in a secret only are one now.
-        let mut seen = BTreeSet::new();
-        file.files.0.retain(|(key, _)| seen.insert(key.clone()));
-        file.absent.iter_mut().for_each(path);
-        file.absent.retain(|key| seen.insert(key.clone()));
-        for mount in file.mounts.iter_mut().flatten() {
-            path(&mut mount.target);
-            text(&mut mount.source);
-            text(&mut mount.options);
-            mount.super_options.iter_mut().chain(&mut mount.root).for_each(text);
-        }
-        for process in file.processes.iter_mut().flatten() {
-            self.cleaner.words(PLACE, &mut process.args);
-            process.exe.iter_mut().chain(&mut process.comm).for_each(text);
-            process.path.iter_mut().flatten().for_each(text);
-            let Some(detail) = &mut process.detail else { continue };
-            for one in [&mut detail.label, &mut detail.root, &mut detail.cwd, &mut detail.cgroup] {
-                one.iter_mut().for_each(text);
-            }
-            for descriptor in detail.descriptors.iter_mut().flatten() {
-                descriptor.file.iter_mut().chain(&mut descriptor.other).for_each(text);
-            }
-            for mount in detail.mounts.iter_mut().flatten() {
-                path(&mut mount.target);
-                text(&mut mount.source);
-                text(&mut mount.options);
-                mount.super_options.iter_mut().chain(&mut mount.root).for_each(text);
-            }
-            for socket in detail.unix_sockets.iter_mut().flatten() {
-                socket.path.iter_mut().chain(&mut socket.abstract_name).for_each(text);
-            }
-        }
-        for socket in file.unix_sockets.iter_mut().flatten() {
-            socket.path.iter_mut().chain(&mut socket.abstract_name).for_each(text);
-        }
-        file.env.0.iter_mut().for_each(|(_, value)| text(value));
-        file.label.iter_mut().chain(&mut file.since).for_each(text);
     }
 }
 
@@ -673,13 +639,32 @@ struct Written {
     missed: u64,
 }
 
-fn is_packed(path: &Path) -> bool {
+/// How a content was laid out.
+#[derive(Debug, Default)]
+struct Laid {
+    /// Bytes that are left out, and bytes that are held.
+    list: Vec<(u64, u64)>,
+    /// Where in the file the last of them ends.
+    end: u64,
+    missed: u64,
+}
+
+fn has_packed_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "gz")
 }
 
-fn starts_packed(source: &dyn Source) -> bool {
+/// By what name the redactor knows a file: what is in a packed one is what counts.
+fn place(path: &Path) -> PathBuf {
+    if has_packed_name(path) { path.with_extension("") } else { path.to_owned() }
+}
+
+/// Whether a content is to be unpacked: of one of which only the end was read, that is held.
+fn is_packed(planned: &Planned, source: &dyn Source) -> bool {
     let mut start = [0; 2];
-    matches!(source.read_at(&mut start, 0), Ok(2)) && start == [0x1f, 0x8b]
+    has_packed_name(&planned.path)
+        && planned.ranges.iter().any(|(start, _)| start.saturating_add(16) < planned.size)
+        && matches!(source.read_at(&mut start, 0), Ok(2))
+        && start == [0x1f, 0x8b]
 }
 
 /// The same ranges in whole lines: half a secret is not recognised.
@@ -718,20 +703,17 @@ fn in_lines(source: &dyn Source, ranges: &[(u64, u64)], size: u64) -> Vec<(u64, 
 /// Looks through an archive that was written, as whoever gets it reads it.
 fn scan_archive(path: &Path, redactor: &Redactor, options: &Options<'_>) -> Result<(), Error> {
     let mut scan = Scan::new(redactor);
-    let mut leak = None;
-    let mut stopped = false;
+    let mut failed = None;
     let read = archive::walk(path, &mut |name, met| {
-        stopped = options.stop.load(Ordering::Relaxed);
-        if stopped || scan.met(name, met) {
-            leak = Some(name.to_owned());
-            return Err("holds a secret".to_owned());
+        if options.stop.load(Ordering::Relaxed) {
+            failed = Some(Error::Stopped);
+        } else if let Some(leak) = scan.met(name, met) {
+            failed = Some(Error::Leak { entry: redactor.text(name).as_str().to_owned(), leak });
         }
-        Ok(())
+        if failed.is_some() { Err("is not what it should be".to_owned()) } else { Ok(()) }
     });
-    match (stopped, leak) {
-        (true, _) => return Err(Error::Stopped),
-        (_, Some(entry)) => return Err(Error::Leak { entry: redactor.text(entry).as_str().to_owned() }),
-        _ => {}
+    if let Some(failed) = failed {
+        return Err(failed);
     }
     read?;
     // That it can be opened, too.
@@ -740,91 +722,105 @@ fn scan_archive(path: &Path, redactor: &Redactor, options: &Options<'_>) -> Resu
 }
 
 /// Looks through a directory that was written.
-fn scan_directory(
-    top: &Path,
-    redactor: &Redactor,
-    options: &Options<'_>,
-) -> Result<(), Result<Error, io::Error>> {
+fn scan_directory(top: &Path, redactor: &Redactor, options: &Options<'_>) -> Result<(), Error> {
     let mut scan = Scan::new(redactor);
     let mut buffer = vec![0; 64 * 1024];
+    let failed = |source: io::Error| Error::Write { path: options.target.to_owned(), source };
     for entry in walkdir::WalkDir::new(top) {
-        let entry = entry.map_err(|error| Err(error.into()))?;
+        let entry = entry.map_err(|error| failed(error.into()))?;
         if !entry.file_type().is_file() {
             continue;
         }
         let name = entry.path().strip_prefix(top).unwrap_or(entry.path()).to_string_lossy().into_owned();
-        let mut file = File::open(entry.path()).map_err(Err)?;
-        let mut found = scan.met(&name, Met::Begin(0));
+        let mut file = File::open(entry.path()).map_err(failed)?;
+        let mut leak = scan.met(&name, Met::Begin(0));
         loop {
             if options.stop.load(Ordering::Relaxed) {
-                return Err(Ok(Error::Stopped));
+                return Err(Error::Stopped);
             }
-            let read = file.read(&mut buffer).map_err(Err)?;
+            let read = file.read(&mut buffer).map_err(failed)?;
             if read == 0 {
                 break;
             }
-            found |= scan.met(&name, Met::Bytes(&buffer[..read]));
+            leak = leak.or(scan.met(&name, Met::Bytes(&buffer[..read])));
         }
-        if found | scan.met(&name, Met::End) {
-            return Err(Ok(Error::Leak { entry: redactor.text(name).as_str().to_owned() }));
+        if let Some(leak) = leak.or(scan.met(&name, Met::End)) {
+            return Err(Error::Leak { entry: redactor.text(&name).as_str().to_owned(), leak });
         }
     }
-    crate::host::capture::CaptureHost::open(top).map_err(|error| Ok(Error::Broken(error)))?;
+    crate::host::capture::CaptureHost::open(top)?;
     Ok(())
 }
 
 /// Looks for secrets in entries, their names, and in what is packed in them.
-struct Scan {
-    scanner: Scanner,
+struct Scan<'r> {
+    redactor: &'r Redactor,
+    scanner: Scanner<'r>,
     /// Of an entry that is packed.
-    unpacking: Option<flate2::write::MultiGzDecoder<Watch>>,
+    unpacking: Option<flate2::write::MultiGzDecoder<Watch<'r>>>,
     /// All of `host.json`.
     host: Vec<u8>,
 }
 
-impl Scan {
-    fn new(redactor: &Redactor) -> Self {
-        Self { scanner: Scanner::new(redactor.remembered()), unpacking: None, host: Vec::new() }
+/// Bytes that are written here are looked at.
+struct Watch<'r> {
+    scanner: Scanner<'r>,
+    leak: Option<Leak>,
+}
+
+impl Write for Watch<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.leak = self.leak.or(self.scanner.feed(bytes));
+        Ok(bytes.len())
     }
 
-    fn met(&mut self, name: &str, met: Met<'_>) -> bool {
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'r> Scan<'r> {
+    fn new(redactor: &'r Redactor) -> Self {
+        Self { redactor, scanner: redactor.scanner(), unpacking: None, host: Vec::new() }
+    }
+
+    fn met(&mut self, name: &str, met: Met<'_>) -> Option<Leak> {
         match met {
             Met::Begin(_) => {
-                self.scanner.reset();
-                let found = self.scanner.feed(name.as_bytes());
-                self.scanner.reset();
+                self.scanner.restart();
+                let leak = self.scanner.feed(name.as_bytes());
+                self.scanner.restart();
                 self.host.clear();
-                let watch = || Watch { scanner: self.scanner.clone(), found: false };
-                let is_packed = is_packed(Path::new(name));
+                let watch = || Watch { scanner: self.redactor.scanner(), leak: None };
+                let is_packed = has_packed_name(Path::new(name));
                 self.unpacking = is_packed.then(|| flate2::write::MultiGzDecoder::new(watch()));
-                found
+                leak
             }
             Met::Bytes(bytes) => {
-                let mut found = self.scanner.feed(bytes);
-                if let Some(unpacking) = &mut self.unpacking {
-                    // What cannot be unpacked cannot be read by anybody.
-                    let _ = unpacking.write_all(bytes);
-                    found |= unpacking.get_ref().found;
-                }
+                let leak = self.scanner.feed(bytes);
                 if name == MANIFEST {
                     self.host.extend_from_slice(bytes);
                 }
-                found
+                let unpacked = self.unpacking.as_mut().and_then(|unpacking| {
+                    // What cannot be unpacked cannot be read by anybody.
+                    let _ = unpacking.write_all(bytes);
+                    unpacking.get_ref().leak
+                });
+                leak.or(unpacked)
             }
             Met::End => {
-                let mut found = false;
-                if let Some(mut unpacking) = self.unpacking.take() {
+                let mut leak = self.unpacking.take().and_then(|mut unpacking| {
                     let _ = unpacking.try_finish();
-                    found = unpacking.get_ref().found;
-                }
+                    unpacking.get_ref().leak
+                });
                 let is_base64 =
                     |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
                 let words = self.host.split(|byte| *byte == b'"').filter(|word| word.iter().all(is_base64));
                 for bytes in words.filter_map(|word| STANDARD.decode(word).ok()) {
-                    self.scanner.reset();
-                    found |= self.scanner.feed(&bytes);
+                    self.scanner.restart();
+                    leak = leak.or(self.scanner.feed(&bytes));
                 }
-                found
+                leak
             }
         }
     }

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::source::Source;
 use super::{Failure, Global, exit, since, terminal};
-use crate::capture::{self, Documents, Error, Form, Recorder, Summary, Wanted};
+use crate::capture::{self, Error, Form, Recorder, Summary, Wanted};
 use crate::facts::{Facts, Since, install};
 use crate::redact::Redactor;
 use crate::report::{TOOL, VERSION, escape};
@@ -96,8 +96,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let since = source.since(asked_since);
     facts.look_back(since);
     let wanted = Wanted { since, scripts: arguments.with_scripts };
-    let seen = terminal::watched(redactor, now, || capture::look(&facts, redactor, wanted));
-    let seen = seen.map_err(Failure::internal)?;
+    let diagnosis = terminal::watched(redactor, now, || capture::look(&facts, redactor, wanted));
 
     // From here on there is something to be taken away.
     let stop = Arc::new(AtomicBool::new(false));
@@ -121,10 +120,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         made_at,
         stop,
     };
-    let documents = Documents { report: &seen.report, ticket: &seen.ticket };
+    let documents = || capture::documents(&facts, &diagnosis, redactor);
     let writing = || Some(format!("writing {}", target.display()));
     let written =
-        terminal::watched(redactor, writing, || capture::write(&recorder, redactor, documents, &options));
+        terminal::watched(redactor, writing, || capture::write(&recorder, redactor, &documents, &options));
     let summary = written.map_err(|error| {
         let status = match &error {
             Error::Exists(_) => exit::USAGE,
@@ -204,14 +203,14 @@ fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor
     let count = |number: u64, one: &str, many: &str| {
         if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
     };
-    out.push_str(&match summary.hidden {
-        0 => "redacted: no secret was seen\n".to_owned(),
-        hidden => format!(
-            "redacted: {} in {} (ledger.json says where)\n",
-            count(hidden, "secret", "secrets"),
-            count(summary.hidden_in as u64, "place", "places")
-        ),
-    });
+    if summary.hidden.is_empty() {
+        out.push_str("redacted: no secret was seen\n");
+    } else {
+        let kinds: Vec<String> =
+            summary.hidden.iter().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
+        let places = count(summary.hidden_in as u64, "file", "files");
+        out.push_str(&format!("redacted: {} in {places} (ledger.json says where)\n", kinds.join(", ")));
+    }
     for left in summary.left_out.iter().take(10) {
         let bytes = left.bytes.map_or_else(String::new, |bytes| format!("{} of ", size(bytes)));
         out.push_str(&visible(format!("left out: {bytes}{}: {}", left.path, left.why)));

@@ -131,7 +131,8 @@ fn hosted(
         let is_script = |executable: &&Executable| {
             executable.file().is_some() && matches!(executable.program.get(), Some(Program::Script(_)))
         };
-        paths = facts.executables().iter().filter(is_script).map(|executable| executable.path.clone()).collect();
+        paths =
+            facts.executables().iter().filter(is_script).map(|executable| executable.path.clone()).collect();
         paths.sort();
         paths.dedup();
     }
