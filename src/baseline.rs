@@ -1,9 +1,11 @@
 //! An earlier report of the same host, to compare today's state with: the file
 //! that `check --format json` wrote and `check --baseline` reads.
 //!
-//! Only what is compared is kept. What is compared today is the scripts and the
-//! definitions of responses; a field more here, and one more reason to refuse in
-//! [`Baseline::read`], is all that another comparison needs.
+//! Only what is compared is kept: the scripts, the definitions of responses, and the
+//! findings; a field more here, and one more reason to refuse in [`Baseline::read`], is
+//! all that another comparison needs.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
@@ -97,6 +99,42 @@ pub struct About {
     pub wazuh_version: Option<String>,
 }
 
+/// A finding of an earlier report.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Earlier {
+    /// Its name over time.
+    pub fingerprint: String,
+    /// Id of its check.
+    pub id: String,
+    /// Slug of its check.
+    pub slug: String,
+    /// What it did: `error`, `warning`, `advice`.
+    pub severity: String,
+    /// What did not work, in a sentence.
+    pub title: String,
+    /// Ids of the responses it stopped or bent.
+    #[serde(default)]
+    pub responses: Vec<String>,
+}
+
+/// What became of the findings since.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Fingerprints that both reports have.
+    pub same: BTreeSet<String>,
+    /// Findings that only the earlier one has.
+    pub gone: Vec<Gone>,
+}
+
+/// A finding that only the earlier report has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// What it was.
+    pub was: Earlier,
+    /// Its check could be made for everything today, so that it is mended; else it was not seen.
+    pub examined: bool,
+}
+
 /// An earlier report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Baseline {
@@ -108,6 +146,8 @@ pub struct Baseline {
     pub executables: Vec<Recorded>,
     /// Its responses.
     pub responses: Vec<Definition>,
+    /// Its findings, in its order.
+    pub findings: Vec<Earlier>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +170,7 @@ struct Document {
     headline: serde_json::Value,
     #[serde(default)]
     executables: Option<Vec<Recorded>>,
+    findings: Vec<Earlier>,
 }
 
 /// Why a file cannot be compared with. Each message says what to do next.
@@ -189,7 +230,13 @@ impl Baseline {
             return Err(Unfit::NotAReport);
         }
         let executables = document.executables.ok_or(Unfit::TooOld { by: head.tool.version })?;
-        Ok(Self { shown: shown.into(), about: document.host, executables, responses: document.responses })
+        Ok(Self {
+            shown: shown.into(),
+            about: document.host,
+            executables,
+            responses: document.responses,
+            findings: document.findings,
+        })
     }
 
     /// Whether it is about this host. What one of both does not say is no difference.
@@ -212,6 +259,27 @@ impl Baseline {
         Ok(())
     }
 
+    /// What became of its findings. `today` are the fingerprints of today's, `unknown` says whether
+    /// a check could not be made today for everything, `is_asked` whether today's report is about
+    /// one of these responses.
+    pub fn compare(
+        &self,
+        today: &BTreeSet<String>,
+        unknown: impl Fn(&str) -> bool,
+        is_asked: impl Fn(&[String]) -> bool,
+    ) -> Comparison {
+        let (same, gone): (Vec<&Earlier>, Vec<&Earlier>) =
+            self.findings.iter().partition(|was| today.contains(&was.fingerprint));
+        Comparison {
+            same: same.into_iter().map(|was| was.fingerprint.clone()).collect(),
+            gone: gone
+                .into_iter()
+                .filter(|was| is_asked(&was.responses))
+                .map(|was| Gone { was: was.clone(), examined: !unknown(&was.id) })
+                .collect(),
+        }
+    }
+
     /// Its name in evidence, with its time where that is known.
     pub fn told(&self) -> String {
         match &self.about.clock {
@@ -229,7 +297,9 @@ mod tests {
     const REPORT: &str = r#"{"schema_version":1,"tool":{"name":"ar-doctor","version":"9"},"headline":null,
         "host":{"name":"web","home":"/var/ossec","role":"agent","wazuh_version":"4.9.2","new":1},
         "responses":[{"id":"a","name":"b","executable":"c","definition_sha256":null}],
-        "executables":[{"path":"/p","present":true,"size":3,"mode":"0750","owner":"root:wazuh","mtime":"t","sha256":"aa"}]}"#;
+        "executables":[{"path":"/p","present":true,"size":3,"mode":"0750","owner":"root:wazuh","mtime":"t","sha256":"aa"}],
+        "findings":[{"fingerprint":"AR034:file:/p","id":"AR034","slug":"s","severity":"error","title":"t","responses":["a"]},
+        {"fingerprint":"AR041:file:/p","id":"AR041","slug":"s","severity":"error","title":"t","responses":["a"],"new":1}]}"#;
 
     fn said(text: &str) -> String {
         Baseline::read("f", text.as_bytes()).unwrap_err().to_string()
@@ -288,6 +358,18 @@ mod tests {
         assert_eq!(was.differences(&now), ["mode 0750 -> 0640"]);
         now.present = None;
         assert!(was.differences(&now).is_empty());
+    }
+
+    #[test]
+    fn findings_are_new_same_gone_or_not_examined() {
+        let read = Baseline::read("f", REPORT.as_bytes()).unwrap();
+        let today: BTreeSet<String> = ["AR034:file:/p", "AR110:file:/p"].map(str::to_owned).into();
+        let compared = read.compare(&today, |_| false, |_| true);
+        assert_eq!(compared.same, BTreeSet::from(["AR034:file:/p".to_owned()]));
+        assert_eq!(compared.gone.len(), 1);
+        assert!(compared.gone[0].was.id == "AR041" && compared.gone[0].examined);
+        assert!(!read.compare(&today, |id| id == "AR041", |_| true).gone[0].examined);
+        assert!(read.compare(&today, |_| false, |ids| ids != ["a"]).gone.is_empty());
     }
 
     proptest::proptest! {

@@ -20,5 +20,6 @@ pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod simulate;
+pub mod suppress;
 pub mod trace;
 pub mod wazuh;

@@ -6,15 +6,17 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 
+use super::output::{self, Form, Output};
 use super::signatures::Signatures;
 use super::source::{self, Bare, Source};
-use super::{Failure, Format, Global, exit, since, terminal};
+use super::suppressions::Suppressions;
+use super::{Failure, Global, exit, since, terminal};
 use crate::baseline::Baseline;
 use crate::engine::{self, Diagnosis, Options};
 use crate::facts::{Facts, Response, Since};
 use crate::findings::Severity;
 use crate::redact::Redactor;
-use crate::report::{Report, Timings, json, text};
+use crate::report::{Report, Timings, json, sarif, text, ticket};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,9 +37,8 @@ pub(super) struct Arguments {
     /// Only the responses of this name, command, executable or id
     #[arg(long, value_name = "NAME")]
     response: Option<String>,
-    /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
     fail_on: FailOn,
@@ -58,6 +59,8 @@ pub(super) struct Arguments {
     /// `all` [default: 7d, and not more than 64 MiB of alerts and 256 MiB of each log]
     #[arg(long, value_name = "AGE", value_parser = since::parse, conflicts_with = "config")]
     since: Option<Since>,
+    #[command(flatten)]
+    suppressions: Suppressions,
     #[command(flatten)]
     signatures: Signatures,
     #[command(flatten)]
@@ -92,6 +95,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
     let mut facts = source.facts(global, redactor)?;
+    arguments.output.refuse_unfit(&output::homes(global.from.as_deref(), &facts.install.home))?;
     if let Some(path) = &arguments.baseline {
         let bytes = source::read(path).context("--baseline").map_err(Failure::usage)?;
         let shown = path.display().to_string();
@@ -99,6 +103,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         let baseline = Baseline::read(&shown, &bytes).map_err(unfit)?;
         baseline.fits(&facts.about()).map_err(unfit)?;
         facts = facts.against(baseline);
+    }
+    if let Some(suppressions) = arguments.suppressions.load()? {
+        facts = facts.accepting(suppressions);
     }
     facts.look_back(source.since(arguments.since));
     facts.with_signatures(arguments.signatures.load(redactor)?);
@@ -124,26 +131,26 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         response: arguments.response.as_deref(),
         timings,
     };
-    let out = match arguments.format {
-        Format::Json => json::to_text(&json::check(&report)).map_err(Failure::internal)?,
-        Format::Text => {
-            let mut page = terminal::page(global);
-            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
-            text::write(&report, options, &mut page);
-            page.into_text()
-        }
-    };
-    terminal::print(&out)?;
     let outcome = exit::Outcome {
         failed: !diagnosis.failed_probes.is_empty(),
         sealed: facts.install.sealed.is_some(),
         worst: diagnosis.worst(),
         incomplete: diagnosis.is_incomplete(&facts),
     };
-    Ok(exit::of_check(
-        outcome,
-        exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict },
-    ))
+    let policy = exit::Policy { fail_on: arguments.fail_on.severity(), strict: arguments.strict };
+    let status = exit::of_check(outcome, policy);
+    let unwritten = arguments.output.write(redactor, |form, place| match form {
+        Form::Json => json::to_text(&json::check(&report)).map_err(Failure::internal),
+        Form::Markdown => Ok(ticket::write(&report)),
+        Form::Sarif => json::to_text(&sarif::check(&report, status)).map_err(Failure::internal),
+        Form::Text => {
+            let mut page = terminal::page_for(place, global);
+            let options = text::Options { verbose: global.verbose, quiet: global.quiet, why: arguments.why };
+            text::write(&report, options, &mut page);
+            Ok(page.into_text())
+        }
+    })?;
+    Ok(output::worse(status, unwritten))
 }
 
 /// A name that is no response's is a mistake on the command line, but only where

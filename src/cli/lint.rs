@@ -8,15 +8,16 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::check::FailOn;
+use super::output::{self, Form, Output};
 use super::source::Source;
-use super::{Failure, Format, Global, exit, terminal};
+use super::{Failure, Global, exit, terminal};
 use crate::facts::TextFile;
 use crate::facts::executable::{Executable, SCRIPT_LIMIT};
 use crate::host::Fact;
 use crate::lint::{self, Context};
 use crate::redact::Redactor;
 use crate::report::lint::{self as report, Options, Script};
-use crate::report::{escape, json};
+use crate::report::{escape, json, sarif};
 use crate::wazuh::launch::Program;
 use crate::wazuh::version::Contract;
 
@@ -48,9 +49,8 @@ pub(super) struct Arguments {
     /// Timeout of the response in seconds, 0 for none [default: as each is written]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     timeout: Option<i32>,
-    /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Warning)]
     fail_on: FailOn,
@@ -71,6 +71,7 @@ enum ContractArgument {
 const SOME: i32 = 600;
 
 pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+    arguments.output.refuse_unfit(&[])?;
     let mut scripts = Vec::new();
     let mut unreadable = Vec::new();
     let given = if global.from.is_some() {
@@ -87,27 +88,31 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
             Err(why) => unreadable.push((path.display().to_string(), why)),
         }
     }
-    let out = match arguments.format {
-        Format::Json => {
-            json::to_text(&report::document(&scripts, &unreadable, redactor)).map_err(Failure::internal)?
-        }
-        Format::Text => {
-            let mut page = terminal::page(global);
-            let options = Options { verbose: global.verbose, quiet: global.quiet };
-            report::write(&scripts, options, redactor, &mut page);
-            page.into_text()
-        }
-    };
-    terminal::print(&out)?;
-    for (file, why) in &unreadable {
-        terminal::complain(&escape::visible(&redactor.text(format!("{file}: {why}"))));
-    }
     let worst = scripts.iter().flat_map(|script| &script.lint.faults).map(lint::Fault::severity).max();
-    Ok(match arguments.fail_on.severity() {
+    let status = match arguments.fail_on.severity() {
         _ if !unreadable.is_empty() => exit::USAGE,
         Some(least) if worst >= Some(least) => exit::FOUND,
         _ => exit::FINE,
-    })
+    };
+    let unwritten = arguments.output.write(redactor, |form, place| match form {
+        Form::Json => {
+            json::to_text(&report::document(&scripts, &unreadable, redactor)).map_err(Failure::internal)
+        }
+        Form::Markdown => Ok(report::markdown(&scripts, &unreadable, redactor)),
+        Form::Sarif => {
+            json::to_text(&sarif::lint(&scripts, &unreadable, redactor, status)).map_err(Failure::internal)
+        }
+        Form::Text => {
+            let mut page = terminal::page_for(place, global);
+            let options = Options { verbose: global.verbose, quiet: global.quiet };
+            report::write(&scripts, options, redactor, &mut page);
+            Ok(page.into_text())
+        }
+    })?;
+    for (file, why) in &unreadable {
+        terminal::complain(&escape::visible(&redactor.text(format!("{file}: {why}"))));
+    }
+    Ok(output::worse(status, unwritten))
 }
 
 /// Scripts of the host that `--from` names: those that are named, else those of its responses.

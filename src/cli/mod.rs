@@ -9,6 +9,7 @@ mod explain;
 mod lint;
 mod list;
 mod migrate;
+mod output;
 mod replay;
 mod schema;
 mod show;
@@ -16,6 +17,7 @@ mod signatures;
 mod simulate;
 mod since;
 mod source;
+mod suppressions;
 mod terminal;
 mod trace;
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::output::Place;
 use super::{Color, Failure, Global};
 use crate::redact::Redactor;
 use crate::report::escape;
@@ -37,6 +38,14 @@ pub(super) fn page(global: &Global) -> Page {
         terminal_size::terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
     let width = global.width.map(usize::from).or(terminal.map(|width| width.min(WIDTH))).unwrap_or(WIDTH);
     Page::new(width.max(NARROWEST), colour)
+}
+
+/// An empty page for where a report goes to.
+pub(super) fn page_for(place: Place, global: &Global) -> Page {
+    match place {
+        Place::Terminal => page(global),
+        Place::File => Page::new(global.width.map_or(WIDTH, usize::from).max(NARROWEST), false),
+    }
 }
 
 fn wants_colour(when: Color, is_terminal: bool, no_color: bool, force: bool, is_dumb: bool) -> bool {

@@ -1,19 +1,22 @@
 //! Runs the probes over the facts and makes one ranked report of what they say:
 //! stages, folding, ranking.
 
+pub mod accept;
 mod change;
 pub mod rank;
 pub mod stages;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::facts::{COLLECTORS, Facts};
-use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
+use crate::baseline::{Baseline, Comparison};
+use crate::facts::{COLLECTORS, Facts, Response};
+use crate::findings::{CheckId, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{Gap, GapKind};
-use crate::probes::{PROBES, Probe, Sink, applies, logs};
+use crate::probes::{PROBES, Probe, Sink, applies, logs, suppressions};
 use crate::trace::gather::{Gathered, recall};
 
 pub use crate::probes::Unknown;
+pub use accept::Suppressed;
 pub use rank::{Entry, Key};
 pub use stages::{Basis, Elsewhere, Reason, StageResult, State};
 
@@ -33,6 +36,8 @@ pub struct ResponseResult {
     pub stages: Vec<StageResult>,
     /// The first broken stage, and the check that names it.
     pub verdict: Verdict,
+    /// All that stops or bends it is suppressed.
+    pub accepted: bool,
 }
 
 /// The answer for one response.
@@ -55,6 +60,10 @@ pub struct Diagnosis {
     pub responses: Vec<ResponseResult>,
     /// Ranked, worst first, folded ones inside.
     pub entries: Vec<Entry>,
+    /// What the site has accepted; no part of the entries, and it decides nothing.
+    pub suppressed: Vec<Suppressed>,
+    /// What is new and what is gone since the baseline, where there is one.
+    pub compared: Option<Comparison>,
     /// What could not be found out.
     pub unknown: Vec<Unknown>,
     /// How many checks were made.
@@ -66,7 +75,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// All findings, folded ones behind the one that explains them.
+    /// All findings but those that are suppressed, folded ones behind the one that explains them.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.entries.iter().flat_map(|entry| std::iter::once(&entry.finding).chain(&entry.folded))
     }
@@ -90,7 +99,7 @@ impl Diagnosis {
 pub fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + 'a {
     // Whoever gives a bare file asks about that file; the rest is not missing.
     let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
-    asked.iter().filter_map(|(_, gap)| gap(facts)).chain(facts.log_gaps())
+    asked.iter().filter_map(|(_, gap)| gap(facts))
 }
 
 /// Runs every probe.
@@ -164,7 +173,7 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
             }
         }
     }
-    let responses = wanted
+    let mut responses: Vec<ResponseResult> = wanted
         .iter()
         .filter_map(|&index| Some(stages::result(facts, index, of_response.get(index)?, probes)))
         .collect();
@@ -183,7 +192,76 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
             Err(_) => failed_probes.push(("trace", "it failed".to_owned())),
         }
     }
-    Diagnosis { responses, entries: rank::rank(findings), unknown, checks, failed_probes, trace }
+    let (entries, suppressed) = accepted(facts, findings, |used| match options.response {
+        // Of the other responses nothing is known.
+        Some(_) => Vec::new(),
+        None => suppressions::unmatched(facts, &made, &unknown, used),
+    });
+    for result in &mut responses {
+        let stands = |severity: Severity| {
+            entries
+                .iter()
+                .flat_map(|entry| std::iter::once(&entry.finding).chain(&entry.folded))
+                .any(|finding| finding.severity >= severity && finding.responses.contains(&result.index))
+        };
+        result.accepted = match result.verdict {
+            Verdict::Stops(..) | Verdict::Bent(..) => !stands(Severity::Warning),
+            Verdict::NoFault | Verdict::NotMeant => false,
+        };
+    }
+    let mut diagnosis =
+        Diagnosis { responses, entries, suppressed, compared: None, unknown, checks, failed_probes, trace };
+    diagnosis.compared = facts.baseline().map(|baseline| compared(facts, options, baseline, &diagnosis));
+    diagnosis
+}
+
+/// Ranks what is left of the findings when those are taken out that the site has accepted.
+/// `unmatched` makes findings of the entries that were not used.
+fn accepted(
+    facts: &Facts<'_>,
+    mut findings: Vec<Finding>,
+    unmatched: impl FnOnce(&[bool]) -> Vec<Finding>,
+) -> (Vec<Entry>, Vec<Suppressed>) {
+    let Some(suppressions) = facts.suppressions().filter(|all| !all.rules.is_empty()) else {
+        return (rank::rank(findings), Vec::new());
+    };
+    let today = facts.today();
+    let name = |&index: &ResponseIndex| facts.response(index).map(Response::shown);
+    let about = |finding: &Finding| {
+        let responses: Vec<String> = finding.responses.iter().filter_map(name).collect();
+        suppressions.rules.iter().map(move |rule| rule.is_about(finding, &responses)).collect::<Vec<bool>>()
+    };
+    let mut used = vec![false; suppressions.rules.len()];
+    for finding in &mut findings {
+        for ((rule, is_about), used) in suppressions.rules.iter().zip(about(finding)).zip(&mut used) {
+            *used |= is_about;
+            if let (true, false, Some(last)) = (is_about, rule.holds(today), rule.expires) {
+                let text = format!("accepted until {last}: {}", rule.reason);
+                finding.evidence.push(Evidence::Observation { source: suppressions.place(rule), text });
+            }
+        }
+    }
+    findings.extend(unmatched(&used));
+    accept::accept(findings, |finding| {
+        let mut rules = suppressions.rules.iter().zip(about(finding));
+        rules.position(|(rule, is_about)| is_about && rule.holds(today))
+    })
+}
+
+/// Holds the findings against those of the baseline.
+fn compared(facts: &Facts<'_>, options: &Options, baseline: &Baseline, diagnosis: &Diagnosis) -> Comparison {
+    let suppressed = diagnosis.suppressed.iter().map(|suppressed| &suppressed.finding);
+    let today = diagnosis.findings().chain(suppressed).map(|finding| facts.redacted(finding.fingerprint()));
+    let unknown = |id: &str| diagnosis.unknown.iter().any(|unknown| unknown.check.check().id == id);
+    let is_asked = |responses: &[String]| {
+        options.response.is_none()
+            || diagnosis
+                .responses
+                .iter()
+                .filter_map(|result| facts.response(result.index))
+                .any(|response| responses.iter().any(|id| *id == facts.redacted(&response.id)))
+    };
+    baseline.compare(&today.collect(), unknown, is_asked)
 }
 
 /// Whether a response is called so: its name, its command, its id or its executable.

@@ -159,7 +159,7 @@ pub fn result(facts: &Facts<'_>, index: ResponseIndex, seen: &Seen<'_>, probes: 
         (None, None) if is_not_meant(facts, index) => Verdict::NotMeant,
         (None, None) => Verdict::NoFault,
     };
-    ResponseResult { index, stages, verdict }
+    ResponseResult { index, stages, verdict, accepted: false }
 }
 
 fn worst_first<'a>(findings: &[&'a Finding], stage: Stage) -> Vec<&'a Finding> {

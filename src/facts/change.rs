@@ -11,6 +11,7 @@ use super::{Executable, Facts, Response, TextFile};
 use crate::baseline::{About, Baseline, Recorded};
 use crate::findings::ResponseIndex;
 use crate::host::{Content, Fact, Sums, Value, dpkg, hex};
+use crate::suppress::Suppressions;
 use crate::wazuh::ar_log::{self, Trace};
 use crate::wazuh::install::{self, Kind};
 use crate::wazuh::ossec_conf::Role;
@@ -133,6 +134,45 @@ impl<'h> Facts<'h> {
             role: role.map(str::to_owned),
             wazuh_version: self.version().map(|version| version.to_string()),
         }
+    }
+
+    /// The same facts, with what the site has accepted.
+    #[must_use]
+    pub fn accepting(mut self, suppressions: Suppressions) -> Self {
+        self.suppressions = Some(suppressions);
+        self
+    }
+
+    /// What the site has accepted, where a file says so.
+    pub fn suppressions(&self) -> Option<&Suppressions> {
+        self.suppressions.as_ref()
+    }
+
+    /// A text as reports have it, to be held against one of an earlier report.
+    pub fn redacted(&self, text: impl AsRef<[u8]>) -> String {
+        self.redactor.text(text).as_str().to_owned()
+    }
+
+    /// The day by the host's clock, in UTC; where it has none, the day the suppressions were read.
+    pub fn today(&self) -> Option<jiff::civil::Date> {
+        let of_host = self.now().get().and_then(|&now| jiff::Timestamp::from_second(now).ok());
+        of_host.map(|now| now.to_zoned(jiff::tz::TimeZone::UTC).date()).or_else(|| self.suppressions()?.today)
+    }
+
+    /// The operating system and its hardware as people name them (`Debian GNU/Linux 12 (bookworm),
+    /// x86_64`), from os-release(5) and uname(2); none where neither tells.
+    pub fn system(&self) -> Option<String> {
+        let pretty = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| {
+            let content = self.host.read(Path::new(path), SMALL);
+            let text = String::from_utf8_lossy(&content.get()?.bytes).into_owned();
+            let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+            Some(value.trim_matches(['"', '\'']).to_owned())
+        });
+        let machine = self.machine().get();
+        let name = pretty.or_else(|| machine.map(|machine| machine.system.clone()));
+        let arch = machine.map(|machine| machine.arch.clone());
+        let parts: Vec<String> = [name, arch].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// Versions that files of the installation name, each with its file: `VERSION.json` and

@@ -596,7 +596,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     };
     // What is oldest is left out when there is too much of it.
     let mut left = (facts.alerts_since == Since::Default).then_some(BUDGET);
-    let mut plan: Vec<(usize, Part, Fact<Box<dyn Source>>)> = Vec::new();
+    let mut plan: Vec<(usize, Part, Opened)> = Vec::new();
     for (number, file) in all.files.iter().enumerate().rev() {
         let opened = held.remove(&file.path).unwrap_or_else(|| facts.open(&file.path));
         let Some(source) = opened.get() else {
@@ -665,7 +665,8 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     Fact::known(shown, all)
 }
 
-type Held = BTreeMap<PathBuf, Fact<Box<dyn Source>>>;
+type Opened = Fact<Box<dyn Source>>;
+type Held = BTreeMap<PathBuf, Opened>;
 
 /// The files of a window, and the plain ones of them open: whoever renames one from now on does not
 /// take it away. When one was renamed before that, they are listed again.

@@ -33,6 +33,7 @@ use crate::host::{
     Resolved, Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
+use crate::suppress::Suppressions;
 use crate::wazuh::alerts::histogram::Need;
 use crate::wazuh::alerts::lines::ReadAt;
 use crate::wazuh::ar_conf::{self, ArConf};
@@ -234,6 +235,7 @@ pub struct Facts<'h> {
     rules: OnceCell<Fact<Rules>>,
     ar_log: OnceCell<ArLog>,
     baseline: Option<Baseline>,
+    suppressions: Option<Suppressions>,
     drift: OnceCell<change::Drift>,
     traces: OnceCell<Fact<change::Traces>>,
     package: OnceCell<Fact<dpkg::Package>>,
@@ -276,6 +278,7 @@ impl<'h> Facts<'h> {
             rules: OnceCell::new(),
             ar_log: OnceCell::new(),
             baseline: None,
+            suppressions: None,
             drift: OnceCell::new(),
             traces: OnceCell::new(),
             package: OnceCell::new(),

@@ -134,6 +134,7 @@ fn read(facts: &Facts<'_>, log: Log, payloads: &mut Payloads) {
             seen: Seen {
                 file: number,
                 offset: start + line.offset,
+                line: None,
                 time: read.time,
                 excerpt: line.text.get(..SHOWN).unwrap_or(line.text).to_vec(),
             },

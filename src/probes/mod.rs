@@ -25,6 +25,7 @@ mod security;
 mod selectors;
 mod sink;
 mod sockets;
+pub mod suppressions;
 mod syntax;
 mod tools;
 mod unit;
@@ -85,6 +86,7 @@ pub const PROBES: &[Probe] = &[
     feedback::PROBE,
     versions::PROBE,
     drift::PROBE,
+    suppressions::PROBE,
     tools::PROBE,
     interference::PROBE,
     security::PROBE,

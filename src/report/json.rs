@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::trace::{TimelineEntry, timeline};
 use super::{Report, TOOL, VERSION, Verdict};
+use crate::baseline::Comparison;
 use crate::engine::{self, State};
 use crate::facts::Runs;
 use crate::facts::alerts::iso;
@@ -57,8 +58,15 @@ pub struct Check {
     pub responses: Vec<Response>,
     /// The executables of the responses that run here, as they are: what `--baseline` compares.
     pub executables: Vec<Executable>,
-    /// In rank order, each folded one behind the one that explains it.
+    /// In rank order, each folded one behind the one that explains it; then those that are
+    /// suppressed.
     pub findings: Vec<FindingEntry>,
+    /// The file whose entries suppress findings; only where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressions: Option<Redacted>,
+    /// Findings of the baseline that are none of this report; only with `--baseline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Vec<GoneEntry>>,
     /// What could not be found out.
     pub unknown: Vec<Unknown>,
     /// Counts.
@@ -184,6 +192,18 @@ pub enum RoleName {
     Agent,
     /// A manager without agents.
     Local,
+}
+
+impl RoleName {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::Worker => "worker",
+            Self::Agent => "agent",
+            Self::Local => "local",
+        }
+    }
 }
 
 /// How scripts are called.
@@ -349,6 +369,8 @@ pub struct ResponseVerdict {
     pub stage: Option<StageName>,
     /// Id of the check that names the fault.
     pub check: Option<&'static str>,
+    /// All that stops or bends it is suppressed.
+    pub suppressed: bool,
 }
 
 /// The answer for one response.
@@ -398,8 +420,64 @@ pub struct FindingEntry {
     pub explained_by: Option<Redacted>,
     /// Ids of the responses it stops or bends.
     pub responses: Vec<Redacted>,
-    /// Place in the ranking, from 1; null when it is folded under another.
+    /// Place in the ranking, from 1; null when it is folded under another, or suppressed.
     pub rank: Option<usize>,
+    /// The site has accepted it: it decides neither headline nor exit status. Only where it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<SuppressedBy>,
+    /// Whether the baseline has it, too; only with `--baseline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_baseline: Option<SinceBaseline>,
+}
+
+/// The entry that suppresses a finding, or one that the finding is seen because of.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SuppressedBy {
+    /// The file.
+    pub file: Redacted,
+    /// Line the entry begins in, from 1.
+    pub line: u64,
+    /// Why it is accepted.
+    pub reason: Redacted,
+    /// The last day the entry holds; null for ever.
+    pub expires: Option<String>,
+}
+
+/// Whether the baseline has a finding, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SinceBaseline {
+    /// It has not.
+    New,
+    /// It has.
+    Same,
+}
+
+impl SinceBaseline {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Same => "same",
+        }
+    }
+}
+
+/// A finding that only the baseline has.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GoneEntry {
+    /// Its name over time.
+    pub fingerprint: Redacted,
+    /// Id of its check.
+    pub id: Redacted,
+    /// Slug of its check.
+    pub slug: Redacted,
+    /// What it did (`error`, `warning`, `advice`).
+    pub severity: Redacted,
+    /// What did not work.
+    pub title: Redacted,
+    /// Its check could be made this time, so that it is mended; else it was only not seen.
+    pub examined: bool,
 }
 
 /// What a finding does to a response.
@@ -502,6 +580,8 @@ pub struct Summary {
     pub warnings: usize,
     /// Hygiene.
     pub advice: usize,
+    /// Findings that are suppressed, those that are seen because of one of them, too.
+    pub suppressed: usize,
     /// Checks that were made.
     pub checks: usize,
 }
@@ -530,12 +610,15 @@ pub fn check(report: &Report<'_, '_>) -> Check {
         headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
         responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
         executables: view.executables(),
-        findings: findings(report.redactor, &diagnosis.entries, &|responses| view.ids(responses)),
+        findings: view.findings(),
+        suppressions: report.facts.suppressions().map(|suppressions| view.text(&suppressions.shown)),
+        gone: diagnosis.compared.as_ref().map(|compared| view.gone(compared)),
         unknown: diagnosis.unknown.iter().map(|unknown| view.unknown(unknown)).collect(),
         summary: Summary {
             errors: counts.errors,
             warnings: counts.warnings,
             advice: counts.advice,
+            suppressed: diagnosis.suppressed.len(),
             checks: diagnosis.checks,
         },
         timings: report.timings.map(|timings| Timings {
@@ -582,6 +665,51 @@ impl View<'_, '_> {
             .iter()
             .filter_map(|&index| self.report.facts.response(index))
             .map(|response| self.text(&response.id))
+            .collect()
+    }
+
+    /// Those of the entries, then those that are suppressed.
+    fn findings(&self) -> Vec<FindingEntry> {
+        let diagnosis = self.report.diagnosis;
+        let ids = |responses: &[ResponseIndex]| self.ids(responses);
+        let mut all = findings(self.report.redactor, &diagnosis.entries, &ids);
+        let view = FindingView { redactor: self.report.redactor, ids: &ids };
+        for suppressed in &diagnosis.suppressed {
+            let because_of = suppressed.because_of.as_ref();
+            let is_cause = |other: &&engine::Suppressed| {
+                other.because_of.as_deref() == Some(suppressed.finding.fingerprint().as_str())
+            };
+            let explains = diagnosis.suppressed.iter().filter(is_cause);
+            let explains = explains.map(|other| self.text(other.finding.fingerprint())).collect();
+            let explained_by = because_of.map(|cause| self.text(cause));
+            all.push(FindingEntry {
+                suppressed: self.report.rule_of(suppressed).map(|(file, rule)| SuppressedBy {
+                    file: self.text(file),
+                    line: rule.line,
+                    reason: self.text(&rule.reason),
+                    expires: rule.expires.map(|day| day.to_string()),
+                }),
+                ..view.finding(&suppressed.finding, None, explains, explained_by)
+            });
+        }
+        for entry in &mut all {
+            entry.since_baseline = self.report.since_baseline(entry.fingerprint.as_str());
+        }
+        all
+    }
+
+    fn gone(&self, compared: &Comparison) -> Vec<GoneEntry> {
+        compared
+            .gone
+            .iter()
+            .map(|gone| GoneEntry {
+                fingerprint: self.text(&gone.was.fingerprint),
+                id: self.text(&gone.was.id),
+                slug: self.text(&gone.was.slug),
+                severity: self.text(&gone.was.severity),
+                title: self.text(&gone.was.title),
+                examined: gone.examined,
+            })
             .collect()
     }
 
@@ -675,7 +803,7 @@ impl View<'_, '_> {
             definition_sha256: self.report.facts.definition(response).map(|sum| self.text(sum)),
             runs: response.runs.into(),
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
-            verdict: result.verdict.into(),
+            verdict: ResponseVerdict { suppressed: result.accepted, ..result.verdict.into() },
             timeline: self.report.diagnosis.trace.as_ref().and_then(|trace| {
                 let stage = match result.verdict {
                     engine::Verdict::Stops(stage, _) | engine::Verdict::Bent(stage, _) => Some(stage),
@@ -768,6 +896,8 @@ impl FindingView<'_> {
             explained_by,
             responses: (self.ids)(&finding.responses),
             rank,
+            suppressed: None,
+            since_baseline: None,
         }
     }
 }
@@ -801,7 +931,7 @@ pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
 
 /// A mark in bytes as a mark in characters of the text those bytes become. A
 /// character that is marked in part is marked.
-fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
+pub(super) fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
     let (mut at, mut start, mut end) = (0, 0, 0);
     let mut step = |length: usize| {
         at += length;
@@ -912,8 +1042,9 @@ impl From<engine::Verdict> for ResponseVerdict {
             kind,
             stage: Some(stage.into()),
             check: Some(check.check().id),
+            suppressed: false,
         };
-        let plain = |kind| Self { kind, stage: None, check: None };
+        let plain = |kind| Self { kind, stage: None, check: None, suppressed: false };
         match verdict {
             engine::Verdict::Stops(stage, check) => at(ResponseVerdictKind::Stops, stage, check),
             engine::Verdict::Bent(stage, check) => at(ResponseVerdictKind::Bent, stage, check),
@@ -1020,6 +1151,8 @@ mod tests {
             checks: 92,
             failed_probes: Vec::new(),
             trace: None,
+            suppressed: Vec::new(),
+            compared: None,
         }
     }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::json::{ConfidenceName, ContractName, Evidence, SeverityName, Tool, evidence};
+use super::markdown::{Markdown, WIDTH, lines};
 use super::page::{Page, Text, Tone};
 use super::text::write_excerpt;
 use crate::facts::TextFile;
@@ -183,6 +184,99 @@ fn write_fault(script: &Script, fault: &Fault, redactor: &Redactor, page: &mut P
             }
         }
         None => page.labelled(4, "more", 8, &Text::new().own("ar-doctor explain ").own(check.id)),
+    }
+}
+
+/// The report as Markdown, to paste. `unreadable` is names and reasons.
+pub fn markdown(scripts: &[Script], unreadable: &[(String, String)], redactor: &Redactor) -> String {
+    let mut out = Markdown::new();
+    let counts = Counts::of(scripts);
+    let text = Text::new()
+        .own("ar-doctor lint: ")
+        .counted(counts.errors, "error")
+        .own(", ")
+        .counted(counts.warnings, "warning")
+        .own(", ")
+        .count(counts.advice)
+        .own(" advice");
+    out.heading(2, &text);
+    out.list([
+        Text::new().own("ar-doctor: ").own(super::VERSION),
+        Text::new().own("Scripts: ").count(scripts.len()),
+        Text::new().own("Switched off by comments: ").count(counts.suppressed),
+    ]);
+    for script in scripts {
+        markdown_of(script, redactor, &mut out);
+    }
+    if !unreadable.is_empty() {
+        out.heading(3, &Text::new().own("What could not be read"));
+        out.list(
+            unreadable.iter().map(|(file, why)| {
+                Text::new().host(&redactor.text(file)).own(": ").host(&redactor.text(why))
+            }),
+        );
+    }
+    out.into_text()
+}
+
+fn markdown_of(script: &Script, redactor: &Redactor, out: &mut Markdown) {
+    out.heading(3, &Text::new().host(&redactor.text(&script.file.shown)));
+    let Some(language) = script.language.filter(|language| !language.is_by_name_only()) else {
+        return out.paragraph(
+            &Text::new().own("Its text is not read: it is no script of a language that is read."),
+        );
+    };
+    let text = Text::new()
+        .own("Read as ")
+        .own(language.name())
+        .own(", called as ")
+        .own(contract_name(script))
+        .own(", timeout ")
+        .number(script.context.timeout)
+        .own(".");
+    out.paragraph(&text);
+    let write = |out: &mut Markdown, fault: &Fault| {
+        let check = fault.kind.check().check();
+        let text = Text::new()
+            .own("Line ")
+            .number(fault.line)
+            .own(": ")
+            .own(check.id)
+            .own(" ")
+            .own(check.slug)
+            .own(", ")
+            .own(fault.severity().name())
+            .own(", ")
+            .own(findings::Confidence::from(fault.confidence).name());
+        out.heading(4, &text);
+        out.paragraph(&Text::new().host(&redactor.text(&fault.message)));
+        if let findings::Evidence::Excerpt { file, line, column, text, mark, .. } =
+            excerpt(&script.file, fault)
+        {
+            let mut page = Page::new(WIDTH, false);
+            // What stands under the mark is said above.
+            write_excerpt(redactor, &mut page, (&file, line, column), (&text, &mark), "");
+            out.page(page);
+        }
+        match &fault.rewrite {
+            Some(rewrite) => {
+                out.paragraph(&Text::new().own("Write:"));
+                out.block(&lines(redactor, rewrite));
+            }
+            None => out.paragraph(&Text::new().own("More: `ar-doctor explain ").own(check.id).own("`")),
+        }
+    };
+    let (advice, bad): (Vec<&Fault>, Vec<&Fault>) =
+        script.lint.faults.iter().partition(|fault| fault.severity() == Severity::Advice);
+    for fault in bad {
+        write(out, fault);
+    }
+    for (label, faults) in [("Advice: ", advice), ("Switched off: ", script.lint.suppressed.iter().collect())]
+    {
+        if !faults.is_empty() {
+            let summary = Text::new().own(label).counted(faults.len(), "finding");
+            out.folded(&summary, |out| faults.iter().for_each(|fault| write(out, fault)));
+        }
     }
 }
 

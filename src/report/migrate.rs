@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::escape;
 use super::json::{RoleName, Tool};
+use super::markdown::code;
 use crate::migrate::channel::{Executable, Query};
 use crate::migrate::{self, Harm, Plan, ROWS, Row, Verdict};
 use crate::redact::{Redacted, Redactor};
@@ -597,15 +598,6 @@ fn own(text: &str) -> String {
         out.push(character);
         out
     })
-}
-
-/// A span of code that its text cannot end.
-fn code(text: &Redacted) -> String {
-    let text = escape::visible(text);
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
 }
 
 /// Notes are own words round text of the host: the text of the host is shielded.

@@ -7,23 +7,28 @@ pub mod catalogue;
 pub mod escape;
 pub mod json;
 pub mod lint;
+pub mod markdown;
 pub mod migrate;
 pub mod page;
 pub mod replay;
 pub mod replay_json;
+pub mod sarif;
 pub mod show;
 pub mod simulate;
 pub mod simulate_alerts;
 pub mod text;
+pub mod ticket;
 pub mod trace;
 
 use std::collections::BTreeSet;
 
-use crate::engine::{Diagnosis, collector_gaps};
+use crate::baseline::Gone;
+use crate::engine::{Diagnosis, Suppressed, collector_gaps};
 use crate::facts::Facts;
 use crate::findings::Severity;
 use crate::host::Gap;
 use crate::redact::Redactor;
+use crate::suppress::Rule;
 
 /// The program's name in its reports.
 pub const TOOL: &str = "ar-doctor";
@@ -81,6 +86,19 @@ pub struct Counts {
     pub advice: usize,
 }
 
+/// How many findings there are in comparison with a baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Only today.
+    pub new: usize,
+    /// Only then, and looked for today.
+    pub gone: usize,
+    /// Only then, and not to be examined today.
+    pub unseen: usize,
+    /// Then and today.
+    pub same: usize,
+}
+
 impl Report<'_, '_> {
     /// Findings by severity. Folded ones do not count: one fault is one entry.
     pub fn counts(&self) -> Counts {
@@ -98,6 +116,30 @@ impl Report<'_, '_> {
             Some(Severity::Advice) | None if self.is_incomplete() => Verdict::Unknown,
             Some(Severity::Advice) | None => Verdict::Ok,
         }
+    }
+
+    /// The file and the entry that suppresses a finding.
+    pub fn rule_of(&self, suppressed: &Suppressed) -> Option<(&str, &Rule)> {
+        let suppressions = self.facts.suppressions()?;
+        Some((&suppressions.shown, suppressions.rules.get(suppressed.rule)?))
+    }
+
+    /// Whether the baseline has a finding, too; none without a baseline. The fingerprint is a
+    /// redacted one.
+    pub fn since_baseline(&self, fingerprint: &str) -> Option<json::SinceBaseline> {
+        let compared = self.diagnosis.compared.as_ref()?;
+        let is_same = compared.same.contains(fingerprint);
+        Some(if is_same { json::SinceBaseline::Same } else { json::SinceBaseline::New })
+    }
+
+    /// How many findings are new, gone and the same since the baseline; none without one.
+    pub fn changes(&self) -> Option<Changes> {
+        let compared = self.diagnosis.compared.as_ref()?;
+        let suppressed = self.diagnosis.suppressed.len();
+        let all = self.diagnosis.findings().count() + suppressed;
+        let (gone, unseen) = compared.gone.iter().partition::<Vec<&Gone>, _>(|gone| gone.examined);
+        let same = compared.same.len();
+        Some(Changes { new: all.saturating_sub(same), gone: gone.len(), unseen: unseen.len(), same })
     }
 
     /// Whether something that belongs to this side was not seen.

@@ -140,6 +140,11 @@ impl Text {
         self.spans.iter().map(|(_, text)| escape::columns(text)).sum()
     }
 
+    /// The text without its tones.
+    pub fn plain(&self) -> String {
+        self.spans.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.spans.iter().all(|(_, text)| text.is_empty())

@@ -733,8 +733,12 @@ impl Writer<'_> {
     }
 
     fn entry(&self, page: &mut Page, at: usize, entry: &Entry) {
-        let writer =
-            EntryWriter { redactor: self.replay.redactor, verbose: self.options.verbose, why: false };
+        let writer = EntryWriter {
+            redactor: self.replay.redactor,
+            verbose: self.options.verbose,
+            why: false,
+            since_baseline: None,
+        };
         writer.entry(page, at, entry, at == 0 && self.first().is_some(), Text::new(), &[]);
     }
 

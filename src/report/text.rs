@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::escape;
+use super::json::SinceBaseline;
 use super::page::{Page, Text, Tone};
 use super::trace::timeline_text;
 use super::{Report, TOOL, VERSION};
-use crate::engine::{Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Verdict};
+use crate::engine::{
+    Basis, Elsewhere, Entry, Reason, ResponseResult, StageResult, State, Suppressed, Verdict,
+};
 use crate::facts::Alerts;
-use crate::findings::{Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
+use crate::findings::{Check, Confidence, Evidence, Finding, ResponseIndex, Severity, Stage};
 use crate::host::{GapKind, SourceKind};
 use crate::redact::Redactor;
 use crate::wazuh::install::Kind;
@@ -67,13 +70,14 @@ pub fn write(report: &Report<'_, '_>, options: Options, page: &mut Page) {
     writer.footer(page);
 }
 
-struct Writer<'a, 'h> {
-    report: &'a Report<'a, 'h>,
-    options: Options,
+/// Writes the parts of a report; the Markdown form takes some of them.
+pub(super) struct Writer<'a, 'h> {
+    pub(super) report: &'a Report<'a, 'h>,
+    pub(super) options: Options,
 }
 
 impl Writer<'_, '_> {
-    fn host(&self, text: impl AsRef<[u8]>) -> Text {
+    pub(super) fn host(&self, text: impl AsRef<[u8]>) -> Text {
         Text::new().host(&self.report.redactor.text(text))
     }
 
@@ -117,7 +121,7 @@ impl Writer<'_, '_> {
     }
 
     /// `agent 003 web-01`, `manager siem-1`.
-    fn who(&self) -> Text {
+    pub(super) fn who(&self) -> Text {
         let facts = self.report.facts;
         if let Some(identity) = facts.install.identity.get() {
             return Text::new().own("agent ").and(self.host(format!("{} {}", identity.id, identity.name)));
@@ -136,11 +140,11 @@ impl Writer<'_, '_> {
     }
 
     /// The finding the report begins with.
-    fn first(&self) -> Option<&Entry> {
+    pub(super) fn first(&self) -> Option<&Entry> {
         self.report.diagnosis.entries.first().filter(|entry| entry.finding.severity > Severity::Advice)
     }
 
-    fn headline(&self) -> Text {
+    pub(super) fn headline(&self) -> Text {
         let facts = self.report.facts;
         let diagnosis = self.report.diagnosis;
         if let Some(entry) = self.first() {
@@ -178,6 +182,10 @@ impl Writer<'_, '_> {
             return Text::new().own("No active response is configured, so none runs: ").and(checks).own(".");
         }
         let text = Text::new().toned(Tone::Good, "No fault found");
+        let text = match diagnosis.suppressed.len() {
+            0 => text,
+            suppressed => text.own(" besides ").count(suppressed).own(" suppressed"),
+        };
         let text = if self.report.is_incomplete() && !facts.is_bare() {
             text.own(" in what this source holds")
         } else {
@@ -220,7 +228,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn run_as_root(&self) -> Text {
+    pub(super) fn run_as_root(&self) -> Text {
         if self.report.facts.reader_uid() == 0 {
             Text::new().own("Even root was refused: a security module or a container stands before it.")
         } else {
@@ -231,7 +239,7 @@ impl Writer<'_, '_> {
     // ---- the grid ----
 
     /// Responses the grid shows, in the order of their file.
-    fn shown_rows(&self) -> Vec<&ResponseResult> {
+    pub(super) fn shown_rows(&self) -> Vec<&ResponseResult> {
         let results = &self.report.diagnosis.responses;
         if self.options.verbose {
             return results.iter().collect();
@@ -252,7 +260,7 @@ impl Writer<'_, '_> {
             .collect()
     }
 
-    fn grid(&self, page: &mut Page, rows: &[&ResponseResult]) {
+    pub(super) fn grid(&self, page: &mut Page, rows: &[&ResponseResult]) {
         if rows.is_empty() {
             return;
         }
@@ -338,6 +346,7 @@ impl Writer<'_, '_> {
             redactor: self.report.redactor,
             verbose: self.options.verbose,
             why: self.options.why,
+            since_baseline: self.since_baseline(&entry.finding),
         };
         writer.entry(page, at, entry, is_headline, whom, &self.timeline(at, entry));
     }
@@ -362,8 +371,14 @@ impl Writer<'_, '_> {
         timeline_text(self.report.redactor, trace, index, stage, self.options.verbose)
     }
 
+    /// `new` or `same`, against a baseline.
+    pub(super) fn since_baseline(&self, finding: &Finding) -> Option<&'static str> {
+        let fingerprint = self.report.redactor.text(finding.fingerprint());
+        self.report.since_baseline(fingerprint.as_str()).map(SinceBaseline::name)
+    }
+
     /// `stops custom-block600`.
-    fn whom(&self, finding: &Finding) -> Text {
+    pub(super) fn whom(&self, finding: &Finding) -> Text {
         if finding.responses.is_empty() {
             return Text::new();
         }
@@ -422,14 +437,88 @@ impl Writer<'_, '_> {
         for note in self.notes() {
             page.paragraph(1, &Text::new().own("note: ").and(self.host(note)));
         }
+        if self.options.verbose {
+            for suppressed in self.suppressed() {
+                page.paragraph(1, &suppressed);
+            }
+        }
+        if let Some(changes) = self.changes() {
+            page.paragraph(1, &changes.own("."));
+            let gone = self.gone();
+            let limit = if self.options.verbose { gone.len() } else { SHORT_LIST };
+            for gone in gone.iter().take(limit) {
+                page.paragraph(3, gone);
+            }
+            if gone.len() > limit {
+                page.indented(3, &Text::new().own("... and ").count(gone.len() - limit).own(" more (-v)"));
+            }
+        }
         page.indented(1, &self.totals());
     }
 
+    /// What is suppressed, a line each, and by what.
+    pub(super) fn suppressed(&self) -> Vec<Text> {
+        let line = |suppressed: &Suppressed| {
+            let check = suppressed.finding.check.check();
+            let subject = self.host(suppressed.finding.subject.to_string());
+            let text =
+                Text::new().own("suppressed: ").own(check.id).own(" ").own(check.slug).own(", ").and(subject);
+            let Some((file, rule)) = self.report.rule_of(suppressed) else { return text };
+            let text = match &suppressed.because_of {
+                Some(cause) => text.own(", seen because of ").and(self.host(cause)),
+                None => text.own(": ").and(self.host(&rule.reason)),
+            };
+            let text = text.own(" (").and(self.host(file)).own(":").number(rule.line);
+            match rule.expires {
+                Some(last) => text.own(", until ").and(self.host(last.to_string())).own(")"),
+                None => text.own(")"),
+            }
+        };
+        self.report.diagnosis.suppressed.iter().map(line).collect()
+    }
+
+    /// `since last.json of 2026-11-20: 1 new, 2 gone, 3 same`.
+    pub(super) fn changes(&self) -> Option<Text> {
+        let changes = self.report.changes()?;
+        let baseline = self.report.facts.baseline()?;
+        let text = Text::new()
+            .own("since ")
+            .and(self.host(baseline.told()))
+            .own(": ")
+            .count(changes.new)
+            .own(" new, ")
+            .count(changes.gone)
+            .own(" gone, ")
+            .count(changes.same)
+            .own(" the same");
+        Some(match changes.unseen {
+            0 => text,
+            unseen => text.own(", ").count(unseen).own(" could not be examined this time"),
+        })
+    }
+
+    /// Findings that only the baseline has, a line each.
+    pub(super) fn gone(&self) -> Vec<Text> {
+        let compared = self.report.diagnosis.compared.iter();
+        compared
+            .flat_map(|compared| &compared.gone)
+            .map(|gone| {
+                let word = if gone.examined { "gone: " } else { "not examined: " };
+                let was = &gone.was;
+                Text::new()
+                    .own(word)
+                    .and(self.host(format!("{} {}, {}: {}", was.id, was.slug, was.severity, was.title)))
+            })
+            .collect()
+    }
+
     /// What has to be known of the reading itself.
-    fn notes(&self) -> impl Iterator<Item = String> {
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let facts = self.report.facts;
         let alerts = facts.alerts_if_read().and_then(Alerts::note);
-        facts.version_note().into_iter().chain(alerts).chain(facts.log_notes())
+        let suppressions = facts.suppressions().filter(|_| self.options.verbose);
+        let suppressions = suppressions.map(|read| format!("suppressions are read from {}", read.shown));
+        facts.version_note().into_iter().chain(alerts).chain(facts.log_notes()).chain(suppressions)
     }
 
     fn gaps_of(&self, page: &mut Page, kind: GapKind, label: &'static str) {
@@ -470,7 +559,7 @@ impl Writer<'_, '_> {
     }
 
     /// Stages that are on the other side or that no file tells of.
-    fn stages_not_seen(&self) -> Text {
+    pub(super) fn stages_not_seen(&self) -> Text {
         let rows = self.shown_rows();
         let all = &self.report.diagnosis.responses;
         let results: Vec<&ResponseResult> = if rows.is_empty() { all.iter().collect() } else { rows };
@@ -513,7 +602,7 @@ impl Writer<'_, '_> {
         Text::new().list(texts, "; ")
     }
 
-    fn totals(&self) -> Text {
+    pub(super) fn totals(&self) -> Text {
         let counts = self.report.counts();
         let text = Text::new()
             .counted(counts.errors, "error")
@@ -522,11 +611,13 @@ impl Writer<'_, '_> {
             .own(", ")
             .count(counts.advice)
             .own(" advice");
-        let text = if counts.advice > 0 && !self.options.verbose {
-            text.own(" (-v shows them).  ")
-        } else {
-            text.own(".  ")
+        let text = match self.report.diagnosis.suppressed.len() {
+            0 => text,
+            suppressed => text.own(", ").count(suppressed).own(" suppressed"),
         };
+        let is_more = counts.advice + self.report.diagnosis.suppressed.len() > 0;
+        let text =
+            if is_more && !self.options.verbose { text.own(" (-v shows them).  ") } else { text.own(".  ") };
         let text = text.counted(self.report.diagnosis.checks, "check");
         match self.report.timings {
             Some(timings) => text.own(" in ").and(self.host(format!("{:.1} ms", timings.total))).own("."),
@@ -537,10 +628,17 @@ impl Writer<'_, '_> {
     /// Totals and what was not seen on one line, for a report without trouble.
     fn short_footer(&self) -> Text {
         let counts = self.report.counts();
-        let mut parts = vec![match counts.advice {
-            0 => Text::new().own("0 errors, 0 warnings."),
-            advice => Text::new().own("0 errors, 0 warnings, ").count(advice).own(" advice (-v shows them)."),
-        }];
+        let suppressed = self.report.diagnosis.suppressed.len();
+        let mut totals = Text::new().own("0 errors, 0 warnings");
+        if counts.advice > 0 {
+            totals = totals.own(", ").count(counts.advice).own(" advice");
+        }
+        if suppressed > 0 {
+            totals = totals.own(", ").count(suppressed).own(" suppressed");
+        }
+        let is_more = counts.advice + suppressed > 0;
+        let mut parts = vec![totals.own(if is_more { " (-v shows them)." } else { "." })];
+        parts.extend(self.changes().map(|changes| changes.own(".")));
         let stages = self.stages_not_seen();
         if !stages.is_empty() {
             parts.push(Text::new().own("? not seen from here: ").and(stages).own("."));
@@ -572,6 +670,8 @@ pub(super) struct EntryWriter<'a> {
     pub(super) verbose: bool,
     /// The ranking key of every entry.
     pub(super) why: bool,
+    /// `new` or `same`, against a baseline.
+    pub(super) since_baseline: Option<&'static str>,
 }
 
 impl EntryWriter<'_> {
@@ -608,6 +708,10 @@ impl EntryWriter<'_> {
             .toned(tone, finding.severity.name())
             .own(", ")
             .own(finding.confidence.name());
+        let head = match self.since_baseline {
+            Some(word) => head.own(", ").own(word),
+            None => head,
+        };
         let head = if whom.is_empty() { head } else { head.pad(59).own("  ").and(whom) };
         page.line(&head);
         if !is_headline {
@@ -628,7 +732,7 @@ impl EntryWriter<'_> {
         }
     }
 
-    fn evidence(&self, page: &mut Page, evidence: &Evidence) {
+    pub(super) fn evidence(&self, page: &mut Page, evidence: &Evidence) {
         match evidence {
             Evidence::Excerpt { file, line, column, text, mark, label } => {
                 write_excerpt(self.redactor, page, (file, *line, *column), (text, mark), label);
@@ -681,11 +785,7 @@ impl EntryWriter<'_> {
         } else {
             self.host(&finding.cause)
         };
-        let source = match check.source.first() {
-            Some(source) => Text::new().own(" (").own(source).own(")"),
-            None => Text::new(),
-        };
-        page.labelled(4, "why", BESIDE, &text.and(source));
+        page.labelled(4, "why", BESIDE, &text.and(source_of(check)));
     }
 
     fn fix(&self, page: &mut Page, finding: &Finding) {
@@ -737,8 +837,23 @@ impl EntryWriter<'_> {
     }
 }
 
+/// Where the catalogue has its reason from, in brackets.
+fn source_of(check: &Check) -> Text {
+    match check.source.first() {
+        Some(source) => Text::new().own(" (").own(source).own(")"),
+        None => Text::new(),
+    }
+}
+
+/// The catalogue's whole reason, with its source.
+pub(super) fn whole_why(redactor: &Redactor, finding: &Finding) -> Text {
+    let check = finding.check.check();
+    let why = check.why.split_whitespace().collect::<Vec<_>>().join(" ");
+    Text::new().host(&redactor.text(why)).and(source_of(check))
+}
+
 fn is_troubled(result: &ResponseResult) -> bool {
-    matches!(result.verdict, Verdict::Stops(..) | Verdict::Bent(..))
+    !result.accepted && matches!(result.verdict, Verdict::Stops(..) | Verdict::Bent(..))
 }
 
 pub(super) const fn tone_of(severity: Severity) -> Tone {
@@ -945,8 +1060,10 @@ mod tests {
         stages[9].state = State::Unknown;
         stages[9].reason = Some(Reason::NotThisSide(Elsewhere::Agents));
         Diagnosis {
-            responses: vec![ResponseResult { index: 0, stages, verdict: Verdict::NoFault }],
+            responses: vec![ResponseResult { index: 0, stages, verdict: Verdict::NoFault, accepted: false }],
             entries: Vec::new(),
+            suppressed: Vec::new(),
+            compared: None,
             unknown: Vec::new(),
             checks: 74,
             failed_probes: Vec::new(),

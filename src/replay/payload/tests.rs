@@ -536,6 +536,7 @@ fn sizes() {
             white_list: None,
             to_agent,
             script: None,
+            arrived: false,
         });
         assert_eq!(payload.problems.len(), wanted, "{fill} {to_agent}");
     }
