@@ -9,8 +9,7 @@ use crate::facts::{Facts, Since};
 use crate::host::FileType;
 use crate::migrate::Inventory;
 use crate::redact::Redactor;
-use crate::report::page::Page;
-use crate::report::{Report, json, show, text};
+use crate::report::{Report, json, show, ticket};
 use crate::simulate::{self, Given, Ground};
 use crate::trace::gather::{Asked, gather};
 
@@ -34,10 +33,7 @@ pub fn documents(
     redactor: &Redactor,
 ) -> std::io::Result<Documents> {
     let report = Report { facts, diagnosis, redactor, response: None, timings: None };
-    let mut page = Page::new(100, false);
-    text::write(&report, text::Options { verbose: true, quiet: false, why: false }, &mut page);
-    let ticket = format!("```\n{}```\n", page.into_text());
-    Ok(Documents { report: json::to_text(&json::check(&report))?, ticket })
+    Ok(Documents { report: json::to_text(&json::check(&report))?, ticket: ticket::write(&report) })
 }
 
 /// Reads what `check`, `show`, `trace`, `simulate`, `lint` and `migrate` read; what `check` finds.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::anyhow;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::source::Source;
@@ -21,6 +21,8 @@ const EXAMPLES: &str = "\
 Examples:
   sudo ar-doctor capture                  ar-doctor-HOST-TIME.tar.gz in this directory
   sudo ar-doctor capture -o /tmp/web-01.tar.gz --since 2d
+  sudo ar-doctor capture --redact identities --map ~/names.json
+                                          names and addresses hidden, too
   sudo ar-doctor capture -o /tmp/web-01   a directory, to look into it before it is sent
   ar-doctor check --from web-01.tar.gz    what the host showed, on another machine
 
@@ -58,6 +60,20 @@ pub(super) struct Arguments {
     /// oldest parts are left out
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "256M")]
     max_size: u64,
+    /// Hide this, too: names and addresses get pseudonyms that are the same all through the
+    /// capture, and with which it shows the same; special addresses and networks stay what they are
+    #[arg(long, value_name = "WHAT", value_enum)]
+    redact: Option<Hidden>,
+    /// Write which pseudonym stands for what into this file, for yourself
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    map: Option<PathBuf>,
+}
+
+/// What is hidden besides secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Hidden {
+    /// Names of hosts, agents and users, mail, and addresses
+    Identities,
 }
 
 fn parse_since(text: &str) -> Result<(String, Since), String> {
@@ -78,6 +94,10 @@ fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+    if arguments.redact.is_some() {
+        // A new one for each capture, so that two of them cannot be held against each other.
+        redactor.redact_identities(crate::redact::salt().map_err(Failure::internal)?);
+    }
     let source = Source::of_host(global)?;
     let recorder = Recorder::new(source.host());
     let install = install::find(&recorder, global.home.as_deref()).map_err(Failure::nothing)?;
@@ -86,9 +106,16 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let made_at = jiff::Timestamp::now().as_second();
     let hostname = facts.machine().get().map(|machine| machine.hostname.clone());
     let hostname = hostname.filter(|name| !name.is_empty()).unwrap_or_else(|| "host".to_owned());
-    let target = target(arguments.output.as_deref(), &hostname, made_at);
+    let name = if arguments.redact.is_some() { "host" } else { &hostname };
+    let target = target(arguments.output.as_deref(), name, made_at);
     let form = if is_archive(&target) { Form::Archive } else { Form::Directory };
     check_target(&target, &home, global)?;
+    if let Some(map) = &arguments.map {
+        check_target(map, &home, global)?;
+        if fs::symlink_metadata(map).is_ok() {
+            return Err(Failure::usage(anyhow!("--map: {}", Error::Exists(map.clone()))));
+        }
+    }
 
     let watch = facts.watch_logs();
     let now = move || watch.now().map(|(file, done)| format!("reading {file}, {} MiB", done >> 20));
@@ -98,6 +125,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let wanted = Wanted { since, scripts: arguments.with_scripts };
     let diagnosis = terminal::watched(redactor, now, || capture::look(&facts, redactor, wanted));
 
+    redactor.keep(facts.responses().iter().map(|response| response.shown()));
     // From here on there is something to be taken away.
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -135,6 +163,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         };
         Failure { status, error: error.into() }
     })?;
+    if let Some(map) = &arguments.map {
+        write_map(map, redactor)?;
+    }
     terminal::print(&said(&target, &summary, &facts, redactor, global))?;
     Ok(exit::FINE)
 }
@@ -142,6 +173,18 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
 fn is_archive(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     name.ends_with(".tar.gz") || name.ends_with(".tgz")
+}
+
+/// Writes which pseudonym stands for what.
+fn write_map(path: &Path, redactor: &Redactor) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".ar-doctor-").tempfile_in(parent)?;
+        serde_json::to_writer_pretty(&mut file, &redactor.map())?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    };
+    write().map_err(|error| Failure::usage(anyhow!("--map {}: {error}", path.display())))
 }
 
 /// Where the capture goes.
