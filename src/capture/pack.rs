@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek as _, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -186,8 +186,11 @@ pub fn write(
             })?;
         }
         Form::Directory => {
-            let temporary =
-                tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempdir_in(parent);
+            let temporary = tempfile::Builder::new()
+                .permissions(fs::Permissions::from_mode(0o700))
+                .prefix(".ar-doctor-")
+                .suffix(".partial")
+                .tempdir_in(parent);
             let temporary = temporary.map_err(failed)?;
             let out = Out::Directory(Files::new(temporary.path(), options));
             let mut packing = Packing { recorder, cleaner, out, options, scratch: parent };
