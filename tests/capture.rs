@@ -263,7 +263,7 @@ fn it_is_never_written_below_the_home() {
     }
 }
 
-/// A manager with logs of so many GiB, almost all of them holes, and so many agents.
+/// A manager with logs of so many GiB, almost all of it holes between lines, and so many agents.
 fn large(root: &Path, gib: u64, agents: u32) {
     use std::io::{Seek as _, SeekFrom, Write as _};
     built("manager-4.14-debian", root);
@@ -283,7 +283,17 @@ fn large(root: &Path, gib: u64, agents: u32) {
         ),
     ] {
         let mut log = std::fs::File::create(home.join(name)).unwrap();
+        // An old line in each MiB, so that it can be told where the new ones begin.
+        let old = line
+            .replace("14:0%", "11:00")
+            .replace("2026/11/20", "2026/11/01")
+            .replace("2026-11-20", "2026-11-01");
+        for mebibyte in 0..gib << 9 {
+            log.seek(SeekFrom::Start(mebibyte << 20)).unwrap();
+            writeln!(log, "\n{old}").unwrap();
+        }
         log.seek(SeekFrom::Start(gib << 29)).unwrap();
+        writeln!(log).unwrap();
         let mut log = std::io::BufWriter::new(log);
         for minute in 0..10 {
             for _ in 0..2000 {

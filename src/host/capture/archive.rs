@@ -47,8 +47,8 @@ const MAX_NAME: usize = 4096;
 const MAX_DEPTH: usize = 130;
 /// The most bytes of all entries, unpacked.
 const MAX_TOTAL: u64 = 4 << 30;
-/// So much may be unpacked of any archive, however small it is...
-const FREE: u64 = 64 << 20;
+/// So much may be unpacked of any archive, however small it is: what a capture holds by default...
+const FREE: u64 = 384 << 20;
 /// ... and behind that, so many bytes of each byte it has. Text shrinks to a tenth.
 const MAX_RATIO: u64 = 200;
 /// The most bytes of `host.json` in an archive.
