@@ -6,7 +6,8 @@
 //! `AR_DOCTOR_BENCH_PAIRS` (default 7). Figures are medians, ratios are medians of the pairs.
 //! Each measurement is a process of its own, as ripgrep is one. The peak memory is told for
 //! the file and for one four times as large with `AR_DOCTOR_BENCH_LARGE=1`. Files are written
-//! below the temporary directory (`TMPDIR`) and removed.
+//! below the temporary directory (`TMPDIR`) and removed. `--since` is asked of a log of 50 GiB as
+//! well, of which only some places are real lines and the rest is a hole.
 
 #![allow(
     clippy::print_stdout,
@@ -19,14 +20,16 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use ar_doctor::findings::signatures::{Class, Log};
 use ar_doctor::logs::scan::Search;
 use ar_doctor::logs::{Set, line, place};
+use ar_doctor::wazuh::alerts::lines::ReadAt;
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// What ripgrep looks for.
@@ -113,10 +116,59 @@ fn main() {
     );
     println!("peak memory: {:.1} MiB of {mebibytes:.0} MiB (bound: 32)", peak(&own));
     gzipped(&file, mebibytes, hits, rg, pairs.min(3));
+    huge(&file, temp.path());
     if number("AR_DOCTOR_BENCH_LARGE", 0) > 0 {
         let (_, hits) = generate(&file, megabytes << 22);
         let run = ours("all", threads, &file, Some(hits));
         println!("peak memory: {:.1} MiB of {} MiB (bound: 32)", run.peak, megabytes << 2);
+    }
+}
+
+/// Lines at every so many bytes, and the size of the log.
+const EVERY: u64 = 1 << 30;
+const HUGE: u64 = 50 << 30;
+
+/// A log of 50 GiB: a piece of the generated one at each GiB, its last 100 MiB at the end, and
+/// holes between.
+fn huge(file: &Path, directory: &Path) {
+    let path = directory.join("huge.log");
+    let (source, sparse) = (File::open(file).unwrap(), File::create_new(&path).unwrap());
+    let length = source.metadata().unwrap().len();
+    let copy = |from: u64, bytes: u64, to: u64| {
+        // Whole lines: a line feed is before and behind.
+        let mut piece = vec![0; usize::try_from(bytes).unwrap()];
+        source.read_exact_at(&mut piece, from).unwrap();
+        let first = piece.iter().position(|byte| *byte == b'\n').unwrap();
+        let last = piece.iter().rposition(|byte| *byte == b'\n').unwrap();
+        sparse.write_all_at(&piece[first..=last], to + first as u64).unwrap();
+        to + last as u64 + 1
+    };
+    let end = length.min(100 << 20);
+    for place in 0..(HUGE - end) / EVERY {
+        copy((length - end) / (HUGE / EVERY) * place, (64 << 10).min(end), place * EVERY);
+    }
+    let length = copy(length - end, end, HUGE - end);
+    let (mut runs, mut read) = (vec![], 0.0);
+    for _ in 0..5 {
+        let run = ours("place", 1, &path, None);
+        (read, runs) = (run.found, [runs, vec![run]].concat());
+    }
+    println!(
+        "since 1d in {} GiB with holes: {:.2} ms in the process (bound: 20), {:.1} MiB read",
+        length >> 30,
+        1e3 * median(runs.iter().map(|run| run.inner)),
+        read / f64::from(1 << 20)
+    );
+}
+
+/// Counts what is read.
+struct Counted(File, AtomicU64);
+
+impl ReadAt for Counted {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        let bytes = FileExt::read_at(&self.0, buffer, offset)?;
+        self.1.fetch_add(bytes as u64, Ordering::Relaxed);
+        Ok(bytes)
     }
 }
 
@@ -153,9 +205,12 @@ fn gzipped(file: &Path, mebibytes: f64, hits: u64, rg: bool, pairs: usize) {
 }
 
 /// One measurement.
+#[derive(Clone)]
 struct Run {
     seconds: f64,
     cpu: f64,
+    /// What the child found.
+    found: f64,
     /// Seconds that the child itself measured, MiB.
     inner: f64,
     peak: f64,
@@ -169,7 +224,7 @@ impl Run {
             let of = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
             of(usage.user_time()) + of(usage.system_time())
         };
-        Self { seconds, cpu: total(&after) - total(&before), inner: 0.0, peak: 0.0 }
+        Self { seconds, cpu: total(&after) - total(&before), found: 0.0, inner: 0.0, peak: 0.0 }
     }
 }
 
@@ -200,15 +255,26 @@ fn ours(mode: &str, threads: usize, file: &Path, hits: Option<u64>) -> Run {
     let words: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
     let [found, inner, peak] = words[..] else { panic!("{text}") };
     assert!(hits.is_none_or(|hits| hits as f64 == found), "{found} found of {hits:?}");
-    Run { inner, peak, ..run }
+    Run { found, inner, peak, ..run }
 }
 
 /// Prints the hits, seconds and peak MiB.
 fn child(mode: &str, threads: usize, path: &Path) {
-    let start = Instant::now();
+    let begun = Instant::now();
     let set = Set::new(Log::Ossec, &[], None);
     let file = File::open(path).unwrap();
     let length = file.metadata().unwrap().len();
+    if mode == "place" {
+        let since = (20_000 + DAYS as i64 - 1) * 86_400;
+        let source = Counted(file, AtomicU64::new(0));
+        let start = place::since(Log::Ossec, &source, length, since).unwrap();
+        assert!(!start.disordered && length - start.offset < 100 << 20, "{start:?}");
+        let (search, done) = (Search { set: &set, since: Some(since), file: 0 }, AtomicU64::new(0));
+        let (_, error) = search.file(&source, start.offset, length, threads, &done);
+        assert!(error.is_none(), "{error:?}");
+        println!("{} {} 0", source.1.into_inner(), begun.elapsed().as_secs_f64());
+        return;
+    }
     let done = AtomicU64::new(0);
     let mut search = Search { set: &set, since: None, file: 0 };
     let (found, error) = match mode {
@@ -230,7 +296,7 @@ fn child(mode: &str, threads: usize, path: &Path) {
         let pieces = set.pieces().iter().map(|piece| String::from_utf8_lossy(piece).into_owned());
         panic!("{:?} {:?}", found.stats, pieces.collect::<Vec<_>>());
     }
-    println!("{failures} {} {peak}", start.elapsed().as_secs_f64());
+    println!("{failures} {} {peak}", begun.elapsed().as_secs_f64());
 }
 
 fn peak(runs: &[Run]) -> f64 {

@@ -50,3 +50,68 @@ fn next_to_nothing() {
         }
     }
 }
+
+/// What opens something, over and over again: nobody counts on it being closed, on the stack or on time.
+#[test]
+fn never_closed() {
+    const OPENERS: &[&str] = &[
+        "(",
+        "[",
+        "{",
+        "<a>",
+        "<!--",
+        "<!",
+        "<a ",
+        "$(",
+        "${",
+        "$((",
+        "`",
+        "\"$(",
+        "\"${x:-",
+        "'",
+        "<<E\n",
+        "if x; then ",
+        "case x in x) ",
+        "while x; do ",
+        "f() { ",
+        "x | ",
+        "x && ",
+        "! ",
+        "if x:\n ",
+        "[x for x in ",
+        "lambda: ",
+        "f'{",
+        "not ",
+        "x if x else ",
+        "def f(",
+        "@{",
+        "${$",
+        "sub { ",
+        "qw(",
+        "q{",
+        "m{",
+        "s{",
+        "[{\"a\":",
+        "{\"a\":[",
+        "\"\\",
+        "-",
+        "<ossec_config><command>",
+        "<group name='x'>",
+        "!1 x\n",
+        "a - b - ",
+        "jq '(",
+        "if . then ",
+    ];
+    for target in fuzzing::TARGETS {
+        for opener in OPENERS {
+            let start = std::time::Instant::now();
+            for first in [0, 1, 2, 3, 6, 9] {
+                let mut input = vec![first];
+                input.extend(opener.bytes().cycle().take(12 << 10));
+                (target.run)(&input);
+            }
+            let taken = start.elapsed();
+            assert!(taken.as_secs() < 60, "{} takes {taken:?} for {opener}", target.name);
+        }
+    }
+}

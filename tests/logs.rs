@@ -201,6 +201,63 @@ fn silence_behind_a_start_is_evidence() {
     assert!(!silent("2026/11/20 13:00:05 wazuh-execd: INFO: Started (pid: 811).\n"), "no start, no silence");
 }
 
+#[test]
+fn what_reading_could_not_do_is_said() {
+    let mut host = support::base(AGENT);
+    let line = |time: &str, text: &str| format!("2026/11/20 {time} wazuh-execd: INFO: {text}\n");
+    let mut log = line("10:00:00", "Started (pid: 7).");
+    log += &line("10:01:00", &"x".repeat(70_000));
+    // Enough of it that the search for a time meets one that is not in order.
+    for hour in [13, 9, 12, 8, 11, 7].repeat(400) {
+        log += &line(&format!("{hour:02}:00:00"), &"y".repeat(60));
+    }
+    host.write(format!("{LOGS}/ossec.log"), log).unwrap();
+    let notes = with(&host, Since::Age(3600 * 3), |facts| {
+        assert_eq!(facts.log_notes(), Vec::<String>::new(), "nothing is read yet");
+        assert!(facts.log(Log::Ossec).get().is_some());
+        facts.log_notes()
+    });
+    let has = |text: &str| notes.iter().any(|note| note.contains(text));
+    assert!(has("the times in logs/ossec.log are out of order, so all of it was read"), "{notes:?}");
+    assert!(has("of 1 line in logs/ossec.log, longer than 64 KiB, only the beginning"), "{notes:?}");
+
+    // The report has it in both of its forms; one of a host without such logs has nothing.
+    let report = |host: &CaptureHost| support::report(host);
+    let document: serde_json::Value = serde_json::from_str(&report(&host)).unwrap();
+    let ossec = document["logs"].as_array().unwrap().iter().find(|log| log["log"] == "ossec").unwrap();
+    assert_eq!(ossec["long_lines"], 1, "{ossec}");
+    let document: serde_json::Value = serde_json::from_str(&report(&support::base(AGENT))).unwrap();
+    for log in document["logs"].as_array().unwrap() {
+        assert_eq!(log["notes"], serde_json::json!([]));
+    }
+}
+
+/// Many messages are held against what scripts need without much time, and those of one rule that
+/// were mended are not told.
+#[test]
+fn messages_are_those_since_execd_was_started() {
+    let mut host = support::base(AGENT);
+    let path = format!("{LOGS}/active-responses.log");
+    let message = |data: &str| {
+        format!(
+            "2026/11/20 14:05:12 active-response/bin/firewall-drop: {{\"version\":1,\"origin\":{{\"name\":\"n\",\"module\":\"wazuh-execd\"}},\"command\":\"add\",\"parameters\":{{\"extra_args\":[],\"alert\":{{\"rule\":{{\"id\":\"5\"}},\"data\":{data}}},\"program\":\"x\"}}}}\n"
+        )
+    };
+    host.write(&path, message("{}").repeat(3000) + &message("{\"srcip\":\"192.0.2.1\"}")).unwrap();
+    with(&host, Since::Default, |facts| {
+        let payloads = facts.payloads();
+        assert_eq!(payloads.all.len(), 64, "the newest of one rule");
+        assert!(payloads.all.iter().all(|logged| logged.rule == Some(5)));
+        assert!(payloads.all.last().unwrap().text.ends_with(b"\"program\":\"x\"}}"));
+        assert!(payloads.cut.is_empty() && payloads.gaps.is_empty());
+    });
+    // What is no line yet, sent by hand, or another message of the exchange is none.
+    let other = message("{}").replace("\"add\"", "\"continue\"");
+    let by_hand = message("{}").replace("\"rule\":{\"id\":\"5\"},", "");
+    host.write(&path, other + &by_hand + message("{}").trim_end()).unwrap();
+    with(&host, Since::Default, |facts| assert_eq!(facts.payloads().all, []));
+}
+
 fn shown(log: &LogFacts) -> Vec<&str> {
     log.files.iter().map(|file| file.shown.rsplit('/').next().unwrap()).collect()
 }
@@ -337,7 +394,7 @@ fn the_kernel_tells_why_a_daemon_is_gone() {
     host.write("/var/log/syslog", format!("Nov 20 14:05:00 h {OOM}")).unwrap();
     let running = host.clone();
     let execd = {
-        let all = ar_doctor::host::Host::processes(&host);
+        let all = Host::processes(&host);
         all.get().unwrap().iter().find(|process| process.comm == "wazuh-execd").unwrap().clone()
     };
     host.remove_process(execd.pid).unwrap();

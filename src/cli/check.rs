@@ -22,13 +22,23 @@ const EXAMPLES: &str = "\
 Examples:
   sudo ar-doctor check
   sudo ar-doctor check --response firewall-drop600 -v
-  sudo ar-doctor check --baseline last-week.json
+  sudo ar-doctor check --format markdown           a ticket to paste
+  sudo ar-doctor check -o json=now.json -o sarif=now.sarif
+                                                   two files, and the text as ever
+  sudo ar-doctor check --baseline last-week.json   what is new, gone and the same
   ar-doctor check --from /mnt/image --home /var/ossec
   ar-doctor check --config ossec.conf --role manager --fail-on warning
   ssh agent cat /var/ossec/etc/ossec.conf | ar-doctor check --config - --role agent
 
-Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage, 3 nothing to diagnose,
-4 incomplete under --strict, 70 internal error, 130 interrupted.";
+What is accepted stands in ar-doctor.toml, and decides neither headline nor exit status:
+  [[suppress]]
+  id = 'AR061'                          or its slug
+  subject = '*/bin/quarantine.sh'       what the report names, or a response; * and ? match
+  reason = 'by design (OPS-311)'        without one the file is refused
+  expires = 2027-03-31                  optional; that day it still holds
+
+Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage, 3 nothing to diagnose or a file
+of --output that cannot be written, 4 incomplete under --strict, 70 internal error, 130 interrupted.";
 
 /// Find where active responses stop, why, and what mends it.
 #[derive(Debug, Args)]
@@ -51,8 +61,8 @@ pub(super) struct Arguments {
     /// Show how long it took
     #[arg(long)]
     timings: bool,
-    /// Say what changed since an earlier report of this host (`check --format json`);
-    /// `-` is standard input
+    /// Say what changed since an earlier report of this host (`check --format json`): scripts,
+    /// responses, and which findings are new, gone and the same; `-` is standard input
     #[arg(long, value_name = "REPORT", conflicts_with = "config")]
     baseline: Option<PathBuf>,
     /// Read alerts and logs of this age (90m, 12h, 7d), from this date or time on (2026-11-20), or

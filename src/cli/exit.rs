@@ -14,7 +14,7 @@ pub const USAGE: u8 = 2;
 
 /// There is nothing to diagnose: no home, several of them, or one that cannot be
 /// entered (then a report is printed all the same). `replay`: nothing to run, not
-/// permitted, or nothing that a sandbox can hold.
+/// permitted, or nothing that a sandbox can hold. A file that `--output` names cannot be written.
 pub const NOTHING: u8 = 3;
 
 /// `check --strict`: something that belongs to this side could not be examined.

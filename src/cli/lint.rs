@@ -28,12 +28,13 @@ Examples:
   ar-doctor lint --from web-01.tar.gz     the scripts of all responses of a host
   ar-doctor lint block.sh -v              advice too, and what the script needs and reads
   git show :block.sh | ar-doctor lint - --format json
+  ar-doctor lint bin/* -o sarif=lint.sarif     for code scanning, and the text as ever
 
 A comment switches a finding off: `# ar-doctor: ignore[read-without-r]` for its line and the next,
 `# ar-doctor: ignore-file[AR105]` for the whole script.
 
 Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage or a file that cannot be read,
-70 internal error, 130 interrupted.";
+3 a file of --output that cannot be written, 70 internal error, 130 interrupted.";
 
 /// Read scripts without running them: where their text breaks what execd expects.
 #[derive(Debug, Args)]

@@ -35,7 +35,7 @@ const EXAMPLES: &str = "\
 Examples:
   sudo ar-doctor check                    why does it not run? On the manager or the agent
   ar-doctor check --response NAME         one response only
-  ar-doctor check --format json           for a support ticket
+  ar-doctor check --format markdown       a ticket to paste
   ar-doctor check --from /mnt/image       a mounted image, or a capture
   ar-doctor check --config ossec.conf --role manager
                                           a file, before it is deployed
@@ -58,7 +58,8 @@ Exit status:
   2    usage, or a file named on the command line that cannot be read
   3    nothing to diagnose: no home, several, or one that cannot be entered;
        replay: nothing to run, or not permitted; simulate: no manager of 4.x, no alerts;
-       trace: no logs to read; capture: none could be made
+       trace: no logs to read; check, lint: a file of --output that cannot be written;
+       capture: none could be made
   4    check --strict: not everything could be examined
   5    replay: the script or the event breaks the contract
   70   internal error

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
-use super::{Failure, exit, source, terminal};
+use super::{Failure, Global, exit, source, terminal};
 use crate::redact::Redactor;
 use crate::report::escape;
+use crate::report::markdown::Markdown;
+use crate::report::page::{Page, Text};
 
 /// The form of a report of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +27,38 @@ pub(super) enum Form {
     Markdown,
     /// For code scanning and editors: SARIF 2.1.0
     Sarif,
+}
+
+/// The form of a report that is read, not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlainForm {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// The text as a block, to paste into GitHub, GitLab or a mail
+    Markdown,
+}
+
+impl PlainForm {
+    /// The text report, for the terminal or as a block of Markdown.
+    pub(super) fn written(
+        self,
+        title: &'static str,
+        global: &Global,
+        write: impl FnOnce(&mut Page),
+    ) -> String {
+        let is_markdown = self == Self::Markdown;
+        let mut page = terminal::page_for(if is_markdown { Place::File } else { Place::Terminal }, global);
+        write(&mut page);
+        if !is_markdown {
+            return page.into_text();
+        }
+        let mut markdown = Markdown::new();
+        markdown.heading(2, &Text::new().own(title));
+        markdown.page(page);
+        markdown.into_text()
+    }
 }
 
 /// Which forms, and where to.

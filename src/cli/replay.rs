@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::output::PlainForm;
 use super::source::{Source, version};
-use super::{Failure, Format, Global, exit, terminal};
+use super::{Failure, Global, exit, terminal};
 use crate::engine::{self, rank};
 use crate::facts::{Facts, install};
 use crate::findings::{CheckId, Finding, Severity, Stage, checks};
@@ -141,8 +142,8 @@ pub(super) struct Arguments {
     #[arg(long, requires = "execute")]
     yes: bool,
     /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = PlainForm::Text)]
+    format: PlainForm,
 }
 
 /// A command of a message.
@@ -509,13 +510,11 @@ impl Case<'_> {
             notes: &notes,
         };
         let out = match self.arguments.format {
-            Format::Json => json::to_text(&replay_json::document(&replay)).map_err(Failure::internal)?,
-            Format::Text => {
-                let mut page = terminal::page(global);
+            PlainForm::Json => json::to_text(&replay_json::document(&replay)).map_err(Failure::internal)?,
+            form => form.written("ar-doctor replay", global, |page| {
                 let options = report::Options { verbose: global.verbose, quiet: global.quiet };
-                report::write(&replay, options, &mut page);
-                page.into_text()
-            }
+                report::write(&replay, options, page)
+            }),
         };
         terminal::print(&out)?;
         let worst = entries

@@ -3,8 +3,9 @@
 use anyhow::anyhow;
 use clap::Args;
 
+use super::output::PlainForm;
 use super::source::{Bare, Source};
-use super::{Failure, Format, Global, exit, terminal};
+use super::{Failure, Global, exit, terminal};
 use crate::redact::Redactor;
 use crate::report::json;
 use crate::report::show::View;
@@ -23,8 +24,8 @@ Exit status: 0 fine, 1 a daemon would refuse to start, 2 usage, 3 nothing to sho
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = PlainForm::Text)]
+    format: PlainForm,
     #[command(flatten)]
     bare: Bare,
 }
@@ -45,13 +46,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         });
     };
     let out = match arguments.format {
-        Format::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
-        Format::Text if global.quiet => String::new(),
-        Format::Text => {
-            let mut page = terminal::page(global);
-            view.write(&mut page);
-            page.into_text()
-        }
+        PlainForm::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
+        PlainForm::Text if global.quiet => String::new(),
+        form => form.written("ar-doctor show", global, |page| view.write(page)),
     };
     terminal::print(&out)?;
     Ok(if view.refuses_to_start() { exit::FOUND } else { exit::FINE })

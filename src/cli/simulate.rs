@@ -8,8 +8,9 @@ use anyhow::{Context as _, anyhow};
 use clap::{ArgGroup, Args};
 use flate2::read::MultiGzDecoder;
 
+use super::output::PlainForm;
 use super::source::{self, Bare, Source};
-use super::{Failure, Format, Global, exit, since, terminal};
+use super::{Failure, Global, exit, since, terminal};
 use crate::facts::Facts;
 use crate::facts::alert_log::{AlertLog, DEFAULT_AGE, DIRECTORY, Since};
 use crate::redact::Redactor;
@@ -93,8 +94,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     expect: Option<String>,
     /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = PlainForm::Text)]
+    format: PlainForm,
     #[command(flatten)]
     bare: Bare,
 }
@@ -143,13 +144,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     })?;
     let view = View { facts: &facts, simulation: &simulation, redactor };
     let out = match arguments.format {
-        Format::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
-        Format::Text if global.quiet => String::new(),
-        Format::Text => {
-            let mut page = terminal::page(global);
-            view.write(&mut page, global.verbose);
-            page.into_text()
-        }
+        PlainForm::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
+        PlainForm::Text if global.quiet => String::new(),
+        form => form.written("ar-doctor simulate", global, |page| view.write(page, global.verbose)),
     };
     terminal::print(&out)?;
     Ok(if arguments.expect.as_deref().is_none_or(|name| fires(&simulation, name)) {
@@ -255,13 +252,9 @@ fn from_alerts(
         redactor,
     };
     let out = match arguments.format {
-        Format::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
-        Format::Text if global.quiet => String::new(),
-        Format::Text => {
-            let mut page = terminal::page(global);
-            view.write(&mut page, global.verbose);
-            page.into_text()
-        }
+        PlainForm::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
+        PlainForm::Text if global.quiet => String::new(),
+        form => form.written("ar-doctor simulate", global, |page| view.write(page, global.verbose)),
     };
     terminal::print(&out)?;
     // Alerts that could not be read may have fired it.

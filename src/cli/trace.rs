@@ -5,8 +5,9 @@ use std::time::Instant;
 use anyhow::anyhow;
 use clap::Args;
 
+use super::output::PlainForm;
 use super::source::Source;
-use super::{Failure, Format, Global, exit, since, terminal};
+use super::{Failure, Global, exit, since, terminal};
 use crate::facts::Since;
 use crate::redact::Redactor;
 use crate::report::json;
@@ -44,8 +45,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "AGE", value_parser = since::parse)]
     since: Option<Since>,
     /// The form of the report
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = PlainForm::Text)]
+    format: PlainForm,
 }
 
 fn agent(text: &str) -> Result<u32, String> {
@@ -81,11 +82,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     })?;
     let view = View { facts: &facts, gathered: &gathered, asked: &asked, redactor };
     let out = match arguments.format {
-        Format::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
-        Format::Text => {
-            let mut page = terminal::page(global);
-            view.write(&mut page, global.verbose, global.quiet);
-            page.into_text()
+        PlainForm::Json => json::to_text(&view.document()).map_err(Failure::internal)?,
+        form => {
+            form.written("ar-doctor trace", global, |page| view.write(page, global.verbose, global.quiet))
         }
     };
     terminal::print(&out)?;

@@ -6,6 +6,7 @@ mod change;
 pub mod rank;
 pub mod stages;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::baseline::{Baseline, Comparison};
@@ -197,15 +198,15 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         Some(_) => Vec::new(),
         None => suppressions::unmatched(facts, &made, &unknown, used),
     });
+    let standing: BTreeSet<ResponseIndex> = entries
+        .iter()
+        .flat_map(|entry| std::iter::once(&entry.finding).chain(&entry.folded))
+        .filter(|finding| finding.severity > Severity::Advice)
+        .flat_map(|finding| finding.responses.iter().copied())
+        .collect();
     for result in &mut responses {
-        let stands = |severity: Severity| {
-            entries
-                .iter()
-                .flat_map(|entry| std::iter::once(&entry.finding).chain(&entry.folded))
-                .any(|finding| finding.severity >= severity && finding.responses.contains(&result.index))
-        };
         result.accepted = match result.verdict {
-            Verdict::Stops(..) | Verdict::Bent(..) => !stands(Severity::Warning),
+            Verdict::Stops(..) | Verdict::Bent(..) => !standing.contains(&result.index),
             Verdict::NoFault | Verdict::NotMeant => false,
         };
     }

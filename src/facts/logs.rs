@@ -137,17 +137,16 @@ impl LogFacts {
     pub fn stats(&self) -> &Stats {
         &self.found.stats
     }
-}
 
-impl LogFacts {
     /// What has to be known of the reading to understand what is said of the log.
     pub fn notes(&self) -> Vec<String> {
         let name = name(self.log);
         let mut notes = Vec::new();
         if self.left_out {
             notes.push(format!(
-                "of {name} and its days only the newest {} MiB were read; --since 7d reads all of the last seven days",
-                BUDGET >> 20
+                "of {name} and its days only the newest {} MiB were read, {} before them were not; --since 7d reads all of the last seven days",
+                BUDGET >> 20,
+                mebibytes(self.left_out_bytes)
             ));
         }
         for file in &self.disordered {
@@ -166,6 +165,11 @@ impl LogFacts {
 
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// `12 MiB`, what is begun counting as a whole.
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// The last start of a daemon.
@@ -212,7 +216,9 @@ impl Facts<'_> {
 
     /// What of the logs that somebody asked for was refused or failed.
     pub fn log_gaps(&self) -> Vec<Gap> {
-        let facts = || self.logs.logs.iter().filter_map(OnceCell::get);
+        // Those of the system are there for whoever may read them.
+        let of_wazuh = || LOGS.iter().zip(&self.logs.logs).filter(|(log, _)| !is_of_system(**log));
+        let facts = || of_wazuh().filter_map(|(_, cell)| cell.get());
         let whole = facts().filter_map(Fact::unknown);
         let parts = facts().filter_map(Fact::get).flat_map(|log| log.gaps.iter().cloned());
         whole.chain(parts).filter(|gap| gap.kind != GapKind::NotCollected).collect()
@@ -604,6 +610,10 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             all.gaps.extend(opened.unknown());
             continue;
         };
+        if is_another(file, &**source) {
+            all.gaps.push(failed(file, ROTATED.to_owned()));
+            continue;
+        }
         match part(log, file, &**source, since, left) {
             Ok(part) => {
                 left = left.map(|left| left.saturating_sub(part.bytes()));
@@ -629,6 +639,10 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             all.gaps.extend(opened.unknown());
             continue;
         };
+        if is_another(file, &**source) {
+            all.gaps.push(failed(file, ROTATED.to_owned()));
+            continue;
+        }
         facts.logs.watch.reads(Some(&file.shown));
         let search = Search { set: all.set, since, file: number };
         let done = &facts.logs.watch.done;
@@ -680,13 +694,20 @@ fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
                 return false;
             };
             // Gone, another, or cut.
-            opened.get().is_none_or(|source| source.identity() != file.identity || source.size() < file.size)
+            opened.get().is_none_or(|source| is_another(file, &**source) || source.size() < file.size)
         };
         if again == 0 || !plain.clone().any(is_moved) {
             return (files, gaps, held);
         }
     }
     Default::default()
+}
+
+const ROTATED: &str = "it was rotated again and again while it was looked at";
+
+/// Whether a path leads to another file than when it was listed: reading it might be the second time.
+fn is_another(file: &LogFile, source: &(dyn Source + 'static)) -> bool {
+    file.identity.is_some() && source.identity() != file.identity
 }
 
 /// Whether a file that was opened is now shorter than it was (`copytruncate` of logrotate).

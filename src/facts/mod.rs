@@ -449,9 +449,13 @@ impl<'h> Facts<'h> {
         self.host.open(path)
     }
 
-    /// The first bytes of a file.
+    /// The first bytes of a file, secrets remembered; programs have none.
     pub fn head(&self, path: &Path, limit: u64) -> Fact<Content> {
-        self.host.read(path, limit)
+        let content = self.host.read(path, limit);
+        if let Some(content) = content.get().filter(|content| !content.bytes.starts_with(b"\x7fELF")) {
+            self.redactor.learn(path, &content.bytes);
+        }
+        content
     }
 
     /// The texts in the first bytes of a file that a pattern fits ([`Host::search`]).
@@ -510,7 +514,7 @@ impl<'h> Facts<'h> {
             if content.truncated {
                 return Value::Failed(format!("is larger than {limit} bytes, the most that is read"));
             }
-            self.redactor.mark(&content.bytes);
+            self.redactor.learn(path, &content.bytes);
             Value::Known(content.bytes)
         })
     }
@@ -591,7 +595,13 @@ impl<'h> Facts<'h> {
 
     /// All processes.
     pub fn processes(&self) -> &Fact<Vec<Process>> {
-        self.processes.get_or_init(|| self.host.processes())
+        self.processes.get_or_init(|| {
+            let processes = self.host.processes();
+            for process in processes.get().into_iter().flatten() {
+                self.redactor.mark(&command_line(process));
+            }
+            processes
+        })
     }
 
     /// One process in detail: some twenty files, so it is asked for few.
@@ -983,6 +993,12 @@ fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<RulesetFile>
             .flat_map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
+}
+
+/// The words of a process's command line, as one text.
+fn command_line(process: &Process) -> Vec<u8> {
+    let words: Vec<&[u8]> = process.args.iter().map(|word| word.as_bytes()).collect();
+    words.join(&b" "[..])
 }
 
 fn ruleset_file(host: &dyn Host, home: &Path, path: &Path) -> RulesetFile {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
 use crate::host::{Fact, FileType, Gap, Host};
+use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::ResponseBlock;
 use crate::wazuh::rules::files::{self, Files};
 use crate::wazuh::rules::{
@@ -321,8 +322,8 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
     let of = |named: &[files::Named]| -> Vec<PathBuf> {
         named.iter().map(|named| opened(home, &named.path)).collect()
     };
-    let decoder_files = read_all(facts.host, home, &of(&files.decoders));
-    let rule_files = read_all(facts.host, home, &of(&files.rules));
+    let decoder_files = read_all(facts, home, &of(&files.decoders));
+    let rule_files = read_all(facts, home, &of(&files.rules));
 
     let names = decoder_files.iter().map(|file| file.get().and_then(|bytes| rules::decoder_names(bytes)));
     let decoders: Option<BTreeSet<Vec<u8>>> = names.collect::<Option<Vec<_>>>().map(|sets| {
@@ -374,14 +375,17 @@ fn opened(home: &Path, path: &[u8]) -> PathBuf {
 }
 
 /// Reads files on as many threads as there are processors.
-fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<Fact<Vec<u8>>> {
+fn read_all(facts: &Facts<'_>, home: &Path, paths: &[PathBuf]) -> Vec<Fact<Vec<u8>>> {
+    let (host, redactor) = (facts.host, facts.redactor);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let share = paths.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
         let readers: Vec<_> = paths
             .chunks(share)
             .map(|paths| {
-                scope.spawn(move || paths.iter().map(|path| read_one(host, home, path)).collect::<Vec<_>>())
+                scope.spawn(move || {
+                    paths.iter().map(|path| read_one(host, redactor, home, path)).collect::<Vec<_>>()
+                })
             })
             .collect();
         readers
@@ -391,7 +395,7 @@ fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<Fact<Vec<u8>
     })
 }
 
-fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
+fn read_one(host: &dyn Host, redactor: &Redactor, home: &Path, path: &Path) -> Fact<Vec<u8>> {
     let shown = path.display().to_string();
     // From its own root directory analysisd may see something else behind a link.
     if host.entry(path).get().is_some_and(|entry| entry.file_type == FileType::Symlink)
@@ -403,6 +407,7 @@ fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
         if content.truncated || content.changed_while_read {
             return crate::host::Value::Failed("is too large, or changed while it was read".to_owned());
         }
+        redactor.mark(&content.bytes);
         crate::host::Value::Known(content.bytes)
     })
 }

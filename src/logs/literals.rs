@@ -1,36 +1,42 @@
-//! Which bytes a line must hold to match a pattern, and a search for all of them in one pass.
+//! Which bytes a line must hold to match a pattern, and a few pieces of them to search for.
 //!
 //! Hundreds of signatures have hundreds of literals, and no search for so many is as fast as
 //! memory. Most of them share a few short pieces, though ("(13", "ERROR"), and pieces that
 //! ordinary lines do not have find the same lines: so a small set of pieces is chosen that
-//! every signature needs one of, and those are searched for by Teddy of `aho-corasick`.
+//! every signature needs one of, which [`super::filter`] searches for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, Input, MatchKind, Span, packed};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
+use super::filter::PIECE;
+
 /// Alternatives: every line that matches holds one of them.
 pub(super) type Choice = BTreeSet<Vec<u8>>;
 
-/// Shorter ones find too much.
-const PIECE: usize = 4;
+/// Every message that matches begins with one of them.
+pub(super) type Starts = Vec<Vec<u8>>;
+
 /// Longer ones find no less.
 const LONG_PIECE: usize = 12;
 /// Alternatives that are followed; more of them are no literals.
 const MAX_ALTERNATIVES: usize = 16;
 
+/// What lines hold that match a pattern, and how their messages begin.
+pub(super) fn literals_of(pattern: &str) -> (Need, Option<Starts>) {
+    match ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern) {
+        Ok(hir) => (required(&hir), beginnings(&hir)),
+        Err(_) => (Need::new(), None),
+    }
+}
+
 /// Choices of literals for a pattern: a line that matches holds one of each choice. Empty when
 /// the pattern has none that is long enough.
-pub(super) fn required(pattern: &str) -> Vec<Choice> {
-    let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+fn required(hir: &Hir) -> Need {
     let mut choices = Vec::new();
-    if let Ok(hir) = parsed {
-        collect(&hir, &mut choices);
-    }
+    collect(hir, &mut choices);
     choices.sort_by_key(|choice: &Choice| {
         (choice.len(), std::cmp::Reverse(choice.iter().map(Vec::len).min().unwrap_or(0)))
     });
@@ -43,12 +49,11 @@ const BEGINNING: usize = 16;
 
 /// How all messages begin that a pattern matches, at least four bytes of each; none when it may
 /// match behind the beginning of the message, or there are many ways.
-pub(super) fn beginnings(pattern: &str) -> Option<Vec<Vec<u8>>> {
-    let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).ok()?;
+fn beginnings(hir: &Hir) -> Option<Starts> {
     if !hir.properties().look_set_prefix().contains(Look::Start) {
         return None;
     }
-    let mut seq = Extractor::new().kind(ExtractKind::Prefix).extract(&hir);
+    let mut seq = Extractor::new().kind(ExtractKind::Prefix).extract(hir);
     seq.keep_first_bytes(BEGINNING);
     // In JSON a quote or a backslash is written otherwise.
     let plain = |bytes: &[u8]| {
@@ -88,7 +93,7 @@ fn collect(hir: &Hir, choices: &mut Vec<Choice>) {
 }
 
 /// What ordinary logs are full of. Pieces that are in here find too much.
-const ORDINARY: &str = "\
+pub(super) const ORDINARY: &str = "\
 2026/11/20 10:41:12 wazuh-syscheckd: INFO: (6008): File integrity monitoring scan started.
 2026/11/20 10:41:12 wazuh-syscheckd: INFO: (6003): Monitoring path: '/etc', with options 'size | permissions | owner | group | mtime | inode | hash_md5 | scheduled'.
 2026/11/20 10:41:12 wazuh-modulesd:syscollector: INFO: Starting evaluation. Module started.
@@ -218,153 +223,14 @@ fn lengthened(piece: Vec<u8>, literals: &[&[u8]]) -> Vec<u8> {
     [piece, common].concat()
 }
 
-/// Searches for pieces.
-#[derive(Debug)]
-pub(super) enum Filter {
-    /// With vectors. The lengths of the patterns are known by their number.
-    Packed(packed::Searcher),
-    /// One byte after the other.
-    Automaton(AhoCorasick),
-    /// Every line may match.
-    Everything,
-}
-
-impl Filter {
-    /// For the pieces; none: everything is found.
-    pub(super) fn new(pieces: Option<&[Vec<u8>]>) -> Self {
-        let Some(pieces) = pieces else { return Self::Everything };
-        let mut builder = packed::Config::new().builder();
-        builder.extend(in_buckets(pieces));
-        if let Some(searcher) = builder.build() {
-            return Self::Packed(searcher);
-        }
-        match AhoCorasickBuilder::new().match_kind(MatchKind::LeftmostFirst).build(pieces) {
-            Ok(automaton) => Self::Automaton(automaton),
-            Err(_) => Self::Everything,
-        }
-    }
-
-    /// Where the next piece is at or behind `from`.
-    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
-        // Behind the last line feed there is nothing more.
-        if from >= text.len() {
-            return None;
-        }
-        let span = Span::from(from..text.len());
-        match self {
-            Self::Packed(searcher) => Some(searcher.find_in(text, span)?.span().range()),
-            Self::Automaton(automaton) => Some(automaton.find(Input::new(text).span(span))?.range()),
-            Self::Everything => Some(from..from),
-        }
-    }
-}
-
-/// Buckets of slim Teddy, and of fat Teddy, which has to take more than 32 patterns.
-const BUCKETS: usize = 8;
-const FAT_BUCKETS: usize = 16;
-const SLIM: usize = 32;
-/// How often pieces are put into buckets anew, at most.
-const ROUNDS: usize = 4;
-
-/// The test that a bucket makes: the half bytes that its pieces have at each place.
-#[derive(Clone, Copy, Default)]
-struct HalfBytes([(u16, u16); PIECE]);
-
-impl HalfBytes {
-    fn of(bucket: &[usize], pieces: &[Vec<u8>]) -> Self {
-        let mut halves = Self::default();
-        for piece in bucket.iter().filter_map(|at| pieces.get(*at)) {
-            for ((low, high), byte) in halves.0.iter_mut().zip(piece) {
-                *low |= 1 << (byte & 15);
-                *high |= 1 << (byte >> 4);
-            }
-        }
-        halves
-    }
-
-    fn pass(&self, four: &[u8; PIECE]) -> bool {
-        self.0.iter().zip(four).all(|((low, high), byte)| low >> (byte & 15) & high >> (byte >> 4) & 1 == 1)
-    }
-
-    /// How much passes: of ordinary lines above all, then of anything.
-    fn cost(&self, sample: &[[u8; PIECE]]) -> u64 {
-        let anything: u64 =
-            self.0.iter().map(|(low, high)| u64::from(low.count_ones() * high.count_ones())).product();
-        let ordinary = sample.iter().filter(|four| self.pass(four)).count() as u64;
-        ordinary * 50 + anything.isqrt()
-    }
-}
-
-/// The pieces in an order that makes Teddy fast. It puts patterns into buckets by their
-/// position, and a bucket's test is by half bytes of all its patterns together: pieces that
-/// are alike belong into one, else too much passes. The order changes the time only, not what
-/// is found.
-fn in_buckets(pieces: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let count = if pieces.len() <= SLIM { BUCKETS } else { FAT_BUCKETS };
-    let rows = pieces.len().div_ceil(count).max(1);
-    let sample: BTreeSet<[u8; PIECE]> =
-        ORDINARY.as_bytes().windows(PIECE).filter_map(|four| four.try_into().ok()).collect();
-    let sample: Vec<_> = sample.into_iter().collect();
-    let cost = |bucket: &[usize]| match bucket {
-        [] => 0,
-        bucket => HalfBytes::of(bucket, pieces).cost(&sample),
-    };
-    let mut buckets: Vec<Vec<usize>> = vec![Vec::new(); count];
-    let mut costs = vec![0; count];
-    // Each piece to where it costs least; then again, now that the others are known.
-    for _ in 0..ROUNDS {
-        let mut moved = false;
-        for at in 0..pieces.len() {
-            let old = buckets.iter().position(|bucket| bucket.contains(&at));
-            if let Some(bucket) = old.and_then(|old| buckets.get_mut(old)) {
-                bucket.retain(|other| *other != at);
-            }
-            if let Some((old, left)) = old.and_then(|old| Some((old, buckets.get(old)?)))
-                && let Some(known) = costs.get_mut(old)
-            {
-                *known = cost(left);
-            }
-            let more = |(number, bucket): (usize, &Vec<usize>)| {
-                let with: Vec<usize> = bucket.iter().copied().chain([at]).collect();
-                let after = cost(&with);
-                let before = costs.get(number).copied().unwrap_or_default();
-                (bucket.len() < rows)
-                    .then(|| (after.saturating_sub(before), old != Some(number), number, after))
-            };
-            let Some((_, elsewhere, number, after)) = buckets.iter().enumerate().filter_map(more).min()
-            else {
-                continue;
-            };
-            moved |= elsewhere;
-            if let (Some(bucket), Some(known)) = (buckets.get_mut(number), costs.get_mut(number)) {
-                bucket.push(at);
-                *known = after;
-            }
-        }
-        if !moved {
-            break;
-        }
-    }
-    // A bucket that is not full gets its own piece once more, which changes nothing.
-    let mut order = Vec::new();
-    for row in 0..rows {
-        for bucket in &buckets {
-            let piece = bucket.get(row).or(bucket.first()).or(Some(&0));
-            order.extend(piece.and_then(|at| pieces.get(*at)).cloned());
-        }
-    }
-    order
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn texts(pattern: &str) -> Vec<Vec<String>> {
         let text = |literal: &Vec<u8>| String::from_utf8_lossy(literal).into_owned();
-        required(pattern).iter().map(|choice| choice.iter().map(text).collect()).collect()
+        literals_of(pattern).0.iter().map(|choice| choice.iter().map(text).collect()).collect()
     }
 
     #[test]
@@ -384,7 +250,7 @@ mod tests {
     #[test]
     fn beginnings_of_patterns() {
         let texts = |pattern: &str| -> Vec<String> {
-            let found = beginnings(pattern).unwrap();
+            let found = literals_of(pattern).1.unwrap();
             found.into_iter().map(|text| String::from_utf8(text).unwrap()).collect()
         };
         assert_eq!(texts("^Invalid command '[^']*"), ["Invalid command "]);
@@ -392,7 +258,7 @@ mod tests {
         assert_eq!(texts("^(?P<kind>MD5|SHA1) check"), ["MD5 check", "SHA1 check"]);
         assert_eq!(texts(r#"^Said "yes""#), ["Said "]);
         for pattern in ["Invalid", "^.*x", "^abc", "^(?:Input|x)", "(?:^Input|Inputs)", "("] {
-            assert_eq!(beginnings(pattern), None, "{pattern}");
+            assert_eq!(literals_of(pattern).1, None, "{pattern}");
         }
     }
 
@@ -406,25 +272,5 @@ mod tests {
         assert_eq!(pieces.len(), 3, "{pieces:?}");
         assert!(pieces.contains(&b"(131".to_vec()), "{pieces:?}");
         assert!(super::pieces(&[vec![]], &[]).is_none());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn every_literal_is_found_by_a_piece(
-            literals in proptest::collection::vec(proptest::collection::vec("[a-f0-9]{4,12}", 1..4), 1..60),
-            noise in "[a-f0-9]{0,60}",
-        ) {
-            let needs: Vec<Need> = literals
-                .iter()
-                .map(|choice| vec![choice.iter().map(|text| text.as_bytes().to_vec()).collect()])
-                .collect();
-            let filter = Filter::new(pieces(&needs, &[b"ERRO"]).as_deref());
-            for literal in literals.iter().flatten() {
-                let text = format!("{noise}{literal}{noise}");
-                let found = filter.find(text.as_bytes(), 0);
-                prop_assert!(found.is_some_and(|at| at.start < noise.len() + literal.len()), "{literal} in {text}");
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod blocks;
 pub mod explain;
+mod filter;
 pub mod line;
 mod literals;
 pub mod place;

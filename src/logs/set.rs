@@ -1,14 +1,14 @@
 //! The signatures of one kind of log, ready to be looked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use regex::bytes::Regex;
 
+use super::filter::Filter;
 use super::line::{Line, short_name};
-use super::literals::{Choice, Filter, Need, beginnings, pieces, required};
+use super::literals::{Choice, Need, ORDINARY, Starts, literals_of, pieces};
 use crate::findings::catalogue::{Level, Version};
 use crate::findings::signatures::{Log, SIGNATURES, Signature};
 
@@ -42,13 +42,17 @@ pub struct Set {
     log: Log,
     all: Vec<Compiled>,
     by_number: BTreeMap<u32, Vec<SignatureId>>,
-    /// Finds literals of those without a number, and whose they are.
-    literals: Option<AhoCorasick>,
+    /// How messages of those without a number begin, by the first four bytes.
+    by_start: BTreeMap<u32, Vec<(Vec<u8>, SignatureId)>>,
+    /// Finds literals of those that begin in no such way, and whose they are.
+    literals: Filter,
     owners: Vec<SignatureId>,
     /// Those without number and literal.
     always: Vec<SignatureId>,
     filter: Filter,
     pieces: Vec<Vec<u8>>,
+    /// What each piece is.
+    kinds: Vec<Piece>,
     quick: Beginnings,
 }
 
@@ -73,19 +77,71 @@ const MARKS: [(Level, [&[u8]; 2]); 4] = [
     (Level::Debug, [b"DEBUG: ", b"\"debug\""]),
 ];
 
+/// What a piece is that is searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    /// A level before a message.
+    Mark,
+    /// The same in JSON.
+    JsonMark,
+    /// A piece of some signature.
+    Text,
+}
+
+impl Piece {
+    fn of(log: Log, bytes: &[u8]) -> Self {
+        let is = |form: fn(&[&'static [u8]; 2]) -> &'static [u8]| {
+            log == Log::Ossec && MARKS.iter().any(|(_, forms)| form(forms) == bytes)
+        };
+        match bytes {
+            _ if is(|[text, _]| text) => Self::Mark,
+            _ if is(|[_, json]| json) => Self::JsonMark,
+            _ => Self::Text,
+        }
+    }
+}
+
 /// What is between the level and the message in JSON.
 const DESCRIPTION: &[u8] = b",\"description\":\"";
 
 /// The beginnings of messages behind a mark, so that most lines need not be taken apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Beginnings {
     /// By a number's value.
     numbers: BTreeSet<u32>,
     /// By their first four bytes.
-    texts: HashMap<[u8; 4], Vec<Vec<u8>>>,
+    texts: BTreeMap<u32, Vec<Vec<u8>>>,
+    /// A bit for each hash of first bytes that there are; most lines have others.
+    hashes: [u64; 64],
+}
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self { numbers: BTreeSet::new(), texts: BTreeMap::new(), hashes: [0; 64] }
+    }
+}
+
+/// The first bytes as a number, which is quick to compare.
+fn first_four(text: &[u8]) -> Option<u32> {
+    text.first_chunk().map(|first| u32::from_ne_bytes(*first))
 }
 
 impl Beginnings {
+    fn add(&mut self, text: Vec<u8>) {
+        let Some(first) = first_four(&text) else { return };
+        let (word, bit) = Self::hash(first);
+        if let Some(word) = self.hashes.get_mut(word) {
+            *word |= bit;
+        }
+        self.texts.entry(first).or_default().push(text);
+    }
+
+    /// Which word and which bit of it.
+    fn hash(first: u32) -> (usize, u64) {
+        let hash = first.wrapping_mul(0x9e37_79b1) >> 20;
+        ((hash >> 6) as usize, 1 << (hash & 63))
+    }
+
     /// Whether a message that begins so may be one of a signature; true when it is not known.
     fn hold(&self, message: &[u8]) -> bool {
         let Some(first) = message.first_chunk::<4>() else { return true };
@@ -98,8 +154,10 @@ impl Beginnings {
             let number = digits.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
             return self.numbers.contains(&number);
         }
-        let texts = self.texts.get(first);
-        texts.is_some_and(|texts| texts.iter().any(|text| message.starts_with(text)))
+        let first = u32::from_ne_bytes(*first);
+        let (word, bit) = Self::hash(first);
+        self.hashes.get(word).is_some_and(|word| word & bit != 0)
+            && self.texts.get(&first).is_some_and(|texts| texts.iter().any(|text| message.starts_with(text)))
     }
 }
 
@@ -123,13 +181,24 @@ impl Set {
             .collect();
         let mut by_number: BTreeMap<u32, Vec<SignatureId>> = BTreeMap::new();
         let (mut texts, mut owners, mut always) = (Vec::new(), Vec::new(), Vec::new());
+        let mut by_start: BTreeMap<u32, Vec<(Vec<u8>, SignatureId)>> = BTreeMap::new();
         let mut needs = Vec::new();
         for (id, compiled) in (0..).map(SignatureId).zip(&all) {
             let signature = compiled.signature;
-            let mut need = required(signature.pattern);
+            let (mut need, starts) = literals_of(signature.pattern);
+            // Together they are long enough where no literal is.
+            if let Some(starts) = starts.as_ref().filter(|_| need.is_empty()) {
+                need.push(starts.iter().cloned().collect());
+            }
             if let Some(number) = signature.number {
                 by_number.entry(number).or_default().push(id);
                 need.push(Choice::from([format!("({number})").into_bytes()]));
+            } else if let Some(starts) = &starts {
+                for start in starts {
+                    if let Some(first) = first_four(start) {
+                        by_start.entry(first).or_default().push((start.clone(), id));
+                    }
+                }
             } else if let Some(choice) = need.first() {
                 for text in choice {
                     texts.push(text.clone());
@@ -138,18 +207,15 @@ impl Set {
             } else {
                 always.push(id);
             }
-            needs.push((signature, need));
+            needs.push((signature, need, starts));
         }
-        let literals = AhoCorasickBuilder::new().match_kind(MatchKind::Standard).build(&texts);
-        if literals.is_err() {
-            always.append(&mut owners);
-            always.sort_unstable();
-        }
+        let literals = Filter::new(Some(&texts), ORDINARY.as_bytes());
         let mut quick = Beginnings::default();
         let pieces = pieces_of(log, needs, &mut quick);
-        let filter = Filter::new(pieces.as_deref());
+        let filter = Filter::new(pieces.as_deref(), ORDINARY.as_bytes());
         let pieces = pieces.unwrap_or_default();
-        Self { log, all, by_number, literals: literals.ok(), owners, always, filter, pieces, quick }
+        let kinds = pieces.iter().map(|piece| Piece::of(log, piece)).collect();
+        Self { log, all, by_number, by_start, literals, owners, always, filter, pieces, kinds, quick }
     }
 
     /// The set of a log, which is made once for all that ask with the same version and no
@@ -206,27 +272,17 @@ impl Set {
     }
 
     /// Where the next line may be that one of them matches, from `from` on.
-    pub(super) fn candidate(&self, text: &[u8], mut from: usize) -> Option<usize> {
-        loop {
-            let at = self.filter.find(text, from)?;
-            if self.log != Log::Ossec || self.may_match(text, &at) {
-                return Some(at.start);
+    pub(super) fn candidate(&self, text: &[u8], from: usize) -> Option<usize> {
+        self.filter.find(text, from, |piece, _, end| {
+            let behind = text.get(end..).unwrap_or_default();
+            match self.kinds.get(piece) {
+                Some(Piece::Mark) => self.quick.hold(behind),
+                Some(Piece::JsonMark) => {
+                    behind.strip_prefix(DESCRIPTION).is_none_or(|message| self.quick.hold(message))
+                }
+                _ => true,
             }
-            from = at.end;
-        }
-    }
-
-    /// Whether what stands behind a mark may be a signature's message. What is no mark is a
-    /// piece of some signature alone.
-    fn may_match(&self, text: &[u8], at: &Range<usize>) -> bool {
-        let message = match text.get(at.clone()) {
-            Some([.., b':', b' ']) => text.get(at.end..),
-            Some([b'"', .., b'"']) => text.get(at.end..).and_then(|rest| rest.strip_prefix(DESCRIPTION)),
-            _ => return true,
-        };
-        let found = text.get(at.clone()).unwrap_or_default();
-        let is_mark = MARKS.iter().any(|(_, marks)| marks.contains(&found));
-        !is_mark || message.is_none_or(|message| self.quick.hold(message))
+        })
     }
 
     /// What a line says, if it is one of these.
@@ -234,11 +290,15 @@ impl Set {
         let numbered = line.number.and_then(|number| self.by_number.get(&number));
         let mut candidates: BTreeSet<SignatureId> = self.always.iter().copied().collect();
         candidates.extend(numbered.into_iter().flatten());
-        if let Some(literals) = &self.literals {
-            let found = literals.find_overlapping_iter(line.message.as_ref());
-            candidates.extend(found.filter_map(|found| self.owners.get(found.pattern().as_usize())));
-        }
-        candidates.into_iter().find_map(|id| self.matches(id, line))
+        let started = first_four(&line.message).and_then(|first| self.by_start.get(&first));
+        let started = started.into_iter().flatten();
+        candidates.extend(started.filter(|(start, _)| line.message.starts_with(start)).map(|(_, id)| id));
+        let candidates = RefCell::new(candidates);
+        self.literals.find(&line.message, 0, |text, _, _| {
+            candidates.borrow_mut().extend(self.owners.get(text));
+            false
+        });
+        candidates.into_inner().into_iter().find_map(|id| self.matches(id, line))
     }
 
     /// Whether a line is of one signature.
@@ -282,26 +342,21 @@ fn said_by(signature: &Signature, line: &Line<'_>) -> bool {
 /// Marks are among them, and what messages behind a mark begin with goes to `quick`.
 fn pieces_of(
     log: Log,
-    needs: Vec<(&'static Signature, Need)>,
+    needs: Vec<(&'static Signature, Need, Option<Starts>)>,
     quick: &mut Beginnings,
 ) -> Option<Vec<Vec<u8>>> {
     let mut given: Vec<&[u8]> = Vec::new();
     let mut left = Vec::new();
-    for (signature, need) in needs {
+    for (signature, need, texts) in needs {
         let mark = |level: &Level| MARKS.iter().find(|(known, _)| known == level).map(|(_, marks)| marks);
         let marks: Option<Vec<_>> = signature.levels.iter().map(mark).collect();
         // OSSEC wrote a number before the level, so a numbered one is known by its text as well.
-        let texts = beginnings(signature.pattern);
         let is_known = texts.is_some() || signature.number.is_some();
         match marks {
             Some(marks) if log == Log::Ossec && !marks.is_empty() && is_known => {
                 given.extend(marks.into_iter().flatten());
                 quick.numbers.extend(signature.number);
-                for text in texts.into_iter().flatten() {
-                    if let Some(first) = text.first_chunk() {
-                        quick.texts.entry(*first).or_default().push(text);
-                    }
-                }
+                texts.into_iter().flatten().for_each(|text| quick.add(text));
             }
             _ => left.push(need),
         }
@@ -434,7 +489,58 @@ mod tests {
         }
     }
 
+    /// Lines that are near to examples of signatures, and ordinary ones.
+    fn near_lines() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+        use proptest::prelude::*;
+        let example = (
+            0..SIGNATURES.len(),
+            any::<prop::sample::Index>(),
+            0..4_u8,
+            any::<prop::sample::Index>(),
+            any::<u8>(),
+        );
+        let line = example.prop_map(|(signature, which, change, place, byte)| {
+            let signature = &SIGNATURES[signature];
+            let all: Vec<&str> = signature.examples.iter().chain(signature.near_misses).copied().collect();
+            let mut line = which.get(&all).as_bytes().to_vec();
+            let at = place.index(line.len());
+            match change {
+                0 => line[at] = byte,
+                1 => line.truncate(at),
+                2 => line.insert(at, byte),
+                _ => {}
+            }
+            line
+        });
+        let ordinary = prop::sample::select(ORDINARY.lines().collect::<Vec<_>>())
+            .prop_map(|line| line.as_bytes().to_vec());
+        proptest::collection::vec(prop_oneof![line, ordinary], 1..12).prop_map(|lines| lines.join(&b'\n'))
+    }
+
     proptest::proptest! {
+        #[test]
+        fn the_search_leads_to_all_that_match(text in near_lines()) {
+            static SETS: OnceLock<Vec<Set>> = OnceLock::new();
+            for set in SETS.get_or_init(sets) {
+                // Every signature asked about every line, without any search.
+                let (mut start, mut at) = (0, set.candidate(&text, 0));
+                for line in text.split(|byte| *byte == b'\n') {
+                    let end = start + line.len();
+                    while at.is_some_and(|at| at < start) {
+                        at = set.candidate(&text, start);
+                    }
+                    let read = Line::read(set.log(), line);
+                    let first = (0..set.all.len()).find_map(|id| set.matches(SignatureId(id as u16), &read));
+                    proptest::prop_assert_eq!(&set.find(&read), &first);
+                    proptest::prop_assert!(
+                        first.is_none() || at.is_some_and(|at| at <= end),
+                        "{:?} passes over {:?}", set.log(), String::from_utf8_lossy(line)
+                    );
+                    start = end + 1;
+                }
+            }
+        }
+
         #[test]
         fn no_line_breaks_it(bytes: Vec<u8>) {
             static SETS: OnceLock<Vec<Set>> = OnceLock::new();

@@ -94,8 +94,12 @@ fn program(facts: &Facts<'_>, executable: &Executable, all: &[&Logged], sink: &m
             |bad: &Logged| good.iter().any(|good| good.rule == bad.rule && place(good) > place(bad));
         wrong.retain(|(bad, _)| !is_over(bad));
         let Some((last, problem)) = wrong.last() else { continue };
-        let worst =
-            if good.is_empty() && wrong.len() >= ENOUGH { Severity::Error } else { Severity::Warning };
+        let worst = match (good.is_empty(), check) {
+            (true, _) if wrong.len() >= ENOUGH => Severity::Error,
+            // Bound by a level or a group it gets events that have no address at all.
+            (false, checks::PAYLOAD_FIELD_MISSING) => Severity::Advice,
+            _ => Severity::Warning,
+        };
         let of = if all.len() == 1 {
             "its one message".to_owned()
         } else {
@@ -187,11 +191,23 @@ fn execd(facts: &Facts<'_>, all: &[&Logged], sink: &mut Sink<'_, '_>) {
         };
         let when = seconds(last.seen.time).map_or_else(String::new, |time| format!(", last {}", told(time)));
         let title = format!("wazuh-execd was sent {count} that it cannot use{when}: {}", problem.what);
+        let named = wrong.iter().filter_map(|(logged, _)| Some(facts.named(response_of(&logged.text)?)));
         let finding = Finding::new(check, Subject::Process("wazuh-execd".to_owned()), title)
             .severity(problem.severity.min(Severity::Warning))
+            .stops(named.flatten().copied())
             .cause("execd starts nothing for such a message, and nobody sends it again.")
             .verify("ar-doctor check --since 10m");
         sink.find(shown(facts, finding, &wrong));
+    }
+}
+
+/// The name of the response in a message that may be cut, or in the text of 4.1.
+fn response_of(text: &[u8]) -> Option<&[u8]> {
+    const COMMAND: &[u8] = b"\"command\":\"";
+    match memchr::memmem::find(text, COMMAND) {
+        Some(at) => text.get(at + COMMAND.len()..)?.split(|&byte| byte == b'"').next(),
+        None if text.starts_with(b"{") => None,
+        None => text.split(u8::is_ascii_whitespace).next(),
     }
 }
 

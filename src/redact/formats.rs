@@ -64,6 +64,8 @@ enum Before {
     Any,
     /// No letter, digit, `_`, `-` or `.`.
     Word,
+    /// No letter, digit or `_`.
+    Edge,
     /// `<` and blanks.
     Tag,
     /// Neither `<`, `/`, `$`, `{` nor a part of a name: an element whose `<` is lost.
@@ -82,6 +84,7 @@ impl Before {
         match self {
             Self::Any => true,
             Self::Word => last.is_none_or(|byte| !part_of_name(byte) && byte != b'.'),
+            Self::Edge => last.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_'),
             Self::Tag => before.trim_ascii_end().last() == Some(&b'<'),
             Self::LostTag => last.is_none_or(|byte| !part_of_name(byte) && !b"</${.".contains(&byte)),
             Self::Alone => last.is_none_or(|byte| byte.is_ascii_whitespace() || b"\"'\0`(=>".contains(&byte)),
@@ -195,7 +198,7 @@ const SERVICES: &[(&[&str], &str)] = &[
     ),
     (
         &["sk-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"],
-        r"(?:sk-(?:ant-|proj-|svcacct-|or-|lf-)?[A-Za-z0-9_-]{20,255}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,255}|whsec_[A-Za-z0-9+/=]{20,255})",
+        r"(?:sk-(?:(?:ant|proj|svcacct|or|lf)-[A-Za-z0-9_-]{20,255}|[A-Za-z0-9]{20,255})|[sr]k_(?:live|test)_[A-Za-z0-9]{10,255}|whsec_[A-Za-z0-9+/=]{20,255})",
     ),
     (&["sg."], r"SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}"),
     (&["aiza"], r"AIza[A-Za-z0-9_-]{35}"),
@@ -397,18 +400,18 @@ impl Builder {
         self.pattern(
             Kind::JsonWebToken,
             &["eyj"],
-            Before::Word,
+            Before::Edge,
             r"(eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+)",
         );
         self.checked(
             Kind::CloudKey,
             &["akia", "asia"],
-            Before::Word,
+            Before::Edge,
             r"((?:AKIA|ASIA)[A-Z0-9]{16})",
             is_whole_word,
         );
         for &(anchors, pattern) in SERVICES {
-            self.checked(Kind::ServiceToken, anchors, Before::Word, &format!("({pattern})"), is_mixed);
+            self.checked(Kind::ServiceToken, anchors, Before::Edge, &format!("({pattern})"), is_mixed);
         }
         self.checked(
             Kind::PrivateKey,
@@ -422,14 +425,14 @@ impl Builder {
             Kind::PrivateKey,
             &["-----begin "],
             Before::Any,
-            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:\s|\\+[nr]|[A-Za-z0-9+/=]{8,}|(?:Proc-Type|DEK-Info|Comment|Version):[^\n\\]*)+)",
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:\s|\\+[nr]|[A-Za-z0-9+/=]{8,}|(?:Proc-Type|DEK-Info|Comment|Version):[ \t]*[^\s<>\\]+)+)",
             has_key_lines,
         );
         self.pattern(
             Kind::PrivateKey,
             &["private-lines:"],
             Before::Any,
-            r"(?i:private-lines):[ \t]*[0-9]+\r?\n((?:[A-Za-z0-9+/=]+\r?\n?)+)",
+            r"(?i:private-lines):[ \t]*[0-9]+(?:\s|\\+[nr])+((?:[A-Za-z0-9+/=]{8,}(?:\s|\\+[nr])*)+)",
         );
         self.pattern(
             Kind::PrivateKey,
@@ -493,7 +496,12 @@ impl Builder {
         self.checked(Kind::Password, &["pass:"], Before::Alone, r#"pass:([^\s"'<>]{4,})"#, |text, range| {
             pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
         });
-        self.pattern(Kind::Password, &["login "], Before::Word, r"(?i:login)\s+\S+\s+(?i:password)\s+(\S+)");
+        self.pattern(
+            Kind::Password,
+            &["login "],
+            Before::Word,
+            r"(?i:login)\s+\S+\s+(?i:password)\s+([^\s\x22'<>\\]+)",
+        );
         self.pattern(
             Kind::Password,
             &["requirepass", "masterauth"],
@@ -540,7 +548,7 @@ impl Builder {
             Kind::SnmpCommunity,
             &["com2sec"],
             Before::Word,
-            r"(?i:com2sec6?)[ \t]+\S+[ \t]+\S+[ \t]+(\S+)",
+            r"(?i:com2sec6?)[ \t]+\S+[ \t]+\S+[ \t]+([^\s\x22'<>\\]+)",
         );
         // A line of client.keys with the usual address; the others are found at the start of a line.
         self.add(Kind::AgentKey, &[" any "], Before::Any, Take::Hand(pair::agent_key));

@@ -6,11 +6,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexSet};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -82,15 +83,41 @@ struct Field {
     pattern: Regex,
 }
 
-/// Fields that hold an identity.
-static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-    let fields = patterns().into_iter();
-    fields
+/// Fields that hold an identity, each on one line.
+struct Fields {
+    all: Vec<Field>,
+    /// Which of them a line has.
+    set: Option<RegexSet>,
+}
+
+static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
+    let all: Vec<Field> = patterns()
+        .into_iter()
         .filter_map(|(what, everywhere, pattern)| {
             Some(Field { what, everywhere, pattern: Regex::new(pattern).ok()? })
         })
-        .collect()
+        .collect();
+    let set = RegexSet::new(all.iter().map(|field| field.pattern.as_str())).ok();
+    Fields { all, set }
 });
+
+impl Fields {
+    /// Every identity that a field holds, where it stands.
+    fn each(&self, text: &[u8], mut found: impl FnMut(Range<usize>, &Field)) {
+        let mut start = 0;
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            // Most lines have none.
+            if let Some(set) = self.set.as_ref().filter(|set| set.is_match(line)) {
+                for field in set.matches(line).iter().filter_map(|at| self.all.get(at)) {
+                    for name in field.pattern.captures_iter(line).filter_map(|captures| captures.get(1)) {
+                        found(start + name.start()..start + name.end(), field);
+                    }
+                }
+            }
+            start += line.len();
+        }
+    }
+}
 
 fn patterns() -> Vec<(Identity, bool, &'static str)> {
     let host = |pattern| (Identity::Host, true, pattern);
@@ -98,49 +125,43 @@ fn patterns() -> Vec<(Identity, bool, &'static str)> {
     let user = |pattern| (Identity::User, false, pattern);
     vec![
         // Alerts, archives, events, and what ar-doctor writes of a host.
-        agent(r#"(?-u)"agent"\s*:\s*\{[^{}]{0,200}?"name"\s*:\s*"([^"\\]{1,128})""#),
-        host(r#"(?-u)"manager"\s*:\s*\{\s*"name"\s*:\s*"([^"\\]{1,128})""#),
-        host(
-            r#"(?-u)"(?:hostname|manager_name|node|node_name|workstationName|computer)"\s*:\s*"([^"\\]{1,128})""#,
-        ),
-        agent(r#"(?-u)"agent_name"\s*:\s*"([^"\\]{1,128})""#),
+        agent(r#"(?-u)"agent"\s*:\s*\{[^{}]*?"name"\s*:\s*"([^"\\]+)""#),
+        host(r#"(?-u)"manager"\s*:\s*\{\s*"name"\s*:\s*"([^"\\]+)""#),
+        host(r#"(?-u)"(?:hostname|manager_name|node|node_name|workstationName|computer)"\s*:\s*"([^"\\]+)""#),
+        agent(r#"(?-u)"agent_name"\s*:\s*"([^"\\]+)""#),
         user(
-            r#"(?-u)"(?:srcuser|dstuser|euid_name|uname|uname_after|login_user|effective_user|audit_user|targetUserName|subjectUserName|userName|samAccountName)"\s*:\s*"([^"\\]{1,128})""#,
+            r#"(?-u)"(?:srcuser|dstuser|euid_name|uname|uname_after|login_user|effective_user|audit_user|targetUserName|subjectUserName|userName|samAccountName)"\s*:\s*"([^"\\]+)""#,
         ),
         // alerts.log.
-        agent(r"(?m-u)^\d{4} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \(([^()\s]{1,128})\) "),
-        host(r"(?m-u)^\d{4} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d ([\w.-]{1,128})->"),
-        user(r"(?m-u)^User: (\S{1,128})"),
+        agent(r"(?m-u)^\d{4} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \(([^()\s]+)\) "),
+        host(r"(?m-u)^\d{4} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d ([\w.-]+)->"),
+        user(r"(?m-u)^User: (\S+)"),
         // The header of syslog.
-        host(r"(?m-u)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([\w.-]{1,128}) [\w/.-]+(?:\[\d+\])?:"),
-        host(r"(?m-u)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* ([\w.-]{1,128}) [\w/.-]+(?:\[\d+\])?:"),
+        host(r"(?m-u)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([\w.-]+) [\w/.-]+(?:\[\d+\])?:"),
+        host(r"(?m-u)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* ([\w.-]+) [\w/.-]+(?:\[\d+\])?:"),
         host(
-            r#"(?-u)"full_log"\s*:\s*"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([\w.-]{1,128}) [\w/.-]+(?:\[\d+\])?:"#,
+            r#"(?-u)"full_log"\s*:\s*"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([\w.-]+) [\w/.-]+(?:\[\d+\])?:"#,
         ),
         // What daemons say of users.
-        user(r"(?-u)(?:nvalid|llegal) user (\S{1,128}) (?:from|by) "),
-        user(r"(?-u)(?:Accepted|Failed) [\w/-]+ for (?:invalid user )?(\S{1,128}) from "),
-        user(r"(?-u)session (?:opened|closed) for user ([^\s()]{1,128})"),
-        user(r"(?-u)sudo(?:\[\d+\])?: +([^\s:]{1,128}) : "),
+        user(r"(?-u)(?:nvalid|llegal) user (\S+) (?:from|by) "),
+        user(r"(?-u)(?:Accepted|Failed) [\w/-]+ for (?:invalid user )?(\S+) from "),
+        user(r"(?-u)session (?:opened|closed) for user ([^\s()]+)"),
+        user(r"(?-u)sudo(?:\[\d+\])?: +([^\s:]+) : "),
         user(
-            r#"(?-u)\b(?:ruser|user|logname|acct|USER|srcuser|dstuser|auid_name)=\\?"?([A-Za-z_][\w.@$-]{1,127})"#,
+            r#"(?-u)\b(?:ruser|user|logname|acct|USER|srcuser|dstuser|auid_name)=\\?"?([A-Za-z_][\w.@$-]+)"#,
         ),
         // The configuration of Wazuh.
         host(
-            r"(?i-u)<(?:smtp_server|address|server-ip|server-hostname|manager_address|node_name|node|agent_name)>\s*([\w.-]{1,253})\s*</",
+            r"(?i-u)<(?:smtp_server|address|server-ip|server-hostname|manager_address|node_name|node|agent_name)>\s*([\w.-]+)\s*</",
         ),
         (
             Identity::Mail,
             true,
-            r"(?i-u)<(?:email_to|email_from|email_reply_to|idsname)>\s*([^<>\s]{3,254}@[^<>\s]{1,253})\s*</",
+            r"(?i-u)<(?:email_to|email_from|email_reply_to|idsname)>\s*([^<>\s]+@[^<>\s]+)\s*</",
         ),
-        (
-            Identity::Mail,
-            true,
-            r#"(?-u)"(?:email|mail|email_to|email_from)"\s*:\s*"([^"\\\s]{1,254}@[^"\\\s]{1,253})""#,
-        ),
-        (Identity::User, true, r"(?i-u)<host>\s*([\w.-]{1,128})@[\w.-]{1,253}\s*</"),
-        host(r"(?i-u)<host>\s*[\w.-]{1,128}@([\w.-]{1,253})\s*</"),
+        (Identity::Mail, true, r#"(?-u)"(?:email|mail|email_to|email_from)"\s*:\s*"([^"\\\s]+@[^"\\\s]+)""#),
+        (Identity::User, true, r"(?i-u)<host>\s*([\w.-]+)@[\w.-]+\s*</"),
+        host(r"(?i-u)<host>\s*[\w.-]+@([\w.-]+)\s*</"),
     ]
 }
 
@@ -234,13 +255,11 @@ impl Identities {
             }
             _ => {}
         }
-        for field in FIELDS.iter().filter(|field| field.everywhere) {
-            for found in field.pattern.captures_iter(bytes) {
-                if let Some(name) = found.get(1) {
-                    self.name(field.what, name.as_bytes(), true);
-                }
+        FIELDS.each(bytes, |range, field| {
+            if field.everywhere {
+                self.name(field.what, bytes.get(range).unwrap_or_default(), true);
             }
-        }
+        });
     }
 
     /// The state of a host in a capture.
@@ -257,7 +276,7 @@ impl Identities {
 
     /// An account of this host: those below 1000 are the system's.
     fn account(&self, name: &[u8], id: Option<u64>) {
-        if id.is_some_and(|id| id >= 1000 && id < 65_534) {
+        if id.is_some_and(|id| (1000..65_534).contains(&id)) {
             self.name(Identity::User, name, true);
         } else {
             self.keep([name]);
@@ -343,8 +362,13 @@ impl Identities {
     }
 
     /// Text with pseudonyms in place of identities.
-    pub(super) fn text(&self, text: &[u8], starts: bool) -> Vec<u8> {
-        let text = self.fields(text);
+    pub(super) fn text(&self, text: &[u8]) -> Vec<u8> {
+        self.replaced(text, false, true)
+    }
+
+    /// `starts`: beginnings of addresses stand everywhere in it. `logs`: it tells who logged in.
+    fn replaced(&self, text: &[u8], starts: bool, logs: bool) -> Vec<u8> {
+        let text = self.fields(text, logs);
         let text = self.odd_names(&text);
         let text = self.addresses(&text, starts);
         self.words(&text)
@@ -359,7 +383,10 @@ impl Identities {
         let starts = name == "hosts.deny"
             || name == "hosts.allow"
             || path.parent().is_some_and(|parent| parent.ends_with("etc/lists"));
-        self.text(bytes, starts)
+        let is_log = path.components().any(|part| part.as_os_str() == "log" || part.as_os_str() == "logs");
+        let is_log =
+            is_log || path.extension().is_some_and(|extension| extension == "log" || extension == "json");
+        self.replaced(bytes, starts, is_log)
     }
 
     /// The pairs so far, addresses last.
@@ -384,13 +411,13 @@ impl Identities {
     }
 
     /// Replaces what a field says is a name.
-    fn fields(&self, text: &[u8]) -> Vec<u8> {
+    fn fields(&self, text: &[u8], logs: bool) -> Vec<u8> {
         let mut places = Vec::new();
-        for field in FIELDS.iter() {
-            for found in field.pattern.captures_iter(text) {
-                places.extend(found.get(1).map(|name| (name.range(), field.what, field.everywhere)));
+        FIELDS.each(text, |range, field| {
+            if field.everywhere || logs {
+                places.push((range, field.what, field.everywhere));
             }
-        }
+        });
         if places.is_empty() {
             return text.to_vec();
         }
@@ -560,4 +587,13 @@ fn is_package_data(path: &Path) -> bool {
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end)
+}
+
+/// Patterns that do not compile.
+#[cfg(test)]
+pub(super) fn broken_patterns() -> Vec<&'static str> {
+    let all = patterns().into_iter().map(|(_, _, pattern)| pattern);
+    let broken: Vec<&str> = all.filter(|pattern| Regex::new(pattern).is_err()).collect();
+    assert!(STARTS.is_some());
+    broken
 }

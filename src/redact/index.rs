@@ -1,7 +1,10 @@
 //! The secrets of a run, found again in one pass over a text however many they are.
 //!
-//! Every secret of 8 bytes or more is filed under its first 8 bytes, a shorter one under its
-//! first 6. A bitmap says of most places of a text that nothing is filed under what stands there.
+//! The first 8 bytes of a secret are known, of a shorter one the first 6. A bitmap says of most
+//! places of a text that no secret begins with what stands there.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::Kind;
 
@@ -12,9 +15,6 @@ pub(super) const SHORTEST: usize = 6;
 /// Secrets of this length are found by their first bytes of this number.
 pub(super) const LONG: usize = 8;
 
-/// No secret.
-const NONE: u32 = u32::MAX;
-
 /// A secret that was found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
@@ -23,49 +23,27 @@ pub(super) struct Hit {
     pub(super) kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    start: u32,
-    len: u32,
-    /// The next one that begins with the same bytes.
-    next: u32,
-    kind: Kind,
-}
-
-/// Remembered secrets. They lie one behind the other in one piece of memory: there may be 100,000.
+/// Remembered secrets.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    arena: Vec<u8>,
-    entries: Vec<Entry>,
-    long: Table,
-    short: Table,
+    secrets: BTreeMap<Box<[u8]>, Kind>,
+    long: Prefixes,
+    short: Prefixes,
     longest: usize,
 }
 
 impl Index {
-    /// Adds a secret of [`SHORTEST`] bytes or more; false when it is there already, or too short.
-    pub(super) fn insert(&mut self, secret: &[u8], kind: Kind) -> bool {
-        let (Ok(len), Ok(start), Ok(at)) =
-            (u32::try_from(secret.len()), u32::try_from(self.arena.len()), u32::try_from(self.entries.len()))
-        else {
-            return false;
-        };
+    /// Adds a secret of [`SHORTEST`] bytes or more.
+    pub(super) fn insert(&mut self, secret: &[u8], kind: Kind) {
         let is_long = secret.len() >= LONG;
-        let Some(prefix) = prefix(secret, is_long) else { return false };
-        let table = if is_long { &mut self.long } else { &mut self.short };
-        let next = table.get(prefix);
-        let mut other = next;
-        while let Some(entry) = self.entries.get(other as usize) {
-            if bytes(&self.arena, *entry) == secret {
-                return false;
-            }
-            other = entry.next;
+        let Some(prefix) = prefix(secret, is_long) else { return };
+        if self.secrets.contains_key(secret) {
+            return;
         }
-        self.arena.extend_from_slice(secret);
-        self.entries.push(Entry { start, len, next, kind });
-        table.put(prefix, at);
+        self.secrets.insert(secret.into(), kind);
+        let prefixes = if is_long { &mut self.long } else { &mut self.short };
+        prefixes.insert(prefix);
         self.longest = self.longest.max(secret.len());
-        true
     }
 
     /// The length of the longest one.
@@ -75,29 +53,28 @@ impl Index {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.secrets.len()
     }
 
     /// Every place where a secret stands, `short` ones only when asked; of those that begin at one
-    /// place the longest. They may overlap.
+    /// place the longest. They may overlap. It ends when `found` returns false.
     pub(super) fn find(&self, text: &[u8], short: bool, mut found: impl FnMut(Hit) -> bool) {
-        if self.long.used > 0 {
+        if !self.long.is_empty() {
             for (at, window) in text.windows(LONG).enumerate() {
                 let Ok(window) = <[u8; LONG]>::try_from(window) else { return };
-                let prefix = u64::from_le_bytes(window);
-                if self.long.may_have(prefix)
-                    && let Some(hit) = self.longest_at(text, at, self.long.get(prefix))
+                if self.long.contains(u64::from_le_bytes(window))
+                    && let Some(hit) = self.longest_at(text, at, LONG)
                     && !found(hit)
                 {
                     return;
                 }
             }
         }
-        if short && self.short.used > 0 {
+        if short && !self.short.is_empty() {
             for (at, window) in text.windows(SHORTEST).enumerate() {
                 let Some(prefix) = prefix(window, false) else { return };
-                if self.short.may_have(prefix)
-                    && let Some(hit) = self.longest_at(text, at, self.short.get(prefix))
+                if self.short.contains(prefix)
+                    && let Some(hit) = self.longest_at(text, at, SHORTEST)
                     && !found(hit)
                 {
                     return;
@@ -106,23 +83,21 @@ impl Index {
         }
     }
 
-    fn longest_at(&self, text: &[u8], at: usize, first: u32) -> Option<Hit> {
-        let rest = text.get(at..)?;
-        let mut best: Option<Entry> = None;
-        let mut next = first;
-        while let Some(entry) = self.entries.get(next as usize) {
-            if best.is_none_or(|best| best.len < entry.len) && rest.starts_with(bytes(&self.arena, *entry)) {
-                best = Some(*entry);
+    /// The longest secret that begins here. In their order it is the last one that is not behind
+    /// the text, or else no longer than what that one and the text have in common.
+    fn longest_at(&self, text: &[u8], at: usize, least: usize) -> Option<Hit> {
+        let mut rest = text.get(at..text.len().min(at + self.longest))?;
+        while rest.len() >= least {
+            let before = (Bound::Unbounded, Bound::Included(rest));
+            let (secret, kind) = self.secrets.range::<[u8], _>(before).next_back()?;
+            let common = secret.iter().zip(rest).take_while(|(one, other)| one == other).count();
+            if common == secret.len() {
+                return (common >= least).then_some(Hit { start: at, end: at + common, kind: *kind });
             }
-            next = entry.next;
+            rest = rest.get(..common)?;
         }
-        best.map(|entry| Hit { start: at, end: at + entry.len as usize, kind: entry.kind })
+        None
     }
-}
-
-fn bytes(arena: &[u8], entry: Entry) -> &[u8] {
-    let start = entry.start as usize;
-    arena.get(start..start + entry.len as usize).unwrap_or_default()
 }
 
 /// The first bytes as a number.
@@ -133,75 +108,63 @@ fn prefix(secret: &[u8], is_long: bool) -> Option<u64> {
     Some(u64::from_le_bytes(first))
 }
 
-/// From first bytes to the secret last filed under them: a hash table with open addressing, and
-/// a bitmap in front of it that stays in the processor's cache.
+/// A set of first bytes: a hash table with open addressing, and a bitmap in front of it that
+/// stays in the processor's cache.
 #[derive(Debug, Default)]
-struct Table {
+struct Prefixes {
     /// Their number is a power of two.
-    slots: Vec<(u64, u32)>,
+    slots: Vec<Option<u64>>,
     used: usize,
     bitmap: Vec<u64>,
     /// How far the hash is shifted to number a bit of the map.
     shift: u32,
 }
 
-impl Table {
+impl Prefixes {
     /// Bits of the map for each slot.
     const SPARSE: usize = 8;
 
-    fn may_have(&self, prefix: u64) -> bool {
-        let bit = hash(prefix) >> self.shift;
-        self.bitmap.get((bit >> 6) as usize).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
-    /// Where a prefix is filed, or would be.
+    fn contains(&self, prefix: u64) -> bool {
+        let bit = hash(prefix) >> self.shift;
+        self.bitmap.get((bit >> 6) as usize).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+            && self.slot(prefix).and_then(|at| self.slots.get(at)).is_some_and(Option::is_some)
+    }
+
+    /// Where a prefix is, or would be.
     fn slot(&self, prefix: u64) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = usize::try_from(hash(prefix) >> 20).unwrap_or(0) & mask;
-        loop {
-            let (filed, entry) = self.slots.get(at)?;
-            if *entry == NONE || *filed == prefix {
-                return Some(at);
-            }
+        while self.slots.get(at)?.is_some_and(|other| other != prefix) {
             at = (at + 1) & mask;
         }
+        Some(at)
     }
 
-    fn get(&self, prefix: u64) -> u32 {
-        self.slot(prefix).and_then(|at| self.slots.get(at)).map_or(NONE, |slot| slot.1)
-    }
-
-    fn put(&mut self, prefix: u64, entry: u32) {
+    fn insert(&mut self, prefix: u64) {
         if (self.used + 1) * 2 > self.slots.len() {
-            self.grow();
+            let size = (self.slots.len() * 2).max(64);
+            let old = std::mem::replace(&mut self.slots, vec![None; size]);
+            let bits = size * Self::SPARSE;
+            self.shift = 64 - bits.trailing_zeros();
+            self.bitmap = vec![0; bits / 64];
+            self.used = 0;
+            old.into_iter().flatten().for_each(|prefix| self.place(prefix));
         }
-        self.set_bit(prefix);
-        if let Some(slot) = self.slot(prefix).and_then(|at| self.slots.get_mut(at)) {
-            self.used += usize::from(slot.1 == NONE);
-            *slot = (prefix, entry);
-        }
+        self.place(prefix);
     }
 
-    fn grow(&mut self) {
-        let size = (self.slots.len() * 2).max(64);
-        let old = std::mem::replace(&mut self.slots, vec![(0, NONE); size]);
-        let bits = size * Self::SPARSE;
-        self.shift = 64 - bits.trailing_zeros();
-        self.bitmap = vec![0; bits / 64];
-        for (prefix, entry) in old {
-            if entry != NONE {
-                self.set_bit(prefix);
-                if let Some(slot) = self.slot(prefix).and_then(|at| self.slots.get_mut(at)) {
-                    *slot = (prefix, entry);
-                }
-            }
-        }
-    }
-
-    fn set_bit(&mut self, prefix: u64) {
+    fn place(&mut self, prefix: u64) {
         let bit = hash(prefix) >> self.shift;
         if let Some(word) = self.bitmap.get_mut((bit >> 6) as usize) {
             *word |= 1 << (bit & 63);
+        }
+        if let Some(slot) = self.slot(prefix).and_then(|at| self.slots.get_mut(at)) {
+            self.used += usize::from(slot.is_none());
+            *slot = Some(prefix);
         }
     }
 }
@@ -230,14 +193,25 @@ mod tests {
     fn the_longest_of_several_that_begin_alike_is_found() {
         let mut index = Index::default();
         for secret in ["12345678", "1234567890", "12345678abc", "123456"] {
-            assert!(index.insert(secret.as_bytes(), Kind::Token));
-            assert!(!index.insert(secret.as_bytes(), Kind::Token), "{secret} is there already");
+            index.insert(secret.as_bytes(), Kind::Token);
+            index.insert(secret.as_bytes(), Kind::Token);
         }
-        assert!(!index.insert(b"12345", Kind::Token), "too short");
+        index.insert(b"12345", Kind::Token);
         assert_eq!(hits(&index, b"x1234567890y 123456", false), [(1, 11)]);
-        assert_eq!(hits(&index, b"x1234567890y 123456", true), [(1, 7), (1, 11), (13, 19)]);
+        assert_eq!(hits(&index, b"x1234567890y 123456", true), [(1, 11), (1, 11), (13, 19)]);
         assert_eq!(index.len(), 4);
         assert_eq!(index.longest(), 11);
+    }
+
+    /// Keys that all begin alike cost no more than others.
+    #[test]
+    fn many_that_begin_alike_are_no_trouble() {
+        let mut index = Index::default();
+        for number in 0..20_000_u32 {
+            index.insert(format!("{:056}{number:08}", 0).as_bytes(), Kind::AgentKey);
+        }
+        assert_eq!(hits(&index, "0".repeat(100_000).as_bytes(), true).len(), 100_000 - 63);
+        assert_eq!(hits(&index, &[b"0".repeat(56), b"99999999".to_vec()].concat(), true), []);
     }
 
     proptest::proptest! {

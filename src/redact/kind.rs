@@ -192,12 +192,49 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// The published page: the kinds as a table, in Markdown.
-pub fn table() -> String {
-    let mut text = String::from("| Kind | What it is | Known by |\n| --- | --- | --- |\n");
+/// How secrets are treated, in paragraphs.
+pub const SECRETS: [&str; 4] = [
+    "A secret is overwritten with `*`, byte for byte: lengths, line breaks and what stands around it stay. It is remembered \
+     too, and hidden wherever else it turns up, also as JSON, XML and URLs escape it; from 6 bytes on, unless it is a word \
+     anybody would guess (`password`, `changeme`).",
+    "References are no secrets: variables (`$TOKEN`), calls (`getenv(...)`), paths (`/etc/x.pem`), placeholders (`null`, \
+     `required`) stay, and so does prose. In programs only what is quoted, or looks like a key, is taken for one.",
+    "A ledger says what was hidden in which file, of which kind and how often, never the value. Before a capture is handed \
+     over it is searched for every secret of 8 bytes or more that was seen; one that is found fails it.",
+    "Secrets that look like ordinary text, in a place that does not say so, are not recognised: read a capture before you \
+     pass it on.",
+];
+
+/// How identities are treated, in paragraphs.
+pub const IDENTITIES: [&str; 5] = [
+    "`--redact identities` puts pseudonyms in place of hosts, agents, users, mail and IP addresses, after the secrets: \
+     `host-3f9a`, `agent-7c21`, `net-90ab.example`, `user-51d0`, `mail-77e2@example.invalid`. A name is learned where a field \
+     says what it is (`client.keys`, host.json, `/etc/passwd`, `<email_to>`, `<address>`, `agent.name`, the header of syslog), \
+     and replaced wherever it stands as a whole word, in capitals where it stands in capitals. Names of users that only a log \
+     tells are replaced in that place alone.",
+    "Names that Wazuh's logic or every host has stay: `root`, `wazuh`, `any`, `server`, `localhost`, accounts below 1000, \
+     names of responses; and names of one or two letters.",
+    "Addresses keep their prefixes: two addresses have as many leading bits in common as their pseudonyms, so networks, \
+     netmasks, beginnings such as `^192.0.2.` and white lists match what they matched. Loopback, link-local, multicast, \
+     reserved and unspecified addresses stay; private, shared, documentation and unique local ones stay in their range.",
+    "To keep these ranges apart, bits that lead to one are never changed: up to the first eight bits of most public IPv4 \
+     addresses, and more next to a special range, are what they were. What is compared letter by letter in the middle of an \
+     address, or in a part of a number (`^192.16`), may no longer match.",
+    "The salt is new for each capture: pseudonyms of two captures have nothing in common. Only `--map FILE` writes which \
+     name is whose.",
+];
+
+/// The published page, in Markdown.
+pub fn page() -> String {
+    let mut text = String::from(
+        "# What is redacted\n\nThis page is generated; `ar-doctor explain redaction` prints the same.\n\n## Secrets\n\n",
+    );
+    let _ = writeln!(text, "{}\n", SECRETS.join("\n\n"));
+    text += "| Kind | What it is | Known by |\n| --- | --- | --- |\n";
     for kind in Kind::ALL {
         let About { name, what, known_by } = kind.about();
         let _ = writeln!(text, "| {name} | {what} | {known_by} |");
     }
+    let _ = write!(text, "\n## Identities\n\n{}\n", IDENTITIES.join("\n\n"));
     text
 }

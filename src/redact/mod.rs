@@ -26,10 +26,10 @@ use serde::Serialize;
 
 use formats::{Found, Mode};
 use identities::Identities;
-use index::{Index, SHORTEST};
+use index::{Index, LONG, SHORTEST};
 
 pub use identities::{Identity, Pair};
-pub use kind::{About, Kind, table};
+pub use kind::{About, IDENTITIES, Kind, SECRETS, page};
 pub use scanner::{Leak, Scanner};
 
 /// Text that may leave this program: secrets hidden, valid UTF-8. Control
@@ -137,8 +137,7 @@ impl Redactor {
     pub fn path(&self, path: &Path) -> PathBuf {
         use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
         let hidden = self.hide(path.as_os_str().as_bytes());
-        let hidden =
-            self.identities.get().map_or(hidden.clone(), |identities| identities.text(&hidden, false));
+        let hidden = self.pseudonymous(hidden);
         PathBuf::from(std::ffi::OsString::from_vec(hidden))
     }
 
@@ -168,7 +167,9 @@ impl Redactor {
         let secret = secret.trim_ascii();
         let is_common = || {
             let lower = secret.to_ascii_lowercase();
-            COMMON.iter().any(|word| lower == word.as_bytes())
+            // A short number counts and dates things in every text.
+            let is_number = secret.len() < 8 && secret.iter().all(u8::is_ascii_digit);
+            is_number || COMMON.iter().any(|word| lower == word.as_bytes())
         };
         if secret.len() < SHORTEST || pair::is_masked(secret) || is_common() {
             return;
@@ -199,8 +200,7 @@ impl Redactor {
     /// Text that may leave.
     pub fn text(&self, text: impl AsRef<[u8]>) -> Redacted {
         let hidden = self.hide(text.as_ref());
-        let hidden =
-            self.identities.get().map_or(hidden.clone(), |identities| identities.text(&hidden, false));
+        let hidden = self.pseudonymous(hidden);
         Redacted(String::from_utf8_lossy(&hidden).into_owned())
     }
 
@@ -220,7 +220,12 @@ impl Redactor {
         let mut hidden = bytes.to_vec();
         let found = match files::Sort::of(path, bytes) {
             files::Sort::Plain(mode) => formats::find(bytes, mode),
-            files::Sort::Opaque => vec![Found::new(0..bytes.len(), Kind::Opaque)],
+            files::Sort::Opaque => {
+                let secret = hidden.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r'));
+                secret.for_each(|byte| *byte = b'*');
+                self.enter(path, Kind::Opaque, 1);
+                return hidden;
+            }
             files::Sort::Fields(sort) => {
                 let mut counted = BTreeMap::new();
                 sort.each(bytes, &mut |range, kind| {
@@ -264,10 +269,44 @@ impl Redactor {
         self.len() == 0
     }
 
+    /// Pseudonyms in place of identities, where that was asked for.
+    fn pseudonymous(&self, text: Vec<u8>) -> Vec<u8> {
+        match self.identities.get() {
+            Some(identities) => identities.text(&text),
+            None => text,
+        }
+    }
+
     fn remember_all(&self, bytes: &[u8], found: &[Found]) {
         for found in found {
             let value = bytes.get(found.range.clone()).unwrap_or_default();
+            // A number of JSON: elsewhere it counts something.
+            if found.fill != b'*' {
+                continue;
+            }
             self.remember(found.kind, value);
+            // What ends a sentence or a quotation is hardly part of it.
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+            let start = value.iter().position(is_part).unwrap_or(0);
+            let end = value.iter().rposition(is_part).map_or(0, |last| last + 1);
+            if let Some(core) =
+                value.get(start..end).filter(|core| core.len() >= LONG && core.len() < value.len())
+            {
+                self.remember(found.kind, core);
+            }
+            if matches!(found.kind, Kind::HookUrl | Kind::Cookie | Kind::JsonWebToken) {
+                let pieces =
+                    value.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-');
+                for piece in pieces.filter(|piece| piece.len() >= 16 && pair::is_strong(piece)) {
+                    self.remember(found.kind, piece);
+                }
+            }
+            // The lines of a key stand in a row where line breaks were lost.
+            if found.kind == Kind::PrivateKey {
+                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= 16) {
+                    self.remember(found.kind, line);
+                }
+            }
             let user = found.user.clone().and_then(|user| bytes.get(user)).filter(|user| !user.is_empty());
             if let Some(user) = user {
                 let pair = [user, b":", value].concat();
@@ -353,15 +392,18 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
         }
     };
     if let Ok(text) = std::str::from_utf8(secret) {
-        if secret.contains(&b'\\') {
-            // A quote inside is escaped where the secret was found, or stands there as it is.
-            let quoted = text.replace('\n', "\\n");
-            if let Ok(form) = serde_json::from_str::<String>(&format!("\"{quoted}\"")) {
-                add(form.into_bytes(), &mut plain);
+        // JSON may stand in JSON.
+        let mut escaped = text.to_owned();
+        while escaped.contains('\\') && plain.len() < 4 {
+            let quoted = escaped.replace('\n', "\\n");
+            match serde_json::from_str::<String>(&format!("\"{quoted}\"")) {
+                Ok(form) => escaped = form,
+                Err(_) => break,
             }
-            // A line that goes on in the next one.
-            add(text.replace("\\\r\n", "").replace("\\\n", "").into_bytes(), &mut plain);
+            add(escaped.clone().into_bytes(), &mut plain);
         }
+        // A line that goes on in the next one.
+        add(text.replace("\\\r\n", "").replace("\\\n", "").into_bytes(), &mut plain);
         if secret.contains(&b'&') {
             let form = ["&lt;", "&gt;", "&quot;", "&apos;", "&#39;", "&#34;", "&amp;"]
                 .iter()

@@ -124,7 +124,7 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<
         }
         here = start;
     }
-    let starts_line = starts_line(text, name.start);
+    let starts_line = quoted_name.is_none() && starts_line(text, name.start);
     let end = bare(text, here, starts_line, mode);
     let value = trim(text, here..end);
     let bytes = text.get(value.clone())?;
@@ -251,6 +251,8 @@ fn trim(text: &[u8], value: Range<usize>) -> Range<usize> {
             Some(b')') if !opened(b'(') => end -= 1,
             Some(b']') if !opened(b'[') => end -= 1,
             Some(b'}') if !opened(b'{') => end -= 1,
+            // `SECRET: command not found`
+            Some(b':') => end -= 1,
             _ => break,
         }
     }

@@ -192,8 +192,8 @@ impl Run<'_> {
         let address = <[u8; 4]>::try_from(octets).map(Ipv4Addr::from).ok()?;
         let after = self.at(to);
         // A fifth number, or a letter: no address.
-        let goes_on = after.is_some_and(|byte| is_word(byte))
-            || dot && self.at(to + 1).is_some_and(|byte| byte.is_ascii_digit());
+        let goes_on =
+            after.is_some_and(is_word) || dot && self.at(to + 1).is_some_and(|byte| byte.is_ascii_digit());
         let is_oid = address.octets().starts_with(&[1, 3, 6, 1]);
         let reverse = self.text.get(to..).is_some_and(|rest| rest.starts_with(b".in-addr.arpa"));
         if goes_on

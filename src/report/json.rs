@@ -84,7 +84,7 @@ pub struct Check {
 /// A log that was read.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LogRead {
-    /// Which: `ossec`, `active-responses`, `integrations`, `api`, `cluster`.
+    /// Which: `ossec`, `active-responses`, `integrations`, `api`, `cluster`, `audit`, `kernel`.
     pub log: &'static str,
     /// Its files, the older first.
     pub files: Vec<Redacted>,
@@ -94,6 +94,8 @@ pub struct LogRead {
     pub bytes: u64,
     /// Whether older lines of the window were left out, since there are too many.
     pub left_out: bool,
+    /// Bytes of these lines.
+    pub left_out_bytes: u64,
     /// Files whose times are out of order, so that all of each was read.
     pub disordered: Vec<Redacted>,
     /// Lines of which only the beginning was looked at.
@@ -754,6 +756,7 @@ impl View<'_, '_> {
             since: log.since.map(local),
             bytes: log.stats().bytes,
             left_out: log.left_out,
+            left_out_bytes: log.left_out_bytes,
             disordered: log.disordered.iter().map(|file| self.text(file)).collect(),
             long_lines: log.stats().long,
             gaps: log.gaps.iter().map(|gap| self.text(gap.to_string())).collect(),

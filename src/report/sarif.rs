@@ -25,6 +25,9 @@ use crate::redact::{Redacted, Redactor};
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// Responses that a result names; a broken file stops all of them in each of its results.
+const RESPONSES: usize = 50;
+
 /// The Wazuh directory.
 const HOME: &str = "%WAZUH_HOME%";
 /// `/` of the host.
@@ -240,6 +243,7 @@ struct RunProperties {
 }
 
 #[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Properties {
     stage: &'static str,
     severity: &'static str,
@@ -248,6 +252,7 @@ struct Properties {
     subject: Option<Redacted>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     responses: Vec<Redacted>,
+    response_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     rank: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -522,7 +527,8 @@ impl View<'_> {
                 severity: finding.severity.name(),
                 confidence: finding.confidence.name(),
                 subject: Some(self.text(finding.subject.to_string())),
-                responses: responses.map(|response| self.text(&response.id)).collect(),
+                responses: responses.take(RESPONSES).map(|response| self.text(&response.id)).collect(),
+                response_count: finding.responses.len(),
                 rank,
                 evidence: observed,
                 remedy,

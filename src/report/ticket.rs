@@ -16,8 +16,11 @@ const SHORT: usize = 40_000;
 /// ... and behind so many it is only counted.
 const FULL: usize = 55_000;
 
-/// Sources that are listed of one kind.
-const SOURCES: usize = 50;
+/// Lines of one list, and rows of the stages.
+const LINES: usize = 30;
+
+/// Lines of one list where the ticket is long already.
+const FEW: usize = 5;
 
 /// The ticket.
 pub fn write(report: &Report<'_, '_>) -> String {
@@ -129,19 +132,14 @@ impl Ticket<'_, '_> {
 
     /// What is not there any more, and what is accepted.
     fn others(&self, out: &mut Markdown) {
-        for (label, mut items) in
+        for (label, items) in
             [("Only in the baseline: ", self.text.gone()), ("Suppressed: ", self.text.suppressed())]
         {
             if items.is_empty() {
                 continue;
             }
             let summary = Text::new().own(label).counted(items.len(), "finding");
-            let more = items.len().saturating_sub(SOURCES);
-            items.truncate(SOURCES);
-            if more > 0 {
-                items.push(Text::new().own("and ").count(more).own(" more"));
-            }
-            out.folded(&summary, |out| out.list(items));
+            out.folded(&summary, |out| list(out, items));
         }
     }
 
@@ -197,9 +195,10 @@ impl Ticket<'_, '_> {
         }
         if !entry.folded.is_empty() {
             out.paragraph(&Text::new().own("Also seen because of this:"));
-            out.list(entry.folded.iter().map(|folded| {
+            let folded = entry.folded.iter().map(|folded| {
                 Text::new().own(folded.check.check().id).own(": ").and(self.host(&folded.title))
-            }));
+            });
+            list(out, folded.collect());
         }
         let redactor = self.report.redactor;
         let check = finding.check.check();
@@ -253,12 +252,7 @@ impl Ticket<'_, '_> {
                 continue;
             }
             out.paragraph(&Text::new().own(label));
-            let more = items.len().saturating_sub(SOURCES);
-            items.truncate(SOURCES);
-            if more > 0 {
-                items.push(Text::new().own("and ").count(more).own(" more"));
-            }
-            out.list(items);
+            list(out, items);
         }
         if self.report.checks_not_made() > 0 {
             let text = Text::new().counted(self.report.checks_not_made(), "check");
@@ -268,16 +262,27 @@ impl Ticket<'_, '_> {
 
     fn stages(&self, out: &mut Markdown) {
         let rows = self.text.shown_rows();
-        if rows.is_empty() || out.len() > FULL {
+        if rows.is_empty() || out.len() > SHORT {
             return;
         }
         let summary = Text::new().own("The ten stages of ").counted(rows.len(), "response");
         out.folded(&summary, |out| {
             let mut page = Page::new(WIDTH, false);
-            self.text.grid(&mut page, &rows[..rows.len().min(SOURCES)]);
+            self.text.grid(&mut page, &rows[..rows.len().min(LINES)]);
             out.page(page);
             let text = "`ok` was seen to happen, `ok*` is read from files, `?` could not be examined, `-` has no meaning here.";
             out.paragraph(&Text::new().own(text));
         });
     }
+}
+
+/// Writes a list, of which the rest is counted where it is long.
+fn list(out: &mut Markdown, mut items: Vec<Text>) {
+    let limit = if out.len() > SHORT { FEW } else { LINES };
+    let more = items.len().saturating_sub(limit);
+    items.truncate(limit);
+    if more > 0 {
+        items.push(Text::new().own("and ").count(more).own(" more"));
+    }
+    out.list(items);
 }

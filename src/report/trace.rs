@@ -376,7 +376,6 @@ pub(super) fn timeline_text(
             _ => comma(second).own("answered"),
         },
     };
-    let stop = |other: Option<&Gap>| other.map_or_else(Text::new, stages);
     second = match last.fit(stage) {
         None | Some(Fit::Agrees) => second,
         Some(Fit::Answered) => {
@@ -387,7 +386,7 @@ pub(super) fn timeline_text(
         }
         Some(Fit::Behind) => second
             .own("; it got as far as ")
-            .and(stop(last.gap.as_ref()))
+            .own(last.gap.as_ref().map_or("its end", |gap| gap.from.name()))
             .own(", past ")
             .own(stage.name())
             .own(": the fault is newer, or another one stopped it"),

@@ -14,6 +14,7 @@ use ar_doctor::host::Host;
 use ar_doctor::host::capture::CaptureHost;
 use ar_doctor::redact::Redactor;
 use ar_doctor::report::{Report, json};
+use ar_doctor::suppress::Suppressions;
 
 use cases::{Case, Shows};
 
@@ -119,17 +120,26 @@ pub fn diagnose_at(host: &dyn Host, home: Option<&Path>) -> Outcome {
 
 /// Runs the engine on the edited host of a row, against its base where the row says so.
 pub fn diagnose_row(case: &Case, host: &dyn Host) -> Outcome {
-    if !case.against_base {
-        return diagnose(host);
-    }
-    let baseline = Baseline::read("baseline.json", report(&base(case.base)).as_bytes());
-    let baseline = baseline.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
     let redactor = Redactor::new();
-    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
-    let facts = Facts::new(host, &redactor, install);
-    baseline.fits(&facts.about()).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
-    let facts = facts.against(baseline);
+    let facts = facts_of_row(case, host, &redactor);
     outcome(engine::run(&facts, &Options::default()))
+}
+
+/// The facts of the edited host of a row, with its baseline and what it accepts.
+pub fn facts_of_row<'a>(case: &Case, host: &'a dyn Host, redactor: &'a Redactor) -> Facts<'a> {
+    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let mut facts = Facts::new(host, redactor, install);
+    if case.against_base {
+        let baseline = Baseline::read("baseline.json", report(&base(case.base)).as_bytes());
+        let baseline = baseline.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        baseline.fits(&facts.about()).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        facts = facts.against(baseline);
+    }
+    if let Some(text) = case.suppressions {
+        let read = Suppressions::read("ar-doctor.toml", text);
+        facts = facts.accepting(read.unwrap_or_else(|error| panic!("{}: {error}", case.name())));
+    }
+    facts
 }
 
 /// What `check --format json` writes of a host.

@@ -535,8 +535,8 @@ fn sizes() {
             version: Some(Version::new(4, 14, 9)),
             white_list: None,
             to_agent,
-            script: None,
             arrived: false,
+            script: None,
         });
         assert_eq!(payload.problems.len(), wanted, "{fill} {to_agent}");
     }

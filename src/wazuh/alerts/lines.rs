@@ -4,6 +4,7 @@
 //! parts can be read at the same time. Nothing of a line is held but its first bytes up to
 //! the cap; the rest of a longer one is passed over.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::ops::Range;
 
@@ -225,6 +226,13 @@ const CLOSE: u64 = 64 * 1024;
 /// Bytes read at a time for one line here and there.
 const PROBE: usize = 8 * 1024;
 
+/// Bytes in which a line with a time is looked for at one place. Beyond is a hole, or a line
+/// that is longer, and another place is tried.
+const WINDOW: u64 = 256 * 1024;
+
+/// Places looked at, at most; then what is left is read.
+const MAX_PROBES: usize = 1000;
+
 /// Bisects a log of `length` bytes for its first line that is not older than `since`, by the
 /// time that `time` sees in a line, if any. Lines may be out of order by up to `slack`, in
 /// the same unit; when those looked at are by more, the whole log has to be read.
@@ -237,9 +245,12 @@ pub fn start_of<S: ReadAt + ?Sized>(
     time: impl Fn(&[u8]) -> Option<i64>,
 ) -> io::Result<Start> {
     let since = since.saturating_sub(slack);
-    // The first line with a time that begins in the range.
+    let probes = Cell::new(0);
+    // The first line with a time that begins in the range, but not far behind its beginning.
     let probe = |part: Range<u64>| -> io::Result<Option<(u64, i64)>> {
-        let mut lines = lines_from(source, part.start, length, cap, PROBE);
+        probes.set(probes.get() + 1);
+        let part = part.start..part.end.min(part.start.saturating_add(WINDOW));
+        let mut lines = lines_from(source, part.start, length.min(part.end + cap as u64), cap, PROBE);
         while let Some(line) = lines.next_line()? {
             if line.offset >= part.end {
                 break;
@@ -253,7 +264,7 @@ pub fn start_of<S: ReadAt + ?Sized>(
     let mut seen = Vec::new();
     for sample in 0..SAMPLES {
         let at = length / SAMPLES * sample;
-        seen.extend(probe(at..length.min(at + 16 * CLOSE))?);
+        seen.extend(probe(at..length)?);
     }
     // All lines that begin before `low` are older; `high` is not.
     let (mut low, mut high) = (0, length);
@@ -264,13 +275,19 @@ pub fn start_of<S: ReadAt + ?Sized>(
             high = high.min(offset);
         }
     }
-    while high.saturating_sub(low) > CLOSE {
+    while high.saturating_sub(low) > CLOSE && probes.get() < MAX_PROBES {
         let middle = low + (high - low) / 2;
-        match probe(middle..high)? {
-            Some((offset, time)) => {
-                seen.push((offset, time));
-                if time < since { low = offset } else { high = middle }
-            }
+        let (mut place, mut found) = (middle, probe(middle..high)?);
+        // In a hole: what is behind it may still be older.
+        while found.is_none() && high - place > WINDOW {
+            place += (high - place) / 2;
+            found = probe(place..high)?;
+        }
+        seen.extend(found);
+        match found {
+            Some((offset, time)) if time < since => low = offset,
+            Some(_) => high = place,
+            // That there may be more costs time only: all before `low` is older.
             None => high = middle,
         }
     }
@@ -425,6 +442,67 @@ mod tests {
         assert_eq!(start, Start { offset: 0, disordered: true });
         let start = start_of(&text[..], text.len() as u64, 1400, 600, 1000, time_of).unwrap();
         assert!(!start.disordered);
+    }
+
+    /// 50 GiB of which only a few places hold lines; the rest is a hole, which reads as zeros.
+    struct Sparse {
+        /// Where lines are, in order.
+        places: Vec<(u64, Vec<u8>)>,
+        read: std::sync::atomic::AtomicU64,
+    }
+
+    const HUGE: u64 = 50 << 30;
+
+    impl ReadAt for Sparse {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            let length = buffer.len().min(usize::try_from(HUGE - offset).unwrap());
+            buffer[..length].fill(0);
+            for (place, text) in &self.places {
+                let from = offset.max(*place);
+                let until = (offset + length as u64).min(place + text.len() as u64);
+                if from < until {
+                    let to = (from - offset) as usize..(until - offset) as usize;
+                    buffer[to].copy_from_slice(&text[(from - place) as usize..(until - place) as usize]);
+                }
+            }
+            self.read.fetch_add(length as u64, std::sync::atomic::Ordering::Relaxed);
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn fifty_gibibytes_with_holes_are_not_read() {
+        // One line of 100 bytes for each number; a place of some size every so often, and the end.
+        let lines = |from: i64, until: i64| -> Vec<u8> {
+            let line = |number: i64| format!("{number}-{}\n", "x".repeat(98 - number.to_string().len()));
+            (from..until).map(line).collect::<String>().into_bytes()
+        };
+        let end = lines(1_000_000, 1_200_000);
+        let end_at = HUGE - end.len() as u64;
+        for every in [1 << 30, 7 << 30, 100 << 30] {
+            let mut places: Vec<(u64, Vec<u8>)> = (0..)
+                .map(|number: u32| {
+                    (
+                        u64::from(number) * every,
+                        lines(i64::from(number) * 10_000, i64::from(number) * 10_000 + 500),
+                    )
+                })
+                .take_while(|(at, _)| at + (1 << 20) < end_at)
+                .collect();
+            places.push((end_at - 1, [b"\n", &end[..]].concat()));
+            let source = Sparse { places, read: Default::default() };
+            for since in [1_000_100, 1_050_000, 1_199_000] {
+                source.read.store(0, std::sync::atomic::Ordering::Relaxed);
+                let start = start_of(&source, HUGE, since, 5, 1000, time_of).unwrap();
+                let exact = end_at + (since as u64 - 5 - 1_000_000) * 100;
+                assert!(
+                    !start.disordered && start.offset <= exact && exact - start.offset <= CLOSE + 1000,
+                    "{every} {since}: {start:?}, not {exact}"
+                );
+                let read = source.read.load(std::sync::atomic::Ordering::Relaxed);
+                assert!(read < 150 << 20, "{every} {since}: {read} bytes");
+            }
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod processes;
 mod rules;
 mod script;
 mod security;
+mod suppressions;
 mod tools;
 
 use ar_doctor::findings::{CheckId, checks};
@@ -58,6 +59,8 @@ pub struct Case {
     pub real: Real,
     /// The edited host is compared with its base, as `--baseline` does.
     pub against_base: bool,
+    /// What `ar-doctor.toml` says, where there is one.
+    pub suppressions: Option<&'static str>,
     /// The edits.
     pub edit: Edit,
 }
@@ -72,11 +75,29 @@ const AR_CONF: &str = "/var/ossec/etc/shared/ar.conf";
 const DELIVERED: &str = "/var/ossec/etc/shared/merged.mg";
 
 const fn fault(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
-    Case { check, what, base, shows: Shows::Fault, real: Real::Tree, against_base: false, edit }
+    Case {
+        check,
+        what,
+        base,
+        shows: Shows::Fault,
+        real: Real::Tree,
+        against_base: false,
+        suppressions: None,
+        edit,
+    }
 }
 
 const fn near(check: CheckId, what: &'static str, base: &'static str, edit: Edit) -> Case {
-    Case { check, what, base, shows: Shows::NearMiss, real: Real::Tree, against_base: false, edit }
+    Case {
+        check,
+        what,
+        base,
+        shows: Shows::NearMiss,
+        real: Real::Tree,
+        against_base: false,
+        suppressions: None,
+        edit,
+    }
 }
 
 impl Case {
@@ -90,6 +111,13 @@ impl Case {
     const fn against_its_base(mut self) -> Self {
         self.against_base = true;
         self.real = Real::No("it is compared with the base host in memory");
+        self
+    }
+
+    /// The row, with a file of accepted findings.
+    const fn accepting(mut self, suppressions: &'static str) -> Self {
+        self.suppressions = Some(suppressions);
+        self.real = Real::No("it is no matter of the host");
         self
     }
 
@@ -132,6 +160,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     all.chain(script::CASES)
         .chain(alerts::CASES)
         .chain(change::CASES)
+        .chain(suppressions::CASES)
         .chain(tools::CASES)
         .chain(delivery::CASES)
         .chain(security::CASES)
