@@ -170,7 +170,8 @@ pub fn write(
             let temporary = temporary.map_err(failed)?;
             let file = temporary.as_file().try_clone().map_err(failed)?;
             let packer = GzEncoder::new(BufWriter::new(file), Compression::default());
-            let out = Out::Archive(archive::Writer::new(packer, &top, options.made_by, options.made_at));
+            let out =
+                Out::Archive(Box::new(archive::Writer::new(packer, &top, options.made_by, options.made_at)));
             let mut packing = Packing { recorder, cleaner, out, options, scratch: parent };
             summary = packing.all(documents).map_err(failed)?;
             if let Out::Archive(writer) = packing.out {
@@ -231,7 +232,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Where entries go.
 enum Out {
-    Archive(archive::Writer<GzEncoder<BufWriter<File>>>),
+    Archive(Box<archive::Writer<GzEncoder<BufWriter<File>>>>),
     Directory(Files),
 }
 

@@ -116,12 +116,11 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     Ok(output::worse(status, unwritten))
 }
 
+/// A script, or why it cannot be read.
+type Given = (PathBuf, Result<Vec<u8>, String>);
+
 /// Scripts of the host that `--from` names: those that are named, else those of its responses.
-fn hosted(
-    global: &Global,
-    arguments: &Arguments,
-    redactor: &Redactor,
-) -> Result<Vec<(PathBuf, Result<Vec<u8>, String>)>, Failure> {
+fn hosted(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<Vec<Given>, Failure> {
     let source = Source::of_host(global)?;
     let facts = source.facts(global, redactor)?;
     let bin = facts.under_home("active-response/bin");

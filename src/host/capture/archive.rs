@@ -285,7 +285,6 @@ impl Reading<'_> {
             let sum = self.entry(&inside, size, &mut entry, &broken, visit)?;
             self.sums.insert(inside, sum);
         }
-        drop(archive);
         self.end(unpacked, &broken)
     }
 
