@@ -263,8 +263,8 @@ fn it_is_never_written_below_the_home() {
     }
 }
 
-/// A manager with logs of so many GiB, almost all of it holes between lines, and so many agents.
-fn large(root: &Path, gib: u64, agents: u32) {
+/// A manager with logs of so many MiB, almost all of it holes between lines, and so many agents.
+fn large(root: &Path, mib: u64, agents: u32) {
     use std::io::{Seek as _, SeekFrom, Write as _};
     built("manager-4.14-debian", root);
     let home = root.join("var/ossec");
@@ -288,11 +288,11 @@ fn large(root: &Path, gib: u64, agents: u32) {
             .replace("14:0%", "11:00")
             .replace("2026/11/20", "2026/11/01")
             .replace("2026-11-20", "2026-11-01");
-        for mebibyte in 0..gib << 9 {
+        for mebibyte in 0..mib / 2 {
             log.seek(SeekFrom::Start(mebibyte << 20)).unwrap();
             writeln!(log, "\n{old}").unwrap();
         }
-        log.seek(SeekFrom::Start(gib << 29)).unwrap();
+        log.seek(SeekFrom::Start(mib << 19)).unwrap();
         writeln!(log).unwrap();
         let mut log = std::io::BufWriter::new(log);
         for minute in 0..10 {
@@ -323,7 +323,7 @@ fn cost_of(root: &Path, target: &Path) -> (f64, u64, u64) {
 fn a_large_manager_costs_what_is_read() {
     let scratch = support::Scratch::new();
     let (root, target) = (scratch.path().join("root"), scratch.path().join("x.tar.gz"));
-    large(&root, 2, 2000);
+    large(&root, 24, 2000);
     let (_, memory, size) = cost_of(&root, &target);
     assert!(memory < 160 << 20, "{} MiB", memory >> 20);
     assert!(size < 8 << 20, "{size} bytes");
@@ -339,7 +339,7 @@ fn a_large_manager_costs_what_is_read() {
 fn fifty_gib_and_a_hundred_thousand_agents() {
     let scratch = support::Scratch::new();
     let (root, target) = (scratch.path().join("root"), scratch.path().join("x.tar.gz"));
-    large(&root, 50, 100_000);
+    large(&root, 50 << 10, 100_000);
     let (seconds, memory, size) = cost_of(&root, &target);
     eprintln!("{seconds:.1} s, {} MiB of memory, a file of {} KiB", memory >> 20, size >> 10);
     assert!(seconds < 30.0 && memory < 64 << 20, "{seconds:.1} s, {} MiB", memory >> 20);
