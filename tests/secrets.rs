@@ -416,7 +416,8 @@ fn judge(base: &str, all: &[Planted]) -> Result<BTreeMap<&'static str, usize>, S
 }
 
 fn run(cases: u32) {
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let seen = std::cell::RefCell::new(BTreeMap::<&str, usize>::new());
     let strategy = (proptest::sample::select(support::BASES), proptest::collection::vec(any_planted(), 1..6));

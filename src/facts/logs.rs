@@ -72,7 +72,7 @@ const MAX_RATIO: u64 = 1032;
 const COUNTED: u64 = 256 << 20;
 
 /// The widest zones, in seconds: where the host's is not known, so much more is read.
-const EAST: i64 = 14 * 3600;
+pub const EAST: i64 = 14 * 3600;
 
 /// Where a search is, for whoever waits for it.
 #[derive(Debug, Default)]
@@ -107,6 +107,16 @@ pub struct LogFile {
     /// Bytes on disk.
     pub size: u64,
     identity: Option<(u64, u64)>,
+}
+
+/// The files of a log in a window.
+pub struct LogFiles {
+    /// The older first, each with what is in it.
+    pub files: Vec<(LogFile, Opened)>,
+    /// What could not be listed.
+    pub gaps: Vec<Gap>,
+    /// There are older ones, so that these hold all of the window.
+    pub reaches_back: bool,
 }
 
 /// What one log holds.
@@ -245,6 +255,19 @@ impl Facts<'_> {
         let found = anchor(self, daemon.as_bytes());
         self.logs.anchors.borrow_mut().insert(daemon.as_bytes().to_vec(), found.clone());
         found
+    }
+
+    /// The files of a log that hold lines from a time on (local time as if it were UTC, in
+    /// seconds since 1970), open.
+    pub fn log_files(&self, log: Log, since: Option<i64>) -> LogFiles {
+        let kept = kept(self, log);
+        let (files, gaps, mut held) = hold(self, &kept, since);
+        let reaches_back = since.is_some() && list(self, &kept, None).0.len() > files.len();
+        let open = |file: LogFile| {
+            let opened = held.remove(&file.path).unwrap_or_else(|| self.open(&file.path));
+            (file, opened)
+        };
+        LogFiles { files: files.into_iter().map(open).collect(), gaps, reaches_back }
     }
 
     /// A line of a log as evidence, with its place where that can be counted.
@@ -679,7 +702,8 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     Fact::known(shown, all)
 }
 
-type Opened = Fact<Box<dyn Source>>;
+/// A file that was opened.
+pub type Opened = Fact<Box<dyn Source>>;
 type Held = BTreeMap<PathBuf, Opened>;
 
 /// The files of a window, and the plain ones of them open: whoever renames one from now on does not

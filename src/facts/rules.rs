@@ -1,8 +1,9 @@
 //! The rules of a manager as analysisd loads them: its files joined with the model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
@@ -11,11 +12,14 @@ use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::ResponseBlock;
 use crate::wazuh::rules::files::{self, Files};
 use crate::wazuh::rules::{
-    self, BUILT_IN_DECODERS, Bound, Content, MAX_MESSAGES, Message, MessageKind, Never, Place, RuleFacts,
-    Ruleset, SourceFile, Surroundings, Unbindable,
+    self, BUILT_IN_DECODERS, Bound, Content, MAX_MESSAGES, Message, MessageKind, Never, Parsed, Place,
+    RuleFacts, Ruleset, SourceFile, Surroundings, Unbindable,
 };
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::{self, Element};
+
+/// Why OS_XML refuses a file and where, by path; nothing for a file it accepts.
+pub type Refused = HashMap<PathBuf, Option<Box<(xml::Error, Evidence)>>>;
 
 /// The rules of a manager.
 #[derive(Clone, Debug)]
@@ -27,6 +31,9 @@ pub struct Rules {
     /// The first thing that kept a file from being read; nothing that follows from a rule's
     /// absence may be said then.
     pub gap: Option<Gap>,
+    /// Of each rules and decoder file that could be read, why OS_XML refuses it, and where;
+    /// nothing when it accepts it.
+    pub refused: Refused,
     /// The bytes of the rules files, as [`Ruleset::files`] counts them.
     bytes: Vec<Option<Vec<u8>>>,
 }
@@ -322,14 +329,29 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
     let of = |named: &[files::Named]| -> Vec<PathBuf> {
         named.iter().map(|named| opened(home, &named.path)).collect()
     };
-    let decoder_files = read_all(facts, home, &of(&files.decoders));
-    let rule_files = read_all(facts, home, &of(&files.rules));
-
-    let names = decoder_files.iter().map(|file| file.get().and_then(|bytes| rules::decoder_names(bytes)));
-    let decoders: Option<BTreeSet<Vec<u8>>> = names.collect::<Option<Vec<_>>>().map(|sets| {
-        let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
-        sets.into_iter().flatten().chain(built_in).collect()
+    let (host, redactor) = (facts.host, facts.redactor);
+    let (decoder_paths, rule_paths) = (of(&files.decoders), of(&files.rules));
+    let why_refused = |path: &Path, bytes: &[u8], parsed: &Parsed<'_>| {
+        parsed.refused().map(|error| Box::new(super::refused(home, path, bytes, error.clone())))
+    };
+    let mut refused = Refused::new();
+    let names = super::on_all_processors(&decoder_paths, |path| {
+        let bytes = read_one(host, redactor, home, path);
+        let parsed = Parsed::of(bytes.get()?);
+        Some((why_refused(path, bytes.get()?, &parsed), rules::decoder_names(&parsed)))
     });
+    let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
+    let mut decoders = Some(built_in.collect::<BTreeSet<_>>());
+    for (path, read) in decoder_paths.into_iter().zip(names) {
+        let own = read.and_then(|(why, own)| {
+            refused.insert(path, why);
+            own
+        });
+        decoders = decoders.zip(own).map(|(mut all, own)| {
+            all.extend(own);
+            all
+        });
+    }
     let lists = files
         .lists
         .iter()
@@ -343,14 +365,21 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         .collect::<Option<Vec<_>>>()
         .map(|lists| lists.into_iter().flatten().collect::<Vec<_>>());
 
+    let rule_files: Vec<(PathBuf, OnceLock<Fact<Vec<u8>>>)> =
+        rule_paths.into_iter().map(|path| (path, OnceLock::new())).collect();
+    let parsed = super::on_all_processors(&rule_files, |(path, file)| {
+        let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get()?;
+        let parsed = Parsed::of(bytes);
+        Some((why_refused(path, bytes, &parsed), parsed))
+    });
     let sources: Vec<SourceFile<'_>> = files
         .rules
         .iter()
-        .zip(&rule_files)
-        .map(|(named, bytes)| SourceFile {
+        .zip(rule_files.iter().zip(&parsed))
+        .map(|(named, ((_, file), parsed))| SourceFile {
             path: &named.path,
-            content: match (bytes.get(), bytes.unknown()) {
-                (Some(bytes), _) => Content::Bytes(bytes),
+            content: match (parsed, file.get().and_then(Fact::unknown)) {
+                (Some((_, parsed)), _) => Content::Parsed(parsed),
                 (None, Some(_)) => Content::Unknown,
                 (None, None) => Content::Missing(2, "No such file or directory"),
             },
@@ -363,36 +392,19 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         max_fields: None,
     };
     let set = rules::load(&sources, &surroundings);
-    let gap = rule_files.iter().find_map(Fact::unknown);
-    let bytes = rule_files.into_iter().map(|file| file.get().cloned()).collect();
-    Fact::known(SOURCE, Rules { set, files, gap, bytes })
+    for ((path, _), parsed) in rule_files.iter().zip(parsed) {
+        refused.extend(parsed.map(|(why, _)| (path.clone(), why)));
+    }
+    let gap = rule_files.iter().find_map(|(_, file)| file.get().and_then(Fact::unknown));
+    let bytes =
+        rule_files.into_iter().map(|(_, file)| file.into_inner().and_then(Fact::into_known)).collect();
+    Fact::known(SOURCE, Rules { set, files, gap, refused, bytes })
 }
 
 /// Where analysisd opens a path: it has made the home its root directory by then.
 fn opened(home: &Path, path: &[u8]) -> PathBuf {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     home.join(std::ffi::OsStr::from_bytes(path))
-}
-
-/// Reads files on as many threads as there are processors.
-fn read_all(facts: &Facts<'_>, home: &Path, paths: &[PathBuf]) -> Vec<Fact<Vec<u8>>> {
-    let (host, redactor) = (facts.host, facts.redactor);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let share = paths.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let readers: Vec<_> = paths
-            .chunks(share)
-            .map(|paths| {
-                scope.spawn(move || {
-                    paths.iter().map(|path| read_one(host, redactor, home, path)).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        readers
-            .into_iter()
-            .flat_map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
 }
 
 fn read_one(host: &dyn Host, redactor: &Redactor, home: &Path, path: &Path) -> Fact<Vec<u8>> {

@@ -512,13 +512,13 @@ impl Builder {
             Kind::Password,
             &["identified by"],
             Before::Word,
-            r#"(?i:identified by)\s+(?i:password\s+)?['"]([^'"]+)['"]"#,
+            r#"(?i:identified by)\s+(?i:password\s+)?\\*['"]([^'"\\]+)"#,
         );
         self.pattern(
             Kind::Password,
             &["convertto-securestring"],
             Before::Any,
-            r#"(?i:convertto-securestring)\s+(?i:-string\s+)?["']([^"'$]+)["']"#,
+            r#"(?i:convertto-securestring)\s+(?i:-string\s+)?\\*["']([^"'$\\]+)"#,
         );
         self.checked(
             Kind::SnmpCommunity,

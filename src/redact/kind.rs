@@ -91,8 +91,7 @@ impl Kind {
             Self::AgentKey => (
                 "agent-key",
                 "the key an agent and its manager share",
-                "what follows the address in a line of `client.keys` and its copies; a line `ID NAME ADDRESS KEY` anywhere; \
-                 the exported form of an agent's own key",
+                "what follows the address in a line of `client.keys` and its copies; a line `ID NAME ADDRESS KEY` anywhere",
             ),
             Self::EnrollmentPassword => (
                 "enrollment-password",

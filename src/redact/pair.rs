@@ -12,6 +12,9 @@ use super::formats::{Found, Mode};
 /// The shortest value that is hidden beside a name.
 const SHORTEST: usize = 4;
 
+/// What parts the words of a command line that stands in JSON.
+const NUL_IN_JSON: &[u8] = br"\u0000";
+
 /// How far a quoted value may reach.
 const LONGEST: usize = 16 * 1024;
 
@@ -267,12 +270,17 @@ fn accept(text: &[u8], value: Range<usize>, kind: Kind) -> Option<Found> {
 
 /// `--name value`, also as two words of a list in JSON and of a command line in /proc.
 fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
-    let start = back(text, name.start, is_name);
+    let mut start = back(text, name.start, is_name);
+    let escape = start.checked_sub(1).and_then(|escape| text.get(escape..name.start));
+    let in_json = escape.is_some_and(|text| text.starts_with(NUL_IN_JSON));
+    if in_json {
+        start += NUL_IN_JSON.len() - 1;
+    }
     if at(text, start) != Some(b'-') {
         return None;
     }
     let before = start.checked_sub(1).and_then(|before| at(text, before));
-    if before.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"\"'\0`(=[>".contains(&byte)) {
+    if !in_json && before.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"\"'\0`(=[>".contains(&byte)) {
         return None;
     }
     let mut here = name.end;
@@ -281,6 +289,8 @@ fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
         here = gap;
     } else if at(text, here) == Some(0) {
         here += 1;
+    } else if text.get(here..).is_some_and(|rest| rest.starts_with(NUL_IN_JSON)) {
+        here += NUL_IN_JSON.len();
     } else {
         let quote = skip(text, here, |byte| byte == b'\\');
         if !matches!(at(text, quote), Some(b'"' | b'\'')) {
@@ -302,6 +312,8 @@ fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
         here = start;
     }
     let end = skip(text, here, |byte| !byte.is_ascii_whitespace() && !b"\"'<>\0`|".contains(&byte));
+    let word = text.get(here..end)?;
+    let end = memchr::memmem::find(word, NUL_IN_JSON).map_or(end, |nul| here + nul);
     let value = trim(text, here..end);
     let bytes = text.get(value.clone())?;
     let is_prose = bytes.iter().all(u8::is_ascii_lowercase)

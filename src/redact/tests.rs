@@ -316,6 +316,8 @@ fn other_spellings_of_a_secret_are_hidden() {
             "{text}"
         );
     }
+    let listed = Redactor::new().text(r"x\u0000--password\u0000Sw0rdfish1\u0000y");
+    assert_eq!(listed.as_str(), r"x\u0000--password\u0000**********\u0000y");
     let redactor = Redactor::new();
     redactor.mark(b"curl https://admin:Sw0rdfish@x.example/");
     redactor.mark(br#"{"full_log":"{\"password\":\"it's \\\\ here\"}"}"#);

@@ -2,20 +2,22 @@
 //!
 //! Model: `src/analysisd/rules.c Rules_OP_ReadRules`, `getattributes`, 4.14.
 
+use std::borrow::Cow;
 use std::mem;
 
 use super::super::ar_conf::atoi;
 use super::super::behavior::{self, Behavior};
 use super::super::os_match::valid_ip;
 use super::super::ossec_conf::LogLevel;
-use super::super::xml::{self, Attribute, Element, Span};
+use super::super::xml::{self, Span};
 use super::os_regex::OsRegex;
-use super::variables::{self, Changed};
 use super::words::{digits, is_day, is_number, is_time};
 use super::{
-    Category, Condition, Content, DEFAULT_TIMEFRAME, MAX_FIELDS, MAX_MESSAGES, Message, MessageKind, Place,
-    Rule, Ruleset, Search, SourceFile, Surroundings,
+    Category, Condition, Content, DEFAULT_TIMEFRAME, MAX_FIELDS, MAX_MESSAGES, Message, MessageKind, Parsed,
+    Place, Rule, Ruleset, Search, SourceFile, Surroundings,
 };
+
+type Element<'b> = xml::Element<Cow<'b, [u8]>>;
 
 /// Texts of this length are dropped (`loadmemory`).
 const MAX_TEXT: usize = 2048;
@@ -164,14 +166,12 @@ struct Reader<'a> {
     around: &'a Surroundings<'a>,
     /// Where the file's first message stands.
     first: usize,
-    changed: Changed,
     file: usize,
     path: &'a [u8],
 }
 
 pub(super) fn load(files: &[SourceFile<'_>], around: &Surroundings<'_>) -> Ruleset {
-    let mut reader =
-        Reader { set: Ruleset::default(), around, first: 0, changed: Changed::new(), file: 0, path: &[] };
+    let mut reader = Reader { set: Ruleset::default(), around, first: 0, file: 0, path: &[] };
     for source in files {
         reader.file = reader.set.files.len();
         reader.path = source.path;
@@ -202,6 +202,12 @@ pub(super) fn load(files: &[SourceFile<'_>], around: &Surroundings<'_>) -> Rules
     reader.set
 }
 
+/// `w_get_attr_val_by_name`
+fn attribute<'e>(element: &'e Element<'_>, name: &str) -> Option<&'e [u8]> {
+    let found = element.attributes.iter().find(|one| *one.name == *name.as_bytes())?;
+    Some(&found.value)
+}
+
 impl Reader<'_> {
     fn has(&self, behavior: &Behavior) -> bool {
         behavior.holds(self.around.version)
@@ -211,7 +217,7 @@ impl Reader<'_> {
         Place { file: self.file, line: 1, span: Span::new(0, 0) }
     }
 
-    fn place(&self, element: &Element) -> Place {
+    fn place(&self, element: &Element<'_>) -> Place {
         Place { file: self.file, line: element.line, span: element.span }
     }
 
@@ -270,23 +276,14 @@ impl Reader<'_> {
         }
     }
 
-    fn text<'e>(&'e self, element: &'e Element) -> &'e [u8] {
-        self.changed.get(&element.start_tag.start).unwrap_or(&element.content)
-    }
-
-    fn value<'e>(&'e self, attribute: &'e Attribute) -> &'e [u8] {
-        self.changed.get(&attribute.span.start).unwrap_or(&attribute.value)
-    }
-
-    /// `w_get_attr_val_by_name`
-    fn attribute(&self, element: &Element, name: &str) -> Option<Vec<u8>> {
-        let found = element.attributes.iter().find(|one| one.name == name.as_bytes())?;
-        Some(self.value(found).to_vec())
-    }
-
     fn file(&mut self, source: &SourceFile<'_>) -> Result<(), Fatal> {
-        let bytes = match source.content {
-            Content::Bytes(bytes) => bytes,
+        let own;
+        let parsed = match source.content {
+            Content::Bytes(bytes) => {
+                own = Parsed::of(bytes);
+                &own
+            }
+            Content::Parsed(parsed) => parsed,
             Content::Missing(number, why) => {
                 let number = number.to_string();
                 let text = fill(
@@ -302,7 +299,7 @@ impl Reader<'_> {
                 return Ok(());
             }
         };
-        let document = match xml::parse(bytes) {
+        let document = match &parsed.document {
             Ok(document) => document,
             Err(error) => {
                 let line = error.line.to_string();
@@ -315,16 +312,13 @@ impl Reader<'_> {
                 return self.fatal(MessageKind::UnreadableXml, Some(1226), text, None, place);
             }
         };
-        self.changed = match variables::apply(bytes, &document) {
-            Ok(changed) => changed,
-            Err(fault) => {
-                let text = fill("Error applying XML variables '{}': {}.", &[source.path, &fault.message]);
-                let span = Span::new(fault.offset, fault.offset);
-                let place = Place { file: self.file, line: fault.line, span };
-                return self.fatal(MessageKind::BadVariable, Some(1227), text, None, place);
-            }
-        };
-        if bytes.is_empty() {
+        if let Err(fault) = &parsed.variables {
+            let text = fill("Error applying XML variables '{}': {}.", &[source.path, &fault.message]);
+            let span = Span::new(fault.offset, fault.offset);
+            let place = Place { file: self.file, line: fault.line, span };
+            return self.fatal(MessageKind::BadVariable, Some(1227), text, None, place);
+        }
+        if parsed.is_empty {
             return Ok(());
         }
         if document.roots.is_empty() {
@@ -341,7 +335,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn root(&mut self, root: &Element) -> Result<(), Fatal> {
+    fn root(&mut self, root: &Element<'_>) -> Result<(), Fatal> {
         let place = self.place(root);
         if !root.name.eq_ignore_ascii_case(b"group") {
             let text = fill("rules_op: Invalid root element \"{}\".Only \"group\" is allowed", &[&root.name]);
@@ -357,13 +351,13 @@ impl Reader<'_> {
         }
     }
 
-    fn group(&mut self, root: &Element) -> Result<(), Fatal> {
+    fn group(&mut self, root: &Element<'_>) -> Result<(), Fatal> {
         if root.children.is_empty() {
             let text = fill("Group '{}' without any rule.", &[&root.name]);
             let place = self.place(root);
             return self.fatal(MessageKind::EmptyGroup, None, text, None, place);
         }
-        let group = root.attributes.first().map(|name| self.value(name).to_vec()).unwrap_or_default();
+        let group = root.attributes.first().map_or(&[][..], |name| &name.value);
         for (index, element) in root.children.iter().enumerate() {
             let place = self.place(element);
             if !element.name.eq_ignore_ascii_case(b"rule") {
@@ -378,7 +372,7 @@ impl Reader<'_> {
                 );
                 return self.fatal(MessageKind::NotARule, None, text, None, place);
             }
-            self.rule(element, index, &group)?;
+            self.rule(element, index, group)?;
         }
         Ok(())
     }
@@ -400,7 +394,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn rule(&mut self, element: &Element, position: usize, group: &[u8]) -> Result<(), Fatal> {
+    fn rule(&mut self, element: &Element<'_>, position: usize, group: &[u8]) -> Result<(), Fatal> {
         let place = self.place(element);
         let attributes = self.attributes(element)?;
         let (Some(id), Some(level)) = (attributes.id, attributes.level) else {
@@ -673,7 +667,7 @@ impl Reader<'_> {
         }
     }
 
-    fn attributes(&mut self, element: &Element) -> Result<Attributes, Fatal> {
+    fn attributes(&mut self, element: &Element<'_>) -> Result<Attributes, Fatal> {
         let mut read = Attributes {
             id: None,
             level: None,
@@ -687,19 +681,19 @@ impl Reader<'_> {
         };
         let place = self.place(element);
         for attribute in &element.attributes {
-            let value = self.value(attribute).to_vec();
+            let value = attribute.value.as_ref();
             let name = attribute.name.to_ascii_lowercase();
-            let number = is_number(&value);
+            let number = is_number(value);
             let bad = match name.as_slice() {
                 b"id" if number && value.len() <= 6 => {
-                    read.id = digits(&value, 6).or(read.id);
+                    read.id = digits(value, 6).or(read.id);
                     None
                 }
                 b"id" => {
-                    Some(fill("rules_op: Invalid rule id: {}. Must be integer (max 6 digits)", &[&value]))
+                    Some(fill("rules_op: Invalid rule id: {}. Must be integer (max 6 digits)", &[value]))
                 }
                 b"level" if number => {
-                    let level = atoi(&value);
+                    let level = atoi(value);
                     read.level = u32::try_from(level).ok();
                     let text = level.to_string();
                     (!(0..=16).contains(&level)).then(|| {
@@ -712,19 +706,19 @@ impl Reader<'_> {
                 // Any other level is passed over and missed later.
                 b"level" => None,
                 b"maxsize" if number => {
-                    read.maxsize = digits(&value, 4).unwrap_or(read.maxsize);
+                    read.maxsize = digits(value, 4).unwrap_or(read.maxsize);
                     None
                 }
-                b"maxsize" => Some(fill("rules_op: Invalid maxsize: {}. Must be integer", &[&value])),
+                b"maxsize" => Some(fill("rules_op: Invalid maxsize: {}. Must be integer", &[value])),
                 b"timeframe" if number => {
-                    read.timeframe = digits(&value, 5).unwrap_or(read.timeframe);
+                    read.timeframe = digits(value, 5).unwrap_or(read.timeframe);
                     None
                 }
                 b"timeframe" => {
-                    Some(fill("rules_op: Invalid timeframe: {}. Must be integer (max 5 digits)", &[&value]))
+                    Some(fill("rules_op: Invalid timeframe: {}. Must be integer (max 5 digits)", &[value]))
                 }
                 b"frequency" if number => {
-                    let frequency = atoi(&value);
+                    let frequency = atoi(value);
                     read.frequency = u32::try_from(frequency).ok();
                     let text = frequency.to_string();
                     (!(2..=9999).contains(&frequency)).then(|| {
@@ -734,32 +728,32 @@ impl Reader<'_> {
                         )
                     })
                 }
-                b"frequency" => Some(fill("rules_op: Invalid frequency: {}. Must be integer", &[&value])),
+                b"frequency" => Some(fill("rules_op: Invalid frequency: {}. Must be integer", &[value])),
                 b"accuracy" if number => {
-                    read.accuracy = digits(&value, 4).map_or(read.accuracy, |accuracy| accuracy != 0);
+                    read.accuracy = digits(value, 4).map_or(read.accuracy, |accuracy| accuracy != 0);
                     None
                 }
-                b"accuracy" => Some(fill("rules_op: Invalid accuracy: {}. Must be integer", &[&value])),
+                b"accuracy" => Some(fill("rules_op: Invalid accuracy: {}. Must be integer", &[value])),
                 b"ignore" if number => {
-                    read.ignore_time = digits(&value, 6).unwrap_or(read.ignore_time);
+                    read.ignore_time = digits(value, 6).unwrap_or(read.ignore_time);
                     None
                 }
                 b"ignore" => {
-                    Some(fill("rules_op: Invalid ignore_time: {}. Must be integer (max 6 digits)", &[&value]))
+                    Some(fill("rules_op: Invalid ignore_time: {}. Must be integer (max 6 digits)", &[value]))
                 }
                 b"noalert" => {
-                    match value.as_slice() {
+                    match value {
                         b"0" => read.noalert = false,
                         b"1" => read.noalert = true,
                         _ => {
                             let text = b"Invalid value for attribute 'noalert'".to_vec();
-                            let kind = MessageKind::BadAttribute { name: attribute.name.clone() };
+                            let kind = MessageKind::BadAttribute { name: attribute.name.to_vec() };
                             self.say(LogLevel::Warning, kind, None, text, read.id, place);
                         }
                     }
                     None
                 }
-                b"overwrite" => match value.as_slice() {
+                b"overwrite" => match value {
                     b"yes" => {
                         read.overwrite = true;
                         None
@@ -768,7 +762,7 @@ impl Reader<'_> {
                         read.overwrite = false;
                         None
                     }
-                    _ => Some(fill("rules_op: Invalid overwrite: {}. Can only by 'yes' or 'no'.", &[&value])),
+                    _ => Some(fill("rules_op: Invalid overwrite: {}. Can only by 'yes' or 'no'.", &[value])),
                 },
                 _ => Some(fill(
                     "rules_op: Invalid attribute \"{}\". Only id, level, maxsize, accuracy, noalert, ignore, frequency and timeframe are allowed.",
@@ -776,7 +770,7 @@ impl Reader<'_> {
                 )),
             };
             if let Some(text) = bad {
-                let kind = MessageKind::BadAttribute { name: attribute.name.clone() };
+                let kind = MessageKind::BadAttribute { name: attribute.name.to_vec() };
                 self.say(LogLevel::Error, kind.clone(), None, text, read.id, place);
                 let text = b"Invalid attribute for rule.".to_vec();
                 return self.fatal(kind, None, text, read.id, place);
@@ -786,30 +780,30 @@ impl Reader<'_> {
     }
 
     /// `loadmemory`: joins texts, drops long ones.
-    fn join(&mut self, joined: &mut Option<Vec<u8>>, element: &'static str, child: &Element, id: u32) {
-        let text = self.text(child).to_vec();
+    fn join(&mut self, joined: &mut Option<Vec<u8>>, element: &'static str, child: &Element<'_>, id: u32) {
+        let text = child.content.as_ref();
         let too_long = match joined {
             None => text.len() >= MAX_TEXT,
             Some(before) => before.len() > MAX_TEXT || text.len() > MAX_TEXT,
         };
         if too_long {
             let place = self.place(child);
-            let said = fill("Maximum string size reached for: {}.", &[&text]);
+            let said = fill("Maximum string size reached for: {}.", &[text]);
             self.say(LogLevel::Error, MessageKind::TooLong { element }, Some(1104), said, Some(id), place);
             *joined = None;
             return;
         }
-        joined.get_or_insert_default().extend_from_slice(&text);
+        joined.get_or_insert_default().extend_from_slice(text);
     }
 
     /// `negate` and `type` of a pattern.
-    fn pattern_attributes(&mut self, child: &Element, id: u32, usual: Type) -> (bool, Type) {
+    fn pattern_attributes(&mut self, child: &Element<'_>, id: u32, usual: Type) -> (bool, Type) {
         let id_text = id.to_string();
         let place = self.place(child);
         let mut negated = false;
         let mut kind = usual;
         for name in ["negate", "type"] {
-            let Some(value) = self.attribute(child, name) else { continue };
+            let Some(value) = attribute(child, name) else { continue };
             let lower = value.to_ascii_lowercase();
             match (name, lower.as_slice()) {
                 ("negate", b"yes") => negated = true,
@@ -820,7 +814,7 @@ impl Reader<'_> {
                 _ => {
                     let text = fill(
                         "Invalid value '{}' for attribute '{}' in rule {}.",
-                        &[&value, name.as_bytes(), id_text.as_bytes()],
+                        &[value, name.as_bytes(), id_text.as_bytes()],
                     );
                     let kind = MessageKind::BadAttribute { name: name.as_bytes().to_vec() };
                     self.say(LogLevel::Warning, kind, Some(7600), text, Some(id), place);
@@ -831,7 +825,7 @@ impl Reader<'_> {
     }
 
     /// One element of a rule; false when the rule is given up.
-    fn option(&mut self, draft: &mut Draft, child: &Element) -> Result<bool, Fatal> {
+    fn option(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<bool, Fatal> {
         let id = draft.rule.id;
         let id_text = id.to_string();
         let id_text = id_text.as_bytes();
@@ -855,14 +849,14 @@ impl Reader<'_> {
             return Ok(true);
         }
         if SAME_ANY_CASE.iter().any(|name| name.as_bytes() == lower.as_slice())
-            || SAME_EXACT.iter().any(|name| name.as_bytes() == child.name.as_slice())
+            || SAME_EXACT.iter().any(|name| *name.as_bytes() == *child.name)
             || matches!(lower.as_slice(), b"not_same_field" | b"different_field")
-            || child.name == b"different_dstgeoip"
+            || *child.name == *b"different_dstgeoip"
         {
             draft.about_others = true;
             return Ok(true);
         }
-        let text = self.text(child).to_vec();
+        let text = child.content.to_vec();
         match lower.as_slice() {
             b"decoded_as" => {
                 if let Some(decoders) = self.around.decoders
@@ -1031,7 +1025,7 @@ impl Reader<'_> {
             b"mitre" => self.mitre(child, id),
             _ => {
                 let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text]);
-                let kind = MessageKind::BadElement { name: child.name.clone() };
+                let kind = MessageKind::BadElement { name: child.name.to_vec() };
                 return self.fatal(kind, None, said, Some(id), place);
             }
         }
@@ -1039,27 +1033,27 @@ impl Reader<'_> {
     }
 
     /// 1274
-    fn invalid<T>(&mut self, child: &Element, element: &'static str, id: u32) -> Result<T, Fatal> {
+    fn invalid<T>(&mut self, child: &Element<'_>, element: &'static str, id: u32) -> Result<T, Fatal> {
         let place = self.place(child);
-        let text = fill("Invalid configuration. Element '{}': {}.", &[&child.name, self.text(child)]);
+        let text = fill("Invalid configuration. Element '{}': {}.", &[&child.name, &child.content]);
         self.fatal(MessageKind::BadValue { element }, Some(1274), text, Some(id), place)
     }
 
-    fn info(&mut self, child: &Element, id: u32) {
+    fn info(&mut self, child: &Element<'_>, id: u32) {
         let Some(first) = child.attributes.first() else { return };
-        let value = self.value(first).to_vec();
+        let value = first.value.as_ref();
         let place = self.place(child);
         let text = if !first.name.eq_ignore_ascii_case(b"type") {
             fill("rules_op: Element info has invalid attribute \"{}\"", &[&first.name])
-        } else if !matches!(value.as_slice(), b"text" | b"link" | b"cve" | b"osvdb") {
-            fill("rules_op: Element info attribute \"{}\" has invalid value \"{}\"", &[&first.name, &value])
+        } else if !matches!(value, b"text" | b"link" | b"cve" | b"osvdb") {
+            fill("rules_op: Element info attribute \"{}\" has invalid value \"{}\"", &[&first.name, value])
         } else {
             return;
         };
         self.say(LogLevel::Error, MessageKind::Remark, None, text, Some(id), place);
     }
 
-    fn field(&mut self, draft: &mut Draft, child: &Element) -> Result<(), Fatal> {
+    fn field(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<(), Fatal> {
         let id = draft.rule.id;
         let id_text = id.to_string();
         let id_text = id_text.as_bytes();
@@ -1070,7 +1064,7 @@ impl Reader<'_> {
             let text = fill("Rule {} has exceeded the maximum number of allowed fields", &[id_text]);
             return self.fatal(kind, None, text, Some(id), place);
         }
-        let Some(name) = self.attribute(child, "name") else {
+        let Some(name) = attribute(child, "name") else {
             if child.attributes.is_empty() {
                 // Nothing is said before the last line.
                 let text = Vec::new();
@@ -1082,28 +1076,28 @@ impl Reader<'_> {
             return self.fatal(kind, None, text, Some(id), place);
         };
         if STATIC_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-            let text = fill("Failure to read rule {}. Field '{}' is static.", &[id_text, &name]);
+            let text = fill("Failure to read rule {}. Field '{}' is static.", &[id_text, name]);
             return self.fatal(kind, None, text, Some(id), place);
         }
         let (negated, pattern) = self.pattern_attributes(child, id, Type::OsRegex);
-        let text = self.text(child).to_vec();
-        if pattern == Type::OsRegex && OsRegex::compile(&text).is_err() {
-            let said = fill("Syntax error on tag '{}' in rule {}", &[&name, id_text]);
+        let text = child.content.as_ref();
+        if pattern == Type::OsRegex && OsRegex::compile(text).is_err() {
+            let said = fill("Syntax error on tag '{}' in rule {}", &[name, id_text]);
             let kind = MessageKind::BadPattern { element: "field" };
             return self.fatal(kind, Some(5107), said, Some(id), place);
         }
-        draft.condition("field", Some(name), text, negated);
+        draft.condition("field", Some(name.to_vec()), text.to_vec(), negated);
         Ok(())
     }
 
-    fn list(&mut self, draft: &mut Draft, child: &Element) -> Result<bool, Fatal> {
+    fn list(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<bool, Fatal> {
         let id = draft.rule.id;
         let place = self.place(child);
-        let text = self.text(child).to_vec();
+        let text = child.content.to_vec();
         let mut field = None;
         let mut negated = false;
         for attribute in &child.attributes {
-            let value = self.value(attribute).to_vec();
+            let value = attribute.value.as_ref();
             let kind = MessageKind::BadValue { element: "list" };
             match attribute.name.to_ascii_lowercase().as_slice() {
                 b"lookup" => match value.to_ascii_lowercase().as_slice() {
@@ -1114,14 +1108,14 @@ impl Reader<'_> {
                     _ => {
                         let said = fill("Invalid configuration. Element '{}': {}.", &[&child.name, &text]);
                         self.say(LogLevel::Error, kind.clone(), Some(1274), said, Some(id), place);
-                        let said = fill("List match lookup=\"{}\" is not valid.", &[&value]);
+                        let said = fill("List match lookup=\"{}\" is not valid.", &[value]);
                         return self.fatal(kind, None, said, Some(id), place);
                     }
                 },
-                b"field" => field = Some(value),
+                b"field" => field = Some(value.to_vec()),
                 b"check_value" => {}
                 _ => {
-                    let said = fill("List field=\"{}\" is not valid", &[&value]);
+                    let said = fill("List field=\"{}\" is not valid", &[value]);
                     self.say(LogLevel::Error, kind, None, said, Some(id), place);
                     return self.invalid(child, "list", id);
                 }
@@ -1153,7 +1147,7 @@ impl Reader<'_> {
     }
 
     /// Nothing about MITRE keeps a rule from being loaded.
-    fn mitre(&mut self, child: &Element, id: u32) {
+    fn mitre(&mut self, child: &Element<'_>, id: u32) {
         let id_text = id.to_string();
         let id_text = id_text.as_bytes();
         let place = self.place(child);

@@ -376,8 +376,9 @@ fn lists_and_decoders() {
         );
         assert_eq!(said(&load_texts(&[&text], &around)), messages, "{body}");
     }
-    let names =
-        decoder_names(b"<decoder name=\"a\"></decoder><decoder name=\"b\"><parent>a</parent></decoder>");
+    let names = decoder_names(&Parsed::of(
+        b"<decoder name=\"a\"></decoder><decoder name=\"b\"><parent>a</parent></decoder>",
+    ));
     assert_eq!(names.unwrap().len(), 2);
 }
 
@@ -584,7 +585,7 @@ fn the_stock_rules() {
     let rules = xml_files(&corpus.join("rules"));
     let decoders = xml_files(&corpus.join("decoders"))
         .iter()
-        .flat_map(|(_, bytes)| decoder_names(bytes).unwrap())
+        .flat_map(|(_, bytes)| decoder_names(&Parsed::of(bytes)).unwrap())
         .collect::<BTreeSet<_>>();
     let sources = rules
         .iter()

@@ -4,7 +4,6 @@
 
 use super::super::ar_conf::atoi;
 use super::super::os_match::OsMatch;
-use super::words::WordMatch;
 use super::{Category, MAX_NODES, MessageKind, Node, Place, Rule, Ruleset, Search};
 
 /// Steps without alert that are followed downwards.
@@ -172,12 +171,14 @@ impl Ruleset {
         old.search = kept.search;
         old.has_sources = kept.has_sources;
         old.sources = kept.sources;
+        self.groups.replace(index, &old.group);
         messages
     }
 
     fn push_rule(&mut self, rule: Rule) -> usize {
         let index = self.rules.len();
         self.by_id.entry(rule.id).or_insert(index);
+        self.groups.push(&rule.group);
         self.rules.push(rule);
         self.nodes_of.push(Vec::new());
         index
@@ -187,6 +188,7 @@ impl Ruleset {
     /// was already hung up; that is not followed.
     fn remove_last_rule(&mut self) {
         let Some(rule) = self.rules.pop() else { return };
+        self.groups.pop();
         let index = self.rules.len();
         if self.by_id.get(&rule.id) == Some(&index) {
             self.by_id.remove(&rule.id);
@@ -263,8 +265,11 @@ impl Ruleset {
                 self.nodes_where(|rule| i64::from(rule.sort_level) >= i64::from(*level) && rule.id != own_id)
             }
             Parents::Group(group) => {
-                let (words, mut lower) = (WordMatch::new(group), Vec::new());
-                self.nodes_where(|rule| rule.id != own_id && words.is_in(&rule.group, &mut lower))
+                let Self { groups, rules, nodes_of, .. } = self;
+                let others = groups
+                    .rules_with(group)
+                    .filter(|&rule| rules.get(rule).is_some_and(|rule| rule.id != own_id));
+                others.filter_map(|rule| nodes_of.get(rule)).flatten().copied().collect()
             }
             Parents::Category(category) => self.root_of(*category).into_iter().collect(),
         };
@@ -281,7 +286,7 @@ impl Ruleset {
             .find(|&root| self.node(root).is_some_and(|(_, rule)| rule.category == category))
     }
 
-    fn nodes_where(&self, mut wanted: impl FnMut(&Rule) -> bool) -> Vec<usize> {
+    fn nodes_where(&self, wanted: impl Fn(&Rule) -> bool) -> Vec<usize> {
         let mut nodes = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             if wanted(rule) {
