@@ -30,8 +30,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
-    Source, SourceKind, UnixSocket, Value, dpkg,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Matches, Meta, Mount, Process, ProcessDetail,
+    Resolved, Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::suppress::Suppressions;
@@ -470,6 +470,11 @@ impl<'h> Facts<'h> {
             self.redactor.learn(path, &content.bytes);
         }
         content
+    }
+
+    /// The texts in the first bytes of a file that a pattern fits ([`Host::search`]).
+    pub fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
+        self.host.search(path, limit, pattern)
     }
 
     /// Accounts of the reader are not those of a container that is read from outside.
