@@ -239,7 +239,7 @@ impl Facts<'_> {
         let mut notes: Vec<String> = self.logs_if_read().flat_map(LogFacts::notes).collect();
         for file in self.logs.payloads.get().into_iter().flat_map(|payloads| &payloads.cut) {
             notes.push(format!(
-                "of the messages in {file} those in its newest {} MiB were held against what scripts need",
+                "of the messages in {file} and before, those in the newest {} MiB of the log were held against what scripts need",
                 super::payloads::READ >> 20
             ));
         }
@@ -268,6 +268,12 @@ impl Facts<'_> {
             (file, opened)
         };
         LogFiles { files: files.into_iter().map(open).collect(), gaps, reaches_back }
+    }
+
+    /// A log of the system and what was set aside beside it from a time on, the older first, and
+    /// what could not be listed. The time is as for [`Facts::log_files`].
+    pub fn log_parts(&self, log: &Path, since: Option<i64>) -> (Vec<LogFile>, Vec<Gap>) {
+        list(self, &beside(log.to_owned()), since)
     }
 
     /// A line of a log as evidence, with its place where that can be counted.

@@ -293,6 +293,8 @@ pub struct TimelineEntry {
     pub since: Option<String>,
     /// Alerts are read, so that it is known what should have run; else what ran is all there is.
     pub alerts: bool,
+    /// Logs of which the newest part alone was read; `trace` reads all of them.
+    pub in_part: Vec<Redacted>,
     /// By what became of them.
     #[serde(flatten)]
     pub counts: Outcomes,
@@ -323,6 +325,7 @@ pub(super) fn timeline(
     Some(TimelineEntry {
         since: gathered.since.map(instant),
         alerts: gathered.view.alerts,
+        in_part: gathered.lines.left_out.iter().map(|file| redactor.text(file)).collect(),
         counts: outcomes(&total.all),
         in_force: total.in_force,
         not_reverted: total.not_reverted,
@@ -398,7 +401,13 @@ pub(super) fn timeline_text(
     if let Some(since) = gathered.since {
         third = third.own("since ").and(host(&short(since))).own(" UTC: ");
     }
-    vec![first, second, third.and(counts)]
+    third = third.and(counts);
+    let in_part = &gathered.lines.left_out;
+    if !in_part.is_empty() {
+        third = third.own("; read in part: ").list(in_part.iter().map(|file| host(file)), ", ");
+        third = third.own(" (ar-doctor trace reads all)");
+    }
+    vec![first, second, third]
 }
 
 /// `7 expected, 5 confirmed, 2 unanswered`
