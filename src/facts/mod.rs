@@ -999,20 +999,30 @@ struct Ending {
     goes_on: bool,
 }
 
+/// Threads that are worth starting for files.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8)
+}
+
+/// Works on every item no other thread has taken.
+fn take_turns<'i, I>(next: &AtomicUsize, items: &'i [I], mut work: impl FnMut(usize, &'i I)) {
+    loop {
+        let index = next.fetch_add(1, Relaxed);
+        let Some(item) = items.get(index) else { return };
+        work(index, item);
+    }
+}
+
 /// Does the same with all items, on as many threads as there are processors.
 fn on_all_processors<'i, I: Sync, O: Send>(items: &'i [I], work: impl Fn(&'i I) -> O + Sync) -> Vec<O> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8).min(items.len());
     let next = AtomicUsize::new(0);
     let share = || {
         let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Relaxed);
-            let Some(item) = items.get(index) else { return done };
-            done.push((index, work(item)));
-        }
+        take_turns(&next, items, |index, item| done.push((index, work(item))));
+        done
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let others: Vec<_> = (1..processors().min(items.len())).map(|_| scope.spawn(share)).collect();
         let mut done = share();
         for other in others {
             done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
 
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
@@ -365,39 +366,49 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         .collect::<Option<Vec<_>>>()
         .map(|lists| lists.into_iter().flatten().collect::<Vec<_>>());
 
-    let rule_files: Vec<(PathBuf, OnceLock<Fact<Vec<u8>>>)> =
-        rule_paths.into_iter().map(|path| (path, OnceLock::new())).collect();
-    let parsed = super::on_all_processors(&rule_files, |(path, file)| {
-        let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get()?;
-        let parsed = Parsed::of(bytes);
-        Some((why_refused(path, bytes, &parsed), parsed))
-    });
-    let sources: Vec<SourceFile<'_>> = files
-        .rules
-        .iter()
-        .zip(rule_files.iter().zip(&parsed))
-        .map(|(named, ((_, file), parsed))| SourceFile {
-            path: &named.path,
-            content: match (parsed, file.get().and_then(Fact::unknown)) {
-                (Some((_, parsed)), _) => Content::Parsed(parsed),
-                (None, Some(_)) => Content::Unknown,
-                (None, None) => Content::Missing(2, "No such file or directory"),
-            },
-        })
-        .collect();
     let surroundings = Surroundings {
         version: facts.version(),
         decoders: decoders.as_ref(),
         lists: lists.as_deref(),
         max_fields: None,
     };
-    let set = rules::load(&sources, &surroundings);
-    for ((path, _), parsed) in rule_files.iter().zip(parsed) {
-        refused.extend(parsed.map(|(why, _)| (path.clone(), why)));
+    let rule_files: Vec<OnceLock<Fact<Vec<u8>>>> = rule_paths.iter().map(|_| OnceLock::new()).collect();
+    let parsed: Vec<OnceLock<_>> = rule_paths.iter().map(|_| OnceLock::new()).collect();
+    let parse = |index: usize| -> Option<&(Parsed<'_>, _)> {
+        let (path, file) = (rule_paths.get(index)?, rule_files.get(index)?);
+        let parse = || {
+            let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get()?;
+            let parsed = Parsed::of(bytes);
+            let why = why_refused(path, bytes, &parsed);
+            Some((parsed, why))
+        };
+        parsed.get(index)?.get_or_init(parse).as_ref()
+    };
+    let sources = files.rules.iter().enumerate().map(|(index, named)| SourceFile {
+        path: &named.path,
+        content: match (parse(index), rule_files.get(index).and_then(OnceLock::get).and_then(Fact::unknown)) {
+            (Some((parsed, _)), _) => Content::Parsed(parsed),
+            (None, Some(_)) => Content::Unknown,
+            (None, None) => Content::Missing(2, "No such file or directory"),
+        },
+    });
+    // The other processors run ahead and have the files read and parsed when they are loaded here.
+    let next = AtomicUsize::new(0);
+    let set = std::thread::scope(|scope| {
+        for _ in 1..super::processors() {
+            scope.spawn(|| super::take_turns(&next, &rule_paths, |index, _| _ = parse(index)));
+        }
+        rules::load(sources, &surroundings)
+    });
+    // After a file that ends analysisd, the rest is not loaded.
+    for index in 0..rule_paths.len() {
+        parse(index);
     }
-    let gap = rule_files.iter().find_map(|(_, file)| file.get().and_then(Fact::unknown));
-    let bytes =
-        rule_files.into_iter().map(|(_, file)| file.into_inner().and_then(Fact::into_known)).collect();
+    for (path, parsed) in rule_paths.iter().zip(parsed) {
+        refused.extend(parsed.into_inner().flatten().map(|(_, why)| (path.clone(), why)));
+    }
+    let gap = rule_files.iter().find_map(|file| file.get().and_then(Fact::unknown));
+    let bytes = rule_files.into_iter().map(|file| file.into_inner().and_then(Fact::into_known)).collect();
     Fact::known(SOURCE, Rules { set, files, gap, refused, bytes })
 }
 

@@ -455,8 +455,11 @@ pub struct Ruleset {
     nodes_of: Vec<Vec<usize>>,
 }
 
-/// Reads rules files in this order.
-pub fn load(files: &[SourceFile<'_>], surroundings: &Surroundings<'_>) -> Ruleset {
+/// Reads rules files in this order. After a file that ends analysisd none is asked for.
+pub fn load<'a>(
+    files: impl IntoIterator<Item = SourceFile<'a>>,
+    surroundings: &'a Surroundings<'_>,
+) -> Ruleset {
     read::load(files, surroundings)
 }
 

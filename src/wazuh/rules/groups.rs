@@ -54,6 +54,13 @@ impl Groups {
         rules.filter(|&(_, &text)| found.get(text) == Some(&true)).map(|(rule, _)| rule)
     }
 
+    /// The rules of whose text something holds, in their order.
+    pub(super) fn rules_where(&self, holds: impl FnMut(&[u8]) -> bool) -> impl Iterator<Item = usize> {
+        let found: Vec<bool> = self.texts.iter().map(Vec::as_slice).map(holds).collect();
+        let rules = self.of_rule.iter().enumerate();
+        rules.filter(move |&(_, &text)| found.get(text) == Some(&true)).map(|(rule, _)| rule)
+    }
+
     fn index(&mut self, text: &[u8]) -> usize {
         // Rules of one text mostly stand together.
         if let Some(&last) = self.of_rule.last()

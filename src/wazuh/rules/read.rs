@@ -52,13 +52,10 @@ const COMPILED: [&str; 5] = [
     "is_valid_crawler",
 ];
 
-/// Conditions that are one pattern, joined when repeated.
+/// Conditions that are one pattern, joined when repeated, in the order they are compiled.
 const PATTERNS: [&str; 18] = [
     "regex",
     "match",
-    "user",
-    "srcgeoip",
-    "dstgeoip",
     "id",
     "srcport",
     "dstport",
@@ -67,33 +64,17 @@ const PATTERNS: [&str; 18] = [
     "data",
     "extra_data",
     "program_name",
+    "user",
+    "srcgeoip",
+    "dstgeoip",
+    "url",
+    "location",
     "action",
-    "system_name",
     "protocol",
-    "location",
-    "url",
+    "system_name",
 ];
-
-/// The order in which patterns are compiled.
-const COMPILE_ORDER: [&str; 16] = [
-    "regex",
-    "match",
-    "id",
-    "srcport",
-    "dstport",
-    "status",
-    "hostname",
-    "data",
-    "extra_data",
-    "program_name",
-    "user",
-    "srcgeoip",
-    "dstgeoip",
-    "url",
-    "location",
-    "action",
-];
-const COMPILE_LAST: [&str; 2] = ["protocol", "system_name"];
+/// How many of them come before `if_matched_regex`.
+const BEFORE_MATCHED: usize = 16;
 
 /// Elements about earlier events, without regard to case.
 const SAME_ANY_CASE: [&str; 23] = [
@@ -145,6 +126,14 @@ const SAME_EXACT: [&str; 20] = [
     "different_srcgeoip",
 ];
 
+/// What all of these begin with.
+const ABOUT_OTHERS: [&str; 4] = ["same_", "different_", "not_same_", "global_frequency"];
+
+/// The text in lower case, where it stands if it is so already.
+fn lower_case(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.iter().any(u8::is_ascii_uppercase) { text.to_ascii_lowercase().into() } else { text.into() }
+}
+
 /// Puts arguments in the place of each `{}`.
 fn fill(template: &str, arguments: &[&[u8]]) -> Vec<u8> {
     let mut text = Vec::with_capacity(template.len() + 16);
@@ -170,14 +159,17 @@ struct Reader<'a> {
     path: &'a [u8],
 }
 
-pub(super) fn load(files: &[SourceFile<'_>], around: &Surroundings<'_>) -> Ruleset {
+pub(super) fn load<'a>(
+    files: impl IntoIterator<Item = SourceFile<'a>>,
+    around: &'a Surroundings<'_>,
+) -> Ruleset {
     let mut reader = Reader { set: Ruleset::default(), around, first: 0, file: 0, path: &[] };
     for source in files {
         reader.file = reader.set.files.len();
         reader.path = source.path;
         reader.set.files.push(source.path.to_vec());
         reader.first = reader.set.messages.len();
-        let outcome = reader.file(source);
+        let outcome = reader.file(&source);
         reader.keep_the_last();
         if outcome.is_err() {
             let text = fill("(1220): Error loading the rules: '{}'.", &[source.path]);
@@ -402,19 +394,20 @@ impl Reader<'_> {
             let text = fill("No rule id or level specified for rule '{}'.", &[position.as_bytes()]);
             return self.fatal(MessageKind::NoIdOrLevel, None, text, attributes.id, place);
         };
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let known = self.set.index(id);
         let mut overwrite = attributes.overwrite;
         if known.is_some() && !overwrite {
-            let text =
-                fill("Rule ID '{}' is duplicated. Only the first occurrence will be considered.", &[id_text]);
+            let text = fill(
+                "Rule ID '{}' is duplicated. Only the first occurrence will be considered.",
+                &[id_text().as_bytes()],
+            );
             return self.drop_rule(MessageKind::Duplicate, 7612, text, id, place);
         }
         if known.is_none() && overwrite {
             let text = fill(
                 "Rule ID '{}' does not exist but 'overwrite' is set to 'yes'. Still, the rule will be loaded.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             if !self.has(&behavior::RULE_FAULTS_ARE_WARNINGS) {
                 return self.fatal(MessageKind::NothingToOverwrite, None, text, Some(id), place);
@@ -480,7 +473,7 @@ impl Reader<'_> {
         if element.children.is_empty() {
             let text = fill(
                 "Rule '{}' without any option. It may lead to false positives and some other problems for the system. Exiting.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             return self.fatal(MessageKind::BadElement { name: Vec::new() }, None, text, Some(id), place);
         }
@@ -496,7 +489,7 @@ impl Reader<'_> {
         if refused && (own.if_sid.is_some() || own.if_group.is_some() || own.if_level.is_some()) {
             let text = fill(
                 "Invalid use of 'overwrite' option, it is not compatible with 'if_sid', 'if_group' nor 'if_level' attributes. Could not overwrite rule '{}'.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             self.drop_rule(MessageKind::OverwriteRefused, 7605, text, id, place)?;
             skipped = true;
@@ -505,7 +498,10 @@ impl Reader<'_> {
             && self.has(&behavior::IF_SID_CHECKED)
             && !valid_if_sid(if_sid)
         {
-            let text = fill("Invalid 'if_sid' value: '{}'. Rule '{}' will be ignored.", &[if_sid, id_text]);
+            let text = fill(
+                "Invalid 'if_sid' value: '{}'. Rule '{}' will be ignored.",
+                &[if_sid, id_text().as_bytes()],
+            );
             self.drop_rule(MessageKind::BadIfSid, 7618, text, id, place)?;
             skipped = true;
         }
@@ -518,16 +514,15 @@ impl Reader<'_> {
     /// What is checked when all elements were seen, and the place in the tree.
     fn finish(&mut self, mut draft: Draft, known: Option<usize>) -> Result<(), Fatal> {
         let (id, place) = (draft.rule.id, draft.rule.place);
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         if !draft.described {
-            let text = fill("No such description at rule '{}'.", &[id_text]);
+            let text = fill("No such description at rule '{}'.", &[id_text().as_bytes()]);
             return self.fatal(MessageKind::NoDescription, None, text, Some(id), place);
         }
         if (draft.about_others || draft.rule.frequency.is_some_and(|times| times > 2)) && !draft.context {
             let text = fill(
                 "Invalid use of frequency/context options. Missing if_matched on rule '{}'.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             return self.fatal(MessageKind::FrequencyAlone, None, text, Some(id), place);
         }
@@ -581,8 +576,7 @@ impl Reader<'_> {
 
     /// The messages of the tree.
     fn report(&mut self, kinds: Vec<MessageKind>, id: u32, place: Place, kept: bool) {
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let count = kinds.len();
         let partial = self.has(&behavior::PARTIAL_IF_SID);
         for (index, kind) in kinds.into_iter().enumerate() {
@@ -594,14 +588,14 @@ impl Reader<'_> {
                     7605,
                     fill(
                         "It is not possible to overwrite '{}' value in rule '{}'. The original value is retained.",
-                        &[option.as_bytes(), id_text],
+                        &[option.as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::IfSidCut => (
                     7607,
                     fill(
                         "Invalid '{}'. Signature ID must be an integer. Rule '{}' will be ignored.",
-                        &[option.as_bytes(), id_text],
+                        &[option.as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::MissingParent { id: parent } | MessageKind::MissingSource { id: parent }
@@ -614,7 +608,7 @@ impl Reader<'_> {
                         7606,
                         fill(
                             "Signature ID '{}' was not found. Invalid '{}'. Rule '{}' will be ignored.",
-                            &[parent.as_bytes(), option.as_bytes(), id_text],
+                            &[parent.as_bytes(), option.as_bytes(), id_text().as_bytes()],
                         ),
                     )
                 }
@@ -622,42 +616,45 @@ impl Reader<'_> {
                     7617,
                     fill(
                         "Signature ID '{}' was not found and will be ignored in the 'if_sid' option of rule '{}'.",
-                        &[parent.to_string().as_bytes(), id_text],
+                        &[parent.to_string().as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::MissingSource { id: source } => (
                     7620,
                     fill(
                         "Signature ID '{}' was not found. Invalid 'if_matched_sid'.Rule '{}' will be ignored.",
-                        &[source.to_string().as_bytes(), id_text],
+                        &[source.to_string().as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::NoParent => {
-                    (7619, fill("Empty 'if_sid' value. Rule '{}' will be ignored.", &[id_text]))
+                    (7619, fill("Empty 'if_sid' value. Rule '{}' will be ignored.", &[id_text().as_bytes()]))
                 }
                 MessageKind::BadIfLevel { value } => (
                     7609,
-                    fill("Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.", &[value, id_text]),
+                    fill(
+                        "Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.",
+                        &[value, id_text().as_bytes()],
+                    ),
                 ),
                 MessageKind::NoSuchLevel { level } => (
                     7608,
                     fill(
                         "Level ID '{}' was not found. Invalid 'if_level'. Rule '{}' will be ignored.",
-                        &[level.to_string().as_bytes(), id_text],
+                        &[level.to_string().as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::NoSuchGroup { group } => (
                     7610,
                     fill(
                         "Group '{}' was not found. Invalid 'if_group'. Rule '{}' will be ignored.",
-                        &[group, id_text],
+                        &[group, id_text().as_bytes()],
                     ),
                 ),
                 _ => (
                     7611,
                     fill(
                         "Category was not found. Invalid 'category'. Rule '{}' will be ignored.",
-                        &[id_text],
+                        &[id_text().as_bytes()],
                     ),
                 ),
             };
@@ -682,9 +679,9 @@ impl Reader<'_> {
         let place = self.place(element);
         for attribute in &element.attributes {
             let value = attribute.value.as_ref();
-            let name = attribute.name.to_ascii_lowercase();
+            let name = lower_case(&attribute.name);
             let number = is_number(value);
-            let bad = match name.as_slice() {
+            let bad = match name.as_ref() {
                 b"id" if number && value.len() <= 6 => {
                     read.id = digits(value, 6).or(read.id);
                     None
@@ -798,7 +795,7 @@ impl Reader<'_> {
 
     /// `negate` and `type` of a pattern.
     fn pattern_attributes(&mut self, child: &Element<'_>, id: u32, usual: Type) -> (bool, Type) {
-        let id_text = id.to_string();
+        let id_text = || id.to_string();
         let place = self.place(child);
         let mut negated = false;
         let mut kind = usual;
@@ -814,7 +811,7 @@ impl Reader<'_> {
                 _ => {
                     let text = fill(
                         "Invalid value '{}' for attribute '{}' in rule {}.",
-                        &[value, name.as_bytes(), id_text.as_bytes()],
+                        &[value, name.as_bytes(), id_text().as_bytes()],
                     );
                     let kind = MessageKind::BadAttribute { name: name.as_bytes().to_vec() };
                     self.say(LogLevel::Warning, kind, Some(7600), text, Some(id), place);
@@ -827,13 +824,11 @@ impl Reader<'_> {
     /// One element of a rule; false when the rule is given up.
     fn option(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<bool, Fatal> {
         let id = draft.rule.id;
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let place = self.place(child);
-        let lower = child.name.to_ascii_lowercase();
-        if let Some((index, &name)) =
-            PATTERNS.iter().enumerate().find(|(_, name)| name.as_bytes() == lower.as_slice())
-        {
+        let lower = lower_case(&child.name);
+        let lower = lower.as_ref();
+        if let Some((index, &name)) = PATTERNS.iter().enumerate().find(|(_, name)| name.as_bytes() == lower) {
             let usual = match name {
                 "regex" => Type::OsRegex,
                 "action" => Type::Text,
@@ -848,16 +843,17 @@ impl Reader<'_> {
             }
             return Ok(true);
         }
-        if SAME_ANY_CASE.iter().any(|name| name.as_bytes() == lower.as_slice())
-            || SAME_EXACT.iter().any(|name| *name.as_bytes() == *child.name)
-            || matches!(lower.as_slice(), b"not_same_field" | b"different_field")
-            || *child.name == *b"different_dstgeoip"
+        if ABOUT_OTHERS.iter().any(|start| lower.starts_with(start.as_bytes()))
+            && (SAME_ANY_CASE.iter().any(|name| name.as_bytes() == lower)
+                || SAME_EXACT.iter().any(|name| *name.as_bytes() == *child.name)
+                || matches!(lower, b"not_same_field" | b"different_field")
+                || *child.name == *b"different_dstgeoip")
         {
             draft.about_others = true;
             return Ok(true);
         }
         let text = child.content.to_vec();
-        match lower.as_slice() {
+        match lower {
             b"decoded_as" => {
                 if let Some(decoders) = self.around.decoders
                     && !decoders.contains(&text)
@@ -945,8 +941,10 @@ impl Reader<'_> {
             }
             b"if_level" => {
                 if !is_number(&text) {
-                    let said =
-                        fill("Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.", &[&text, id_text]);
+                    let said = fill(
+                        "Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.",
+                        &[&text, id_text().as_bytes()],
+                    );
                     self.drop_rule(MessageKind::BadIfLevel { value: text }, 7609, said, id, place)?;
                     return Ok(false);
                 }
@@ -977,7 +975,7 @@ impl Reader<'_> {
                 if !is_number(&text) {
                     let said = fill(
                         "Invalid 'if_matched_sid' value: '{}'. Rule '{}' will be ignored.",
-                        &[&text, id_text],
+                        &[&text, id_text().as_bytes()],
                     );
                     self.drop_rule(MessageKind::BadIfMatchedSid, 7615, said, id, place)?;
                     return Ok(false);
@@ -987,7 +985,7 @@ impl Reader<'_> {
             b"same_agent" | b"not_same_agent" => {
                 let said = fill(
                     "Detected a deprecated field option for rule, {} is not longer available.",
-                    &[&lower],
+                    &[lower],
                 );
                 self.say(LogLevel::Warning, MessageKind::Remark, None, said, Some(id), place);
             }
@@ -1005,7 +1003,8 @@ impl Reader<'_> {
                     let said = fill("Invalid value for element '{}': {}.", &[b"options", &text]);
                     let kind = MessageKind::BadValue { element: "options" };
                     self.say(LogLevel::Error, kind.clone(), Some(1235), said, Some(id), place);
-                    let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text]);
+                    let said =
+                        fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text().as_bytes()]);
                     return self.fatal(kind, None, said, Some(id), place);
                 }
             },
@@ -1024,7 +1023,7 @@ impl Reader<'_> {
             }
             b"mitre" => self.mitre(child, id),
             _ => {
-                let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text]);
+                let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text().as_bytes()]);
                 let kind = MessageKind::BadElement { name: child.name.to_vec() };
                 return self.fatal(kind, None, said, Some(id), place);
             }
@@ -1055,13 +1054,13 @@ impl Reader<'_> {
 
     fn field(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<(), Fatal> {
         let id = draft.rule.id;
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let place = self.place(child);
         let kind = MessageKind::BadValue { element: "field" };
         let before = draft.rule.conditions.iter().filter(|condition| condition.name == "field").count();
         if self.around.max_fields.unwrap_or(MAX_FIELDS) <= before {
-            let text = fill("Rule {} has exceeded the maximum number of allowed fields", &[id_text]);
+            let text =
+                fill("Rule {} has exceeded the maximum number of allowed fields", &[id_text().as_bytes()]);
             return self.fatal(kind, None, text, Some(id), place);
         }
         let Some(name) = attribute(child, "name") else {
@@ -1072,17 +1071,18 @@ impl Reader<'_> {
                 self.and(|message| message.logged = false);
                 return Err(Fatal);
             }
-            let text = fill("Failure to read rule {}. No such attribute 'name' for field.", &[id_text]);
+            let text =
+                fill("Failure to read rule {}. No such attribute 'name' for field.", &[id_text().as_bytes()]);
             return self.fatal(kind, None, text, Some(id), place);
         };
         if STATIC_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-            let text = fill("Failure to read rule {}. Field '{}' is static.", &[id_text, name]);
+            let text = fill("Failure to read rule {}. Field '{}' is static.", &[id_text().as_bytes(), name]);
             return self.fatal(kind, None, text, Some(id), place);
         }
         let (negated, pattern) = self.pattern_attributes(child, id, Type::OsRegex);
         let text = child.content.as_ref();
         if pattern == Type::OsRegex && OsRegex::compile(text).is_err() {
-            let said = fill("Syntax error on tag '{}' in rule {}", &[name, id_text]);
+            let said = fill("Syntax error on tag '{}' in rule {}", &[name, id_text().as_bytes()]);
             let kind = MessageKind::BadPattern { element: "field" };
             return self.fatal(kind, Some(5107), said, Some(id), place);
         }
@@ -1134,10 +1134,10 @@ impl Reader<'_> {
         if let Some(lists) = self.around.lists
             && !lists.iter().any(|list| list.text == text || list.cdb == text)
         {
-            let id_text = id.to_string();
+            let id_text = || id.to_string();
             let said = fill(
                 "List '{}' could not be loaded. Rule '{}' will be ignored.",
-                &[&text, id_text.as_bytes()],
+                &[&text, id_text().as_bytes()],
             );
             self.drop_rule(MessageKind::ListNotLoaded { name: text }, 7616, said, id, place)?;
             return Ok(false);
@@ -1148,17 +1148,16 @@ impl Reader<'_> {
 
     /// Nothing about MITRE keeps a rule from being loaded.
     fn mitre(&mut self, child: &Element<'_>, id: u32) {
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let place = self.place(child);
         if child.children.is_empty() {
-            let text = fill("Empty Mitre information for rule '{}'", &[id_text]);
+            let text = fill("Empty Mitre information for rule '{}'", &[id_text().as_bytes()]);
             self.say(LogLevel::Warning, MessageKind::Remark, None, text, Some(id), place);
         }
         for part in &child.children {
             let known = [&b"id"[..], b"tacticID", b"techniqueID"];
             if !known.iter().any(|name| part.name.eq_ignore_ascii_case(name)) {
-                let text = fill("Invalid option '{}' for rule '{}'", &[&part.name, id_text]);
+                let text = fill("Invalid option '{}' for rule '{}'", &[&part.name, id_text().as_bytes()]);
                 self.say(LogLevel::Error, MessageKind::Remark, None, text, Some(id), place);
             }
         }
@@ -1167,10 +1166,9 @@ impl Reader<'_> {
     /// Compiles the patterns in analysisd's order and turns them into conditions.
     fn compile(&mut self, draft: &mut Draft) -> Result<(), Fatal> {
         let id = draft.rule.id;
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
-        for (stage, names) in [&COMPILE_ORDER[..], &COMPILE_LAST[..]].into_iter().enumerate() {
-            if stage == 1
+        let id_text = || id.to_string();
+        for (index, name) in PATTERNS.into_iter().enumerate() {
+            if index == BEFORE_MATCHED
                 && let Some(pattern) = &draft.matched_regex
                 && OsRegex::compile(pattern).is_err()
             {
@@ -1179,21 +1177,18 @@ impl Reader<'_> {
                 let place = draft.rule.place;
                 return self.fatal(kind, Some(1450), text, Some(id), place);
             }
-            for &name in names {
-                let index = PATTERNS.iter().position(|known| *known == name);
-                let Some(pattern) = index.and_then(|index| draft.patterns.get_mut(index)) else { continue };
-                let Some(text) = pattern.text.take() else { continue };
-                if pattern.kind == Type::OsRegex && OsRegex::compile(&text).is_err() {
-                    // The protocol's message shows the pattern where the others show the name.
-                    let tag = if name == "protocol" { &text } else { name.as_bytes() };
-                    let said = fill("Syntax error on tag '{}' in rule {}", &[tag, id_text]);
-                    let kind = MessageKind::BadPattern { element: name };
-                    let place = pattern.place.unwrap_or(draft.rule.place);
-                    return self.fatal(kind, Some(5107), said, Some(id), place);
-                }
-                let negated = pattern.negated;
-                draft.condition(name, None, text, negated);
+            let Some(pattern) = draft.patterns.get_mut(index) else { continue };
+            let Some(text) = pattern.text.take() else { continue };
+            if pattern.kind == Type::OsRegex && OsRegex::compile(&text).is_err() {
+                // The protocol's message shows the pattern where the others show the name.
+                let tag = if name == "protocol" { &text } else { name.as_bytes() };
+                let said = fill("Syntax error on tag '{}' in rule {}", &[tag, id_text().as_bytes()]);
+                let kind = MessageKind::BadPattern { element: name };
+                let place = pattern.place.unwrap_or(draft.rule.place);
+                return self.fatal(kind, Some(5107), said, Some(id), place);
             }
+            let negated = pattern.negated;
+            draft.condition(name, None, text, negated);
         }
         Ok(())
     }

@@ -116,15 +116,18 @@ impl Ruleset {
         let sources: Vec<usize> = match rule.search {
             Search::Sid => {
                 let id = rule.if_matched_sid;
-                self.rules.iter().enumerate().filter(|(_, one)| one.id == id).map(|(at, _)| at).collect()
+                if id < 10 {
+                    // An overwritten root is there twice.
+                    let rules = self.rules.iter().enumerate();
+                    rules.filter(|(_, one)| one.id == id).map(|(at, _)| at).collect()
+                } else {
+                    self.index(id).into_iter().collect()
+                }
             }
             Search::Group => {
                 let pattern = rule.if_matched_group.as_deref().unwrap_or_default();
                 match OsMatch::compile(pattern) {
-                    Ok(pattern) => {
-                        let marked = self.rules.iter().enumerate();
-                        marked.filter(|(_, one)| pattern.matches(&one.group)).map(|(at, _)| at).collect()
-                    }
+                    Ok(pattern) => self.groups.rules_where(|text| pattern.matches(text)).collect(),
                     Err(_) => Vec::new(),
                 }
             }

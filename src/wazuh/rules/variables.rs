@@ -69,6 +69,60 @@ fn changes(bytes: &[u8], document: &Document<Text<'_>>) -> Result<Changed, Fault
     if document.invisible.is_empty() {
         return Ok(Changed::new());
     }
+    match changes_from_between(bytes, document) {
+        Some(changed) => Ok(changed),
+        None => changes_anywhere(bytes, document),
+    }
+}
+
+/// What variables between the root elements change, where they mostly stand: the file need not
+/// be read again for them. Nothing when there are others, or a fault.
+fn changes_from_between(bytes: &[u8], document: &Document<Text<'_>>) -> Option<Changed> {
+    const NAME: usize = 1;
+    let roots = &document.roots;
+    let mut variables = Vec::new();
+    for (index, one) in document.invisible.iter().enumerate() {
+        let start = one.span.start.checked_sub(NAME)?;
+        let later = roots.partition_point(|root| root.span.start < start);
+        let inside =
+            later.checked_sub(1).and_then(|at| roots.get(at)).is_some_and(|root| root.span.end > start);
+        if one.attribute || inside {
+            return None;
+        }
+        let next = document.invisible.get(index + 1).and_then(|next| next.span.start.checked_sub(NAME));
+        let root = roots.get(later).map(|root| root.span.start);
+        let end = next.into_iter().chain(root).min().unwrap_or(bytes.len());
+        variables.push((start, later, renamed(bytes.get(start..end)?, &[NAME])));
+    }
+    let mut read = Vec::new();
+    for (start, later, bytes) in &variables {
+        let variable = xml::parse_in_place(bytes).ok()?;
+        let [root] = variable.roots.as_slice() else { return None };
+        let plain = root.name_span.start == NAME
+            && root.children.is_empty()
+            && !root.attributes.is_empty()
+            && variable.invisible.is_empty()
+            && variable.stopped_at.is_none();
+        if !plain {
+            return None;
+        }
+        read.push((*start, *later, variable));
+    }
+    let mut entries = Vec::new();
+    let mut done = 0;
+    for (start, later, variable) in &read {
+        roots.get(done..*later)?.iter().for_each(|root| collect(root, 0, &[], &mut entries));
+        done = *later;
+        let first = entries.len();
+        variable.roots.iter().for_each(|root| collect(root, 0, &[NAME], &mut entries));
+        entries.iter_mut().skip(first).for_each(|entry| entry.offset += start);
+    }
+    roots.get(done..)?.iter().for_each(|root| collect(root, 0, &[], &mut entries));
+    substitute(&entries).ok()
+}
+
+/// What variables change, wherever they stand.
+fn changes_anywhere(bytes: &[u8], document: &Document<Text<'_>>) -> Result<Changed, Fault> {
     let hidden = document.invisible.iter().map(|one| one.span.start).collect::<Vec<_>>();
     let renamed = renamed(bytes, &hidden);
     let Ok(visible) = xml::parse_in_place(&renamed) else {
@@ -249,6 +303,21 @@ mod tests {
                 Ok(texts)
             }
             Err(fault) => Err(format!("{}:{}", fault.line, String::from_utf8(fault.message).unwrap())),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn variables_between_roots_need_no_second_reading(pieces in proptest::collection::vec(0..16_usize, 1..9)) {
+            let pieces = pieces.into_iter().map(|piece| [
+                "<var name=\"A\">5</var>", "<VAR name='B'>x<!-- --></VAR>\n", "<g a=\"$A\">$B,$A</g>", "<g><r>$A$B</r></g>",
+                "<var name=\"C\"/>", "<var>7</var>", "<var name=\"D\"><r>1</r></var>", "<g><var name=\"A\">6</var><r>$A</r></g>",
+                "<!-- <var> -->", "text $A ", "\\", "<g>$(x) $A</g>", "<g/>", "<var name=\"$A\">8</var>", "<", "\u{0}",
+            ][piece]).collect::<String>();
+            let Ok(document) = xml::parse_in_place(pieces.as_bytes()) else { return Ok(()) };
+            if let Some(changed) = changes_from_between(pieces.as_bytes(), &document) {
+                proptest::prop_assert_eq!(Ok(changed), changes_anywhere(pieces.as_bytes(), &document));
+            }
         }
     }
 
