@@ -568,9 +568,11 @@ fn judge(base: &str, all: &[Planted], number: usize) -> Result<BTreeMap<&'static
     let mut hidden = BTreeMap::new();
     let mut count = |what: &'static str, hides: bool| *hidden.entry(what).or_insert(0) += usize::from(hides);
     for (what, report) in reports(&host, &script, number) {
-        // `lint` reads a script and nothing else.
-        let is_read = |one: &&Planted| {
-            !what.starts_with("lint") || [Place::Script, Place::Shebang].contains(&one.place)
+        // `lint` reads a script and nothing else, `migrate` no keys.
+        let is_read = |one: &&Planted| match what {
+            _ if what.starts_with("lint") => [Place::Script, Place::Shebang].contains(&one.place),
+            _ if what.starts_with("migrate") => one.place != Place::Keys,
+            _ => true,
         };
         let leaking = all.iter().filter(is_read).find_map(|one| leaking(report.as_bytes(), one));
         if let Some(secret) = leaking {
@@ -761,9 +763,7 @@ fn run(cases: u32) {
     let wrong = wrong.into_inner().expect("no panic");
     assert!(wrong.is_empty(), "{} cases leak:\n{}", wrong.len(), wrong.join("\n"));
     let seen = seen.into_inner().expect("no panic");
-    println!("{seen:#?}");
     // Reports in which nothing had to be hidden prove nothing.
-    let seen = seen.into_inner().expect("no panic");
     println!("{seen:#?}");
     for (what, least) in LEAST {
         let count = seen.get(what).copied().unwrap_or(0);
