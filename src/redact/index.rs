@@ -118,8 +118,20 @@ impl Index {
         let goes_on = text.get(at + common..)?;
         let is_cut = goes_on.is_empty() || goes_on == b"]" || goes_on.starts_with("…".as_bytes());
         let is_enough = common >= BEGUN || is_cut && common >= LONG;
-        (is_enough && pair::is_strong(begun)).then_some(Hit { start: at, end: at + common, kind })
+        (is_enough && pair::is_strong(behind_host(begun))).then_some(Hit {
+            start: at,
+            end: at + common,
+            kind,
+        })
     }
+}
+
+/// What stands behind the host of a URL: that one is no secret.
+fn behind_host(text: &[u8]) -> &[u8] {
+    let Some(host) = memchr::memmem::find(text, b"://").and_then(|at| text.get(at + 3..)) else {
+        return text;
+    };
+    memchr::memchr(b'/', host).and_then(|at| host.get(at..)).unwrap_or_default()
 }
 
 /// The first bytes as a number.

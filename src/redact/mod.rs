@@ -187,12 +187,17 @@ impl Redactor {
                     index.insert(line, kind);
                 }
             }
-        }
-        drop(index);
-        // Of what is taken for a path the last name alone may be told.
-        let parts: Vec<&[u8]> = secret.split(|byte| matches!(byte, b'/' | b'\\')).collect();
-        if parts.len() > 1 {
-            parts.into_iter().filter(|part| pair::is_strong(part)).for_each(|part| self.remember(kind, part));
+            // Of what is taken for a path or a command a part alone may be told. No host, no date.
+            let is_part = |part: &&[u8]| {
+                let is_plain = match kind {
+                    Kind::HookUrl => !part.contains(&b'.'),
+                    Kind::Cookie => !secret.contains(&b';'),
+                    _ => true,
+                };
+                is_plain && pair::is_strong(part)
+            };
+            let parts = form.split(|byte| b"/\\&|;<>\"'".contains(byte));
+            parts.filter(is_part).for_each(|part| index.insert(part.trim_ascii(), kind));
         }
     }
 
@@ -317,7 +322,9 @@ impl Redactor {
             if found.kind == Kind::Cookie {
                 for pair in value.split(|byte| *byte == b';') {
                     let value = memchr::memchr(b'=', pair).and_then(|equals| pair.get(equals + 1..));
-                    if let Some(value) = value.filter(|value| pair::is_strong(value)) {
+                    if let Some(value) =
+                        value.filter(|value| pair::is_strong(value) && !value.contains(&b' '))
+                    {
                         self.remember(found.kind, value);
                     }
                 }

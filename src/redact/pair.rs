@@ -187,15 +187,15 @@ fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize
     None
 }
 
-/// The end of a word of a command line: all of it up to the quote that closes, where one opens it.
-pub(super) fn quoted_word(text: &[u8], end_of: Range<usize>) -> Range<usize> {
+/// The value at the end of a word of a command line, up to the quote that closes the word.
+pub(super) fn quoted_word(text: &[u8], value: Range<usize>) -> Range<usize> {
     let start =
-        back(text, end_of.start, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | 0));
+        back(text, value.start, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | 0));
     let quote = start.checked_sub(1).and_then(|quote| at(text, quote));
-    let Some(quote @ (b'"' | b'\'')) = quote else { return end_of };
+    let Some(quote @ (b'"' | b'\'')) = quote else { return value };
     let slashes = start - 1 - back(text, start - 1, |byte| byte == b'\\');
-    let end = closing(text, start, quote, slashes).unwrap_or(end_of.end);
-    end_of.start..end.max(end_of.end)
+    let end = closing(text, start, quote, slashes).unwrap_or(value.end);
+    value.start..end.max(value.end)
 }
 
 /// The name is the first thing of its line.
