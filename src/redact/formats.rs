@@ -303,7 +303,8 @@ impl Builder {
                 &[name],
                 Before::Tag,
                 &format!(r"(?is:{name}(?:\s[^<>]*)?>\s*([^<]*[^<\s]))"),
-                |_, _| true,
+                // `<key>/etc/filebeat/certs/filebeat-key.pem</key>` of the indexer.
+                |text, range| !pair::is_key_file(text.get(range.clone()).unwrap_or_default()),
             );
             // `<key X`: the `>` is missing, or X is no attribute.
             self.checked(

@@ -127,7 +127,7 @@ impl Index {
 }
 
 /// What stands behind the host of a URL: that one is no secret.
-fn behind_host(text: &[u8]) -> &[u8] {
+pub(super) fn behind_host(text: &[u8]) -> &[u8] {
     let Some(host) = memchr::memmem::find(text, b"://").and_then(|at| text.get(at + 3..)) else {
         return text;
     };

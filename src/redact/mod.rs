@@ -171,7 +171,9 @@ impl Redactor {
             let is_number = secret.len() < 8 && secret.iter().all(u8::is_ascii_digit);
             is_number || COMMON.iter().any(|word| lower == word.as_bytes())
         };
-        if secret.len() < SHORTEST || pair::is_masked(secret) || is_common() {
+        // A host alone: what is secret of such an address is its path.
+        let is_host = kind == Kind::HookUrl && index::behind_host(secret).len() < 2;
+        if secret.len() < SHORTEST || pair::is_masked(secret) || is_common() || is_host {
             return;
         }
         let mut index = self.secrets();

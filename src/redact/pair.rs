@@ -73,7 +73,9 @@ pub(super) fn key(text: &[u8], name: Range<usize>, kind: Kind, mode: Mode, all: 
     let found = assigned(text, &name, kind, mode).or_else(|| option(text, &name, kind)).filter(|found| {
         let value = text.get(found.range.clone()).unwrap_or_default();
         let is_plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte));
-        value.len() >= 24 && is_plain && is_strong(value)
+        // Both belong to no base64: it is the name of an object in a store.
+        let is_name = value.contains(&b'/') && value.contains(&b'-');
+        value.len() >= 24 && is_plain && !is_name && is_strong(value)
     });
     all.extend(found);
 }
@@ -312,6 +314,11 @@ fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
             return None;
         }
         here = skip(text, comma + 1, |byte| byte.is_ascii_whitespace());
+        // `"--token", dest="token"`: the next argument of a call, and no word of a list.
+        let value = skip(text, here, |byte| byte == b'\\');
+        if !matches!(at(text, value), Some(b'"' | b'\'')) {
+            return None;
+        }
     }
     let slashes = skip(text, here, |byte| byte == b'\\') - here;
     if let Some(quote @ (b'"' | b'\'')) = at(text, here + slashes) {
@@ -368,6 +375,12 @@ fn is_expansion(value: &[u8]) -> bool {
         [b'<', ..] => true,
         _ => false,
     }
+}
+
+/// A file in PEM form, or one that is called so.
+pub(super) fn is_key_file(value: &[u8]) -> bool {
+    let ends = [&b".pem"[..], b".key", b".crt"];
+    is_path(value) && ends.iter().any(|end| value.ends_with(end))
 }
 
 /// A file that holds it.
