@@ -25,12 +25,13 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
-    Source, SourceKind, UnixSocket, Value, dpkg,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Matches, Meta, Mount, Process, ProcessDetail,
+    Resolved, Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::suppress::Suppressions;
@@ -129,8 +130,21 @@ impl TextFile {
         let from = (start - whole.start.min(start)).min(text.len());
         let to = (span.end.max(start) - whole.start.min(start)).clamp(from, text.len());
         // A long line is cut so that the mark stays inside.
-        let cut = from.saturating_sub(EXCERPT / 2);
-        let end = text.len().min(cut + EXCERPT);
+        let mut cut = from.saturating_sub(EXCERPT / 2);
+        let mut end = text.len().min(cut + EXCERPT);
+        // No word is cut: half a secret is not recognised when the text leaves.
+        let is_inside = |at: usize| {
+            let is_word = |byte: Option<&u8>| {
+                byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte))
+            };
+            at > 0 && is_word(text.get(at - 1)) && is_word(text.get(at))
+        };
+        while cut < from && is_inside(cut) {
+            cut += 1;
+        }
+        while end > to && is_inside(end) {
+            end -= 1;
+        }
         Evidence::Excerpt {
             file: self.shown.clone(),
             line,
@@ -449,9 +463,18 @@ impl<'h> Facts<'h> {
         self.host.open(path)
     }
 
-    /// The first bytes of a file.
+    /// The first bytes of a file, secrets remembered; programs have none.
     pub fn head(&self, path: &Path, limit: u64) -> Fact<Content> {
-        self.host.read(path, limit)
+        let content = self.host.read(path, limit);
+        if let Some(content) = content.get().filter(|content| !content.bytes.starts_with(b"\x7fELF")) {
+            self.redactor.learn(path, &content.bytes);
+        }
+        content
+    }
+
+    /// The texts in the first bytes of a file that a pattern fits ([`Host::search`]).
+    pub fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
+        self.host.search(path, limit, pattern)
     }
 
     /// Accounts of the reader are not those of a container that is read from outside.
@@ -505,7 +528,7 @@ impl<'h> Facts<'h> {
             if content.truncated {
                 return Value::Failed(format!("is larger than {limit} bytes, the most that is read"));
             }
-            self.redactor.mark(&content.bytes);
+            self.redactor.learn(path, &content.bytes);
             Value::Known(content.bytes)
         })
     }
@@ -586,7 +609,13 @@ impl<'h> Facts<'h> {
 
     /// All processes.
     pub fn processes(&self) -> &Fact<Vec<Process>> {
-        self.processes.get_or_init(|| self.host.processes())
+        self.processes.get_or_init(|| {
+            let processes = self.host.processes();
+            for process in processes.get().into_iter().flatten() {
+                self.redactor.mark(&command_line(process));
+            }
+            processes
+        })
     }
 
     /// One process in detail: some twenty files, so it is asked for few.
@@ -688,7 +717,18 @@ impl<'h> Facts<'h> {
                     }
                 }
             }
-            Fact::known("ruleset", read_all(self.host, &self.install.home, &paths))
+            // Most of them were read for the rules.
+            let loaded = self.rules().get();
+            let (host, home) = (self.host, self.install.home.as_path());
+            let files =
+                on_all_processors(&paths, |path| match loaded.and_then(|rules| rules.refused.get(path)) {
+                    Some(refused) => RulesetFile {
+                        shown: shown_below(home, path),
+                        refused: Fact::known(path.display().to_string(), refused.clone()),
+                    },
+                    None => ruleset_file(host, home, path),
+                });
+            Fact::known("ruleset", files)
         })
     }
 
@@ -959,38 +999,65 @@ struct Ending {
     goes_on: bool,
 }
 
-/// Reads ruleset files on as many threads as there are processors: there are
-/// some three hundred of them.
-fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<RulesetFile> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let share = paths.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let readers: Vec<_> = paths
-            .chunks(share)
-            .map(|paths| {
-                scope.spawn(move || {
-                    paths.iter().map(|path| ruleset_file(host, home, path)).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        readers
-            .into_iter()
-            .flat_map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+/// Threads that are worth starting for files.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8)
+}
+
+/// Works on every item no other thread has taken.
+fn take_turns<'i, I>(next: &AtomicUsize, items: &'i [I], mut work: impl FnMut(usize, &'i I)) {
+    loop {
+        let index = next.fetch_add(1, Relaxed);
+        let Some(item) = items.get(index) else { return };
+        work(index, item);
+    }
+}
+
+/// Does the same with all items, on as many threads as there are processors.
+fn on_all_processors<'i, I: Sync, O: Send>(items: &'i [I], work: impl Fn(&'i I) -> O + Sync) -> Vec<O> {
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut done = Vec::new();
+        take_turns(&next, items, |index, item| done.push((index, work(item))));
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..processors().min(items.len())).map(|_| scope.spawn(share)).collect();
+        let mut done = share();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, output)| output).collect()
+}
+
+/// The words of a process's command line, as one text.
+fn command_line(process: &Process) -> Vec<u8> {
+    let words: Vec<&[u8]> = process.args.iter().map(|word| word.as_bytes()).collect();
+    words.join(&b" "[..])
 }
 
 fn ruleset_file(host: &dyn Host, home: &Path, path: &Path) -> RulesetFile {
-    let shown = path.strip_prefix(home).unwrap_or(path).display().to_string();
     let refused = host.read(path, CONFIG_LIMIT).map(|content| {
         let error = xml::check(&content.bytes).err()?;
-        let bytes = Fact::known(path.display().to_string(), content.bytes);
-        let file = TextFile::of_bytes(shown.clone(), path.to_owned(), bytes);
-        let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });
-        let evidence = file.excerpt(at, String::from_utf8_lossy(&error.message));
-        Some(Box::new((error, evidence)))
+        Some(Box::new(refused(home, path, &content.bytes, error)))
     });
-    RulesetFile { shown, refused }
+    RulesetFile { shown: shown_below(home, path), refused }
+}
+
+/// Why OS_XML refuses a file, with the place.
+fn refused(home: &Path, path: &Path, bytes: &[u8], error: xml::Error) -> (xml::Error, Evidence) {
+    let bytes = Fact::known(path.display().to_string(), bytes.to_vec());
+    let file = TextFile::of_bytes(shown_below(home, path), path.to_owned(), bytes);
+    let at = error.culprit.unwrap_or(Span { start: error.offset, end: error.offset });
+    let evidence = file.excerpt(at, String::from_utf8_lossy(&error.message));
+    (error, evidence)
+}
+
+fn shown_below(home: &Path, path: &Path) -> String {
+    path.strip_prefix(home).unwrap_or(path).display().to_string()
 }
 
 /// A thing that is read, and what kept it from being read.

@@ -1,20 +1,26 @@
 //! The rules of a manager as analysisd loads them: its files joined with the model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
 
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
 use crate::host::{Fact, FileType, Gap, Host};
+use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::ResponseBlock;
 use crate::wazuh::rules::files::{self, Files};
 use crate::wazuh::rules::{
-    self, BUILT_IN_DECODERS, Bound, Content, MAX_MESSAGES, Message, MessageKind, Never, Place, RuleFacts,
-    Ruleset, SourceFile, Surroundings, Unbindable,
+    self, BUILT_IN_DECODERS, Bound, Content, MAX_MESSAGES, Message, MessageKind, Never, Parsed, Place,
+    RuleFacts, Ruleset, SourceFile, Surroundings, Unbindable,
 };
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::{self, Element};
+
+/// Why OS_XML refuses a file and where, by path; nothing for a file it accepts.
+pub type Refused = HashMap<PathBuf, Option<Box<(xml::Error, Evidence)>>>;
 
 /// The rules of a manager.
 #[derive(Clone, Debug)]
@@ -26,6 +32,9 @@ pub struct Rules {
     /// The first thing that kept a file from being read; nothing that follows from a rule's
     /// absence may be said then.
     pub gap: Option<Gap>,
+    /// Of each rules and decoder file that could be read, why OS_XML refuses it, and where;
+    /// nothing when it accepts it.
+    pub refused: Refused,
     /// The bytes of the rules files, as [`Ruleset::files`] counts them.
     bytes: Vec<Option<Vec<u8>>>,
 }
@@ -321,14 +330,29 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
     let of = |named: &[files::Named]| -> Vec<PathBuf> {
         named.iter().map(|named| opened(home, &named.path)).collect()
     };
-    let decoder_files = read_all(facts.host, home, &of(&files.decoders));
-    let rule_files = read_all(facts.host, home, &of(&files.rules));
-
-    let names = decoder_files.iter().map(|file| file.get().and_then(|bytes| rules::decoder_names(bytes)));
-    let decoders: Option<BTreeSet<Vec<u8>>> = names.collect::<Option<Vec<_>>>().map(|sets| {
-        let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
-        sets.into_iter().flatten().chain(built_in).collect()
+    let (host, redactor) = (facts.host, facts.redactor);
+    let (decoder_paths, rule_paths) = (of(&files.decoders), of(&files.rules));
+    let why_refused = |path: &Path, bytes: &[u8], parsed: &Parsed<'_>| {
+        parsed.refused().map(|error| Box::new(super::refused(home, path, bytes, error.clone())))
+    };
+    let mut refused = Refused::new();
+    let names = super::on_all_processors(&decoder_paths, |path| {
+        let bytes = read_one(host, redactor, home, path);
+        let parsed = Parsed::of(bytes.get()?);
+        Some((why_refused(path, bytes.get()?, &parsed), rules::decoder_names(&parsed)))
     });
+    let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
+    let mut decoders = Some(built_in.collect::<BTreeSet<_>>());
+    for (path, read) in decoder_paths.into_iter().zip(names) {
+        let own = read.and_then(|(why, own)| {
+            refused.insert(path, why);
+            own
+        });
+        decoders = decoders.zip(own).map(|(mut all, own)| {
+            all.extend(own);
+            all
+        });
+    }
     let lists = files
         .lists
         .iter()
@@ -342,29 +366,50 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         .collect::<Option<Vec<_>>>()
         .map(|lists| lists.into_iter().flatten().collect::<Vec<_>>());
 
-    let sources: Vec<SourceFile<'_>> = files
-        .rules
-        .iter()
-        .zip(&rule_files)
-        .map(|(named, bytes)| SourceFile {
-            path: &named.path,
-            content: match (bytes.get(), bytes.unknown()) {
-                (Some(bytes), _) => Content::Bytes(bytes),
-                (None, Some(_)) => Content::Unknown,
-                (None, None) => Content::Missing(2, "No such file or directory"),
-            },
-        })
-        .collect();
     let surroundings = Surroundings {
         version: facts.version(),
         decoders: decoders.as_ref(),
         lists: lists.as_deref(),
         max_fields: None,
     };
-    let set = rules::load(&sources, &surroundings);
-    let gap = rule_files.iter().find_map(Fact::unknown);
-    let bytes = rule_files.into_iter().map(|file| file.get().cloned()).collect();
-    Fact::known(SOURCE, Rules { set, files, gap, bytes })
+    let rule_files: Vec<OnceLock<Fact<Vec<u8>>>> = rule_paths.iter().map(|_| OnceLock::new()).collect();
+    let parsed: Vec<OnceLock<_>> = rule_paths.iter().map(|_| OnceLock::new()).collect();
+    let parse = |index: usize| -> Option<&(Parsed<'_>, _)> {
+        let (path, file) = (rule_paths.get(index)?, rule_files.get(index)?);
+        let parse = || {
+            let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get()?;
+            let parsed = Parsed::of(bytes);
+            let why = why_refused(path, bytes, &parsed);
+            Some((parsed, why))
+        };
+        parsed.get(index)?.get_or_init(parse).as_ref()
+    };
+    let sources = files.rules.iter().enumerate().map(|(index, named)| SourceFile {
+        path: &named.path,
+        content: match (parse(index), rule_files.get(index).and_then(OnceLock::get).and_then(Fact::unknown)) {
+            (Some((parsed, _)), _) => Content::Parsed(parsed),
+            (None, Some(_)) => Content::Unknown,
+            (None, None) => Content::Missing(2, "No such file or directory"),
+        },
+    });
+    // The other processors run ahead and have the files read and parsed when they are loaded here.
+    let next = AtomicUsize::new(0);
+    let set = std::thread::scope(|scope| {
+        for _ in 1..super::processors() {
+            scope.spawn(|| super::take_turns(&next, &rule_paths, |index, _| _ = parse(index)));
+        }
+        rules::load(sources, &surroundings)
+    });
+    // After a file that ends analysisd, the rest is not loaded.
+    for index in 0..rule_paths.len() {
+        parse(index);
+    }
+    for (path, parsed) in rule_paths.iter().zip(parsed) {
+        refused.extend(parsed.into_inner().flatten().map(|(_, why)| (path.clone(), why)));
+    }
+    let gap = rule_files.iter().find_map(|file| file.get().and_then(Fact::unknown));
+    let bytes = rule_files.into_iter().map(|file| file.into_inner().and_then(Fact::into_known)).collect();
+    Fact::known(SOURCE, Rules { set, files, gap, refused, bytes })
 }
 
 /// Where analysisd opens a path: it has made the home its root directory by then.
@@ -373,25 +418,7 @@ fn opened(home: &Path, path: &[u8]) -> PathBuf {
     home.join(std::ffi::OsStr::from_bytes(path))
 }
 
-/// Reads files on as many threads as there are processors.
-fn read_all(host: &dyn Host, home: &Path, paths: &[PathBuf]) -> Vec<Fact<Vec<u8>>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let share = paths.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let readers: Vec<_> = paths
-            .chunks(share)
-            .map(|paths| {
-                scope.spawn(move || paths.iter().map(|path| read_one(host, home, path)).collect::<Vec<_>>())
-            })
-            .collect();
-        readers
-            .into_iter()
-            .flat_map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
-}
-
-fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
+fn read_one(host: &dyn Host, redactor: &Redactor, home: &Path, path: &Path) -> Fact<Vec<u8>> {
     let shown = path.display().to_string();
     // From its own root directory analysisd may see something else behind a link.
     if host.entry(path).get().is_some_and(|entry| entry.file_type == FileType::Symlink)
@@ -403,6 +430,7 @@ fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
         if content.truncated || content.changed_while_read {
             return crate::host::Value::Failed("is too large, or changed while it was read".to_owned());
         }
+        redactor.mark(&content.bytes);
         crate::host::Value::Known(content.bytes)
     })
 }

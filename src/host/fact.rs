@@ -85,6 +85,14 @@ impl<T> Fact<T> {
         self.and_then(|value| Value::Known(change(value)))
     }
 
+    /// The value, if known.
+    pub fn into_known(self) -> Option<T> {
+        match self.value {
+            Value::Known(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The same fact with its value looked at again, which may make it less than known.
     pub fn and_then<U>(self, change: impl FnOnce(T) -> Value<U>) -> Fact<U> {
         Fact {

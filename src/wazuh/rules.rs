@@ -13,17 +13,19 @@
 //! Model: `src/analysisd/rules.c`, `rules_list.c`, `analysisd.c w_process_event_thread` and
 //! `alerts/exec.c`, 4.14.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use super::ossec_conf::LogLevel;
 use super::version::Version;
-use super::xml::Span;
+use super::xml::{self, Document, Span};
 
 pub mod files;
 pub mod os_regex;
 
 mod bind;
 mod fires;
+mod groups;
 mod read;
 mod tree;
 mod variables;
@@ -61,10 +63,36 @@ pub const MAX_NODES: usize = 1 << 17;
 pub enum Content<'a> {
     /// All of them.
     Bytes(&'a [u8]),
+    /// All of them, and what they say.
+    Parsed(&'a Parsed<'a>),
     /// analysisd cannot open it: 1103 with this number and text of the system's error.
     Missing(i32, &'a str),
     /// Only we cannot read it, so nothing is known of its rules.
     Unknown,
+}
+
+/// A rules or decoder file as OS_XML reads it. Files do not depend on each other here, so that
+/// several can be read at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed<'a> {
+    is_empty: bool,
+    /// With the variables put in.
+    document: Result<Document<Cow<'a, [u8]>>, xml::Error>,
+    variables: Result<(), variables::Fault>,
+}
+
+impl<'a> Parsed<'a> {
+    /// Reads a file.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        let mut document = xml::parse_in_place(bytes);
+        let variables = document.as_mut().map_or(Ok(()), |document| variables::apply(bytes, document));
+        Self { is_empty: bytes.is_empty(), document, variables }
+    }
+
+    /// Why OS_XML refuses the file; nothing when it does not.
+    pub fn refused(&self) -> Option<&xml::Error> {
+        self.document.as_ref().err()
+    }
 }
 
 /// A rules file.
@@ -112,14 +140,12 @@ pub const BUILT_IN_DECODERS: &[&str] = &[
 
 /// The names in a decoder file; nothing when it cannot be read. A child decoder's name counts
 /// too, although no event ever bears it unless `use_own_name` is set.
-pub fn decoder_names(bytes: &[u8]) -> Option<BTreeSet<Vec<u8>>> {
-    let document = super::xml::parse(bytes).ok()?;
-    let changed = variables::apply(bytes, &document).ok()?;
+pub fn decoder_names(file: &Parsed<'_>) -> Option<BTreeSet<Vec<u8>>> {
+    let document = file.document.as_ref().ok().filter(|_| file.variables.is_ok())?;
     let mut names = BTreeSet::new();
     for root in document.roots.iter().filter(|root| root.name.eq_ignore_ascii_case(b"decoder")) {
-        for attribute in root.attributes.iter().filter(|one| one.name.eq_ignore_ascii_case(b"name")) {
-            names.insert(changed.get(&attribute.span.start).unwrap_or(&attribute.value).clone());
-        }
+        let named = root.attributes.iter().filter(|one| one.name.eq_ignore_ascii_case(b"name"));
+        names.extend(named.map(|attribute| attribute.value.to_vec()));
     }
     Some(names)
 }
@@ -425,11 +451,15 @@ pub struct Ruleset {
     /// Everything that is logged, in order; after a fatal one comes nothing.
     pub messages: Vec<Message>,
     by_id: HashMap<u32, usize>,
+    groups: groups::Groups,
     nodes_of: Vec<Vec<usize>>,
 }
 
-/// Reads rules files in this order.
-pub fn load(files: &[SourceFile<'_>], surroundings: &Surroundings<'_>) -> Ruleset {
+/// Reads rules files in this order. After a file that ends analysisd none is asked for.
+pub fn load<'a>(
+    files: impl IntoIterator<Item = SourceFile<'a>>,
+    surroundings: &'a Surroundings<'_>,
+) -> Ruleset {
     read::load(files, surroundings)
 }
 

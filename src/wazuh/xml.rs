@@ -12,6 +12,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Deref;
 
 /// A text, a name or an attribute may not reach this many bytes
 /// (`src/os_xml/os_xml_internal.h XML_MAXSIZE`, 4.14).
@@ -28,6 +29,8 @@ pub const MAX_MESSAGE: usize = 126;
 /// Longest path the path lookup follows (`src/os_xml/os_xml_access.c
 /// _GetElementContent`, 4.14).
 const MAX_PATH: usize = 16;
+/// Names up to this length are looked at as a whole first; any number below [`MAX_TEXT`] will do.
+const SHORT_NAME: usize = 64;
 /// This byte turns into end-of-file once it was read ahead and put back: it is kept in
 /// a signed `char` (`src/os_xml/os_xml.c _xml_ungetc`, `os_xml.h` `stash`, 4.14).
 const FALSE_EOF: u8 = 0xff;
@@ -70,11 +73,11 @@ impl Span {
 
 /// One attribute as handed out by `OS_GetElementsbyNode`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribute {
+pub struct Attribute<T = Vec<u8>> {
     /// Cut at the first NUL.
-    pub name: Vec<u8>,
+    pub name: T,
     /// Cut at the first NUL, nothing decoded.
-    pub value: Vec<u8>,
+    pub value: T,
     /// From the first byte of the name to behind the closing quote.
     pub span: Span,
     /// Between the quotes.
@@ -83,15 +86,15 @@ pub struct Attribute {
 
 /// One element as handed out by `OS_GetElementsbyNode`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element {
+pub struct Element<T = Vec<u8>> {
     /// Cut at the first NUL, may be empty.
-    pub name: Vec<u8>,
+    pub name: T,
     /// What OS_XML keeps: the text after the last child, without comments, cut at the
     /// first NUL, never trimmed and never decoded.
-    pub content: Vec<u8>,
+    pub content: T,
     /// Attributes up to the first one called `var` in any case, which hides itself and
     /// the rest.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<T>>,
     /// Children as `OS_GetElementsbyNode` finds them.  Elements called `var` are not
     /// among them, but what stands inside such an element is adopted by the element
     /// before it, if that is of the right depth.
@@ -113,10 +116,10 @@ pub struct Element {
     key: usize,
 }
 
-impl Element {
+impl<T: Deref<Target = [u8]>> Element<T> {
     /// Children of exactly this name, as the `strcmp` chains in Wazuh's readers see them.
     pub fn children_named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Self> {
-        self.children.iter().filter(move |child| child.name == name.as_bytes())
+        self.children.iter().filter(move |child| *child.name == *name.as_bytes())
     }
 }
 
@@ -143,9 +146,9 @@ pub struct Invisible {
 
 /// A file OS_XML accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
+pub struct Document<T = Vec<u8>> {
     /// Root elements; OS_XML takes any number of them.
-    pub roots: Vec<Element>,
+    pub roots: Vec<Element<T>>,
     /// All comments in file order.
     pub comments: Vec<Comment>,
     /// Elements and attributes called `var`, in file order.
@@ -200,9 +203,14 @@ pub fn parse(bytes: &[u8]) -> Result<Document, Error> {
     Reader::new(bytes).read()
 }
 
+/// Like [`parse`], but names and texts stay in `bytes` where they stand there in one piece.
+pub fn parse_in_place(bytes: &[u8]) -> Result<Document<Cow<'_, [u8]>>, Error> {
+    Reader::new(bytes).read()
+}
+
 /// Whether OS_XML accepts a file, without keeping what is in it.
 pub fn check(bytes: &[u8]) -> Result<(), Error> {
-    let reader = Reader { keeps: false, ..Reader::new(bytes) };
+    let reader: Reader<'_, Cow<'_, [u8]>> = Reader { keeps: false, ..Reader::new(bytes) };
     reader.read().map(drop)
 }
 
@@ -217,31 +225,32 @@ enum Phase {
 }
 
 /// An element whose end tag has not been met.
-struct Frame {
-    owner: Owner,
+struct Frame<T> {
+    owner: Owner<T>,
     start_tag: Span,
 }
 
-enum Owner {
+enum Owner<T> {
     /// Index in `Reader::spine`.
     Visible(usize),
     /// Called `var`; this is how it was spelt.
-    Variable(Vec<u8>),
+    Variable(T),
 }
 
 /// An element that may still get children, because nothing of its depth or less deep
 /// has followed yet.
-struct Limb {
-    element: Element,
+struct Limb<T> {
+    element: Element<T>,
     depth: usize,
     /// Whether the element before it of lesser depth is really its parent.
     attached: bool,
 }
 
 /// Stretches of the file that make up one text, with the comments between left out.
-#[derive(Default)]
 struct Runs {
     runs: Vec<Span>,
+    /// No NUL stands anywhere in the file.
+    no_nul: bool,
 }
 
 impl Runs {
@@ -271,6 +280,11 @@ impl Runs {
 
     /// The text as a C string, and where it stands.
     fn collect<'b>(&self, bytes: &'b [u8], empty_at: usize) -> (Cow<'b, [u8]>, Span) {
+        if self.no_nul
+            && let [run] = self.runs.as_slice()
+        {
+            return (Cow::Borrowed(run.slice(bytes)), *run);
+        }
         let mut text: Cow<'b, [u8]> = Cow::Borrowed(&[]);
         let mut span = Span { start: empty_at, end: empty_at };
         for run in &self.runs {
@@ -292,6 +306,11 @@ impl Runs {
         }
         (text, span)
     }
+}
+
+/// An empty text.
+fn nothing<'a, T: From<Cow<'a, [u8]>>>() -> T {
+    T::from(Cow::Borrowed(&[]))
 }
 
 /// The part of a buffer a C string function sees.
@@ -335,20 +354,20 @@ impl Lines<'_> {
 }
 
 /// How a start tag ended.
-struct TagEnd {
+struct TagEnd<T> {
     closed: bool,
-    attributes: Vec<Attribute>,
+    attributes: Vec<Attribute<T>>,
 }
 
-struct Reader<'a> {
+struct Reader<'a, T> {
     bytes: &'a [u8],
     /// Next byte OS_XML would get; what it puts back is simply not passed over.
     pos: usize,
     lines: Lines<'a>,
-    frames: Vec<Frame>,
-    spine: Vec<Limb>,
+    frames: Vec<Frame<T>>,
+    spine: Vec<Limb<T>>,
     runs: Runs,
-    roots: Vec<Element>,
+    roots: Vec<Element<T>>,
     comments: Vec<Comment>,
     invisible: Vec<Invisible>,
     slots: Vec<Slot>,
@@ -357,7 +376,7 @@ struct Reader<'a> {
     keeps: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, T: Deref<Target = [u8]> + From<Cow<'a, [u8]>>> Reader<'a, T> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -365,7 +384,7 @@ impl<'a> Reader<'a> {
             lines: Lines { bytes, line: 1, upto: 0 },
             frames: Vec::new(),
             spine: Vec::new(),
-            runs: Runs::default(),
+            runs: Runs { runs: Vec::new(), no_nul: memchr::memchr(0, bytes).is_none() },
             roots: Vec::new(),
             comments: Vec::new(),
             invisible: Vec::new(),
@@ -375,7 +394,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(mut self) -> Result<Document, Error> {
+    fn read(mut self) -> Result<Document<T>, Error> {
         let mut phase = Phase::Outside;
         loop {
             phase = match phase {
@@ -527,6 +546,18 @@ impl<'a> Reader<'a> {
     fn name(&mut self, tag: usize, ends: impl Fn(u8) -> bool) -> Result<u8, Error> {
         self.runs.clear();
         let mut run = self.pos;
+        // Nearly all are short, and nothing odd is in them.
+        let window = self.rest();
+        let window = window.get(..SHORT_NAME).unwrap_or(window);
+        let plain = window.iter().position(|&byte| ends(byte) || matches!(byte, b'<' | FALSE_EOF));
+        if let Some(length) = plain
+            && let Some(&end) = window.get(length)
+            && ends(end)
+        {
+            self.pos += length + 1;
+            self.runs.push(run, self.pos - 1);
+            return Ok(end);
+        }
         let mut count = 0;
         // In a start tag the first byte was looked at together with the `<`.
         let mut looked_ahead = self.pos == tag + 1;
@@ -567,7 +598,7 @@ impl<'a> Reader<'a> {
             self.runs.drop_last_byte();
         }
         let (name, name_span) = self.runs.collect(self.bytes, tag + 1);
-        let name = name.into_owned();
+        let name = T::from(name);
         let line = self.lines.at(self.pos);
         let variable = is_variable(&name);
         let key = self.slots.len();
@@ -593,7 +624,7 @@ impl<'a> Reader<'a> {
             let empty = Span { start: start_tag.end, end: start_tag.end };
             let element = Element {
                 name,
-                content: Vec::new(),
+                content: nothing(),
                 attributes: tag_end.attributes,
                 children: Vec::new(),
                 line,
@@ -618,7 +649,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds a new element behind all others and returns its place on the spine.
-    fn grow(&mut self, element: Element, depth: usize) -> usize {
+    fn grow(&mut self, element: Element<T>, depth: usize) -> usize {
         self.prune(depth);
         let attached = match self.spine.last() {
             Some(limb) => limb.depth + 1 == depth,
@@ -701,9 +732,9 @@ impl<'a> Reader<'a> {
                     self.pos += 1;
                     let (content, span) = if self.keeps {
                         let (content, span) = self.runs.collect(self.bytes, begin);
-                        (content.into_owned(), span)
+                        (T::from(content), span)
                     } else {
-                        (Vec::new(), Span { start: begin, end: begin })
+                        (nothing(), Span { start: begin, end: begin })
                     };
                     return self.end_tag(at, content, span);
                 }
@@ -720,15 +751,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an end tag behind its `</` and closes the innermost open element.
-    fn end_tag(&mut self, tag: usize, content: Vec<u8>, span: Span) -> Result<Phase, Error> {
+    fn end_tag(&mut self, tag: usize, content: T, span: Span) -> Result<Phase, Error> {
         self.name(tag, |byte| byte == b'>')?;
         let (closing, _) = self.runs.collect(self.bytes, tag + 2);
         let Some(frame) = self.frames.pop() else {
             return Ok(Phase::Outside);
         };
         let matches = match &frame.owner {
-            Owner::Visible(place) => self.spine.get(*place).is_some_and(|limb| limb.element.name == *closing),
-            Owner::Variable(name) => *name == *closing,
+            Owner::Visible(place) => {
+                self.spine.get(*place).is_some_and(|limb| *limb.element.name == *closing)
+            }
+            Owner::Variable(name) => **name == *closing,
         };
         if !matches {
             return Err(self.wrong_end(tag, &closing, frame));
@@ -745,12 +778,12 @@ impl<'a> Reader<'a> {
 
     /// The end tag does not name the innermost open element.  If it names one further
     /// out, the inner one was forgotten; if not, the end tag itself is wrong.
-    fn wrong_end(&mut self, tag: usize, closing: &[u8], frame: Frame) -> Error {
-        let name_of = |frame: &Frame| match &frame.owner {
+    fn wrong_end(&mut self, tag: usize, closing: &[u8], frame: Frame<T>) -> Error {
+        let name_of = |frame: &Frame<T>| match &frame.owner {
             Owner::Visible(place) => {
-                self.spine.get(*place).map(|limb| limb.element.name.clone()).unwrap_or_default()
+                self.spine.get(*place).map(|limb| limb.element.name.to_vec()).unwrap_or_default()
             }
-            Owner::Variable(name) => name.clone(),
+            Owner::Variable(name) => name.to_vec(),
         };
         let name = name_of(&frame);
         let further_out = self.frames.iter().rev().any(|outer| name_of(outer) == closing);
@@ -761,9 +794,9 @@ impl<'a> Reader<'a> {
 
     /// Reads the attributes behind the blank that ended the element's name
     /// (`src/os_xml/os_xml.c _getattributes`, 4.14).
-    fn attributes(&mut self, tag: usize, nameless: bool) -> Result<TagEnd, Error> {
+    fn attributes(&mut self, tag: usize, nameless: bool) -> Result<TagEnd<T>, Error> {
         let depth = self.frames.len() as u16;
-        let mut found: Vec<Attribute> = Vec::new();
+        let mut found: Vec<Attribute<T>> = Vec::new();
         // Attributes from here on are hidden, because one called `var` came before.
         let mut visible = None;
         // The search for a name used twice goes back to the last one called `var`.
@@ -781,7 +814,7 @@ impl<'a> Reader<'a> {
             // With a nameless element it is the `<` that should not be there.
             let blame = if nameless { tag } else { name_start };
             let twice =
-                found.get(comparable..).unwrap_or_default().iter().any(|attribute| attribute.name == name);
+                found.get(comparable..).unwrap_or_default().iter().any(|attribute| *attribute.name == *name);
             if twice {
                 let culprit = Span { start: name_start, end: self.pos };
                 return Err(self.fail(&[b"Attribute '", name, b"' already defined."], Some(culprit)));
@@ -795,8 +828,8 @@ impl<'a> Reader<'a> {
             self.slots.push(Slot { kind: if variable { Kind::Variable } else { Kind::Attribute }, depth });
             let value_end = self.pos - 1;
             found.push(Attribute {
-                name: name.to_vec(),
-                value: value.to_vec(),
+                name: T::from(Cow::Borrowed(name)),
+                value: T::from(Cow::Borrowed(value)),
                 span,
                 value_span: Span { start: value_end - raw_value.len(), end: value_end },
             });

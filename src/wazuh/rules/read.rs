@@ -2,20 +2,22 @@
 //!
 //! Model: `src/analysisd/rules.c Rules_OP_ReadRules`, `getattributes`, 4.14.
 
+use std::borrow::Cow;
 use std::mem;
 
 use super::super::ar_conf::atoi;
 use super::super::behavior::{self, Behavior};
 use super::super::os_match::valid_ip;
 use super::super::ossec_conf::LogLevel;
-use super::super::xml::{self, Attribute, Element, Span};
+use super::super::xml::{self, Span};
 use super::os_regex::OsRegex;
-use super::variables::{self, Changed};
 use super::words::{digits, is_day, is_number, is_time};
 use super::{
-    Category, Condition, Content, DEFAULT_TIMEFRAME, MAX_FIELDS, MAX_MESSAGES, Message, MessageKind, Place,
-    Rule, Ruleset, Search, SourceFile, Surroundings,
+    Category, Condition, Content, DEFAULT_TIMEFRAME, MAX_FIELDS, MAX_MESSAGES, Message, MessageKind, Parsed,
+    Place, Rule, Ruleset, Search, SourceFile, Surroundings,
 };
+
+type Element<'b> = xml::Element<Cow<'b, [u8]>>;
 
 /// Texts of this length are dropped (`loadmemory`).
 const MAX_TEXT: usize = 2048;
@@ -50,13 +52,10 @@ const COMPILED: [&str; 5] = [
     "is_valid_crawler",
 ];
 
-/// Conditions that are one pattern, joined when repeated.
+/// Conditions that are one pattern, joined when repeated, in the order they are compiled.
 const PATTERNS: [&str; 18] = [
     "regex",
     "match",
-    "user",
-    "srcgeoip",
-    "dstgeoip",
     "id",
     "srcport",
     "dstport",
@@ -65,33 +64,17 @@ const PATTERNS: [&str; 18] = [
     "data",
     "extra_data",
     "program_name",
+    "user",
+    "srcgeoip",
+    "dstgeoip",
+    "url",
+    "location",
     "action",
-    "system_name",
     "protocol",
-    "location",
-    "url",
+    "system_name",
 ];
-
-/// The order in which patterns are compiled.
-const COMPILE_ORDER: [&str; 16] = [
-    "regex",
-    "match",
-    "id",
-    "srcport",
-    "dstport",
-    "status",
-    "hostname",
-    "data",
-    "extra_data",
-    "program_name",
-    "user",
-    "srcgeoip",
-    "dstgeoip",
-    "url",
-    "location",
-    "action",
-];
-const COMPILE_LAST: [&str; 2] = ["protocol", "system_name"];
+/// How many of them come before `if_matched_regex`.
+const BEFORE_MATCHED: usize = 16;
 
 /// Elements about earlier events, without regard to case.
 const SAME_ANY_CASE: [&str; 23] = [
@@ -143,6 +126,14 @@ const SAME_EXACT: [&str; 20] = [
     "different_srcgeoip",
 ];
 
+/// What all of these begin with.
+const ABOUT_OTHERS: [&str; 4] = ["same_", "different_", "not_same_", "global_frequency"];
+
+/// The text in lower case, where it stands if it is so already.
+fn lower_case(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.iter().any(u8::is_ascii_uppercase) { text.to_ascii_lowercase().into() } else { text.into() }
+}
+
 /// Puts arguments in the place of each `{}`.
 fn fill(template: &str, arguments: &[&[u8]]) -> Vec<u8> {
     let mut text = Vec::with_capacity(template.len() + 16);
@@ -164,20 +155,21 @@ struct Reader<'a> {
     around: &'a Surroundings<'a>,
     /// Where the file's first message stands.
     first: usize,
-    changed: Changed,
     file: usize,
     path: &'a [u8],
 }
 
-pub(super) fn load(files: &[SourceFile<'_>], around: &Surroundings<'_>) -> Ruleset {
-    let mut reader =
-        Reader { set: Ruleset::default(), around, first: 0, changed: Changed::new(), file: 0, path: &[] };
+pub(super) fn load<'a>(
+    files: impl IntoIterator<Item = SourceFile<'a>>,
+    around: &'a Surroundings<'_>,
+) -> Ruleset {
+    let mut reader = Reader { set: Ruleset::default(), around, first: 0, file: 0, path: &[] };
     for source in files {
         reader.file = reader.set.files.len();
         reader.path = source.path;
         reader.set.files.push(source.path.to_vec());
         reader.first = reader.set.messages.len();
-        let outcome = reader.file(source);
+        let outcome = reader.file(&source);
         reader.keep_the_last();
         if outcome.is_err() {
             let text = fill("(1220): Error loading the rules: '{}'.", &[source.path]);
@@ -202,6 +194,12 @@ pub(super) fn load(files: &[SourceFile<'_>], around: &Surroundings<'_>) -> Rules
     reader.set
 }
 
+/// `w_get_attr_val_by_name`
+fn attribute<'e>(element: &'e Element<'_>, name: &str) -> Option<&'e [u8]> {
+    let found = element.attributes.iter().find(|one| *one.name == *name.as_bytes())?;
+    Some(&found.value)
+}
+
 impl Reader<'_> {
     fn has(&self, behavior: &Behavior) -> bool {
         behavior.holds(self.around.version)
@@ -211,7 +209,7 @@ impl Reader<'_> {
         Place { file: self.file, line: 1, span: Span::new(0, 0) }
     }
 
-    fn place(&self, element: &Element) -> Place {
+    fn place(&self, element: &Element<'_>) -> Place {
         Place { file: self.file, line: element.line, span: element.span }
     }
 
@@ -270,23 +268,14 @@ impl Reader<'_> {
         }
     }
 
-    fn text<'e>(&'e self, element: &'e Element) -> &'e [u8] {
-        self.changed.get(&element.start_tag.start).unwrap_or(&element.content)
-    }
-
-    fn value<'e>(&'e self, attribute: &'e Attribute) -> &'e [u8] {
-        self.changed.get(&attribute.span.start).unwrap_or(&attribute.value)
-    }
-
-    /// `w_get_attr_val_by_name`
-    fn attribute(&self, element: &Element, name: &str) -> Option<Vec<u8>> {
-        let found = element.attributes.iter().find(|one| one.name == name.as_bytes())?;
-        Some(self.value(found).to_vec())
-    }
-
     fn file(&mut self, source: &SourceFile<'_>) -> Result<(), Fatal> {
-        let bytes = match source.content {
-            Content::Bytes(bytes) => bytes,
+        let own;
+        let parsed = match source.content {
+            Content::Bytes(bytes) => {
+                own = Parsed::of(bytes);
+                &own
+            }
+            Content::Parsed(parsed) => parsed,
             Content::Missing(number, why) => {
                 let number = number.to_string();
                 let text = fill(
@@ -302,7 +291,7 @@ impl Reader<'_> {
                 return Ok(());
             }
         };
-        let document = match xml::parse(bytes) {
+        let document = match &parsed.document {
             Ok(document) => document,
             Err(error) => {
                 let line = error.line.to_string();
@@ -315,16 +304,13 @@ impl Reader<'_> {
                 return self.fatal(MessageKind::UnreadableXml, Some(1226), text, None, place);
             }
         };
-        self.changed = match variables::apply(bytes, &document) {
-            Ok(changed) => changed,
-            Err(fault) => {
-                let text = fill("Error applying XML variables '{}': {}.", &[source.path, &fault.message]);
-                let span = Span::new(fault.offset, fault.offset);
-                let place = Place { file: self.file, line: fault.line, span };
-                return self.fatal(MessageKind::BadVariable, Some(1227), text, None, place);
-            }
-        };
-        if bytes.is_empty() {
+        if let Err(fault) = &parsed.variables {
+            let text = fill("Error applying XML variables '{}': {}.", &[source.path, &fault.message]);
+            let span = Span::new(fault.offset, fault.offset);
+            let place = Place { file: self.file, line: fault.line, span };
+            return self.fatal(MessageKind::BadVariable, Some(1227), text, None, place);
+        }
+        if parsed.is_empty {
             return Ok(());
         }
         if document.roots.is_empty() {
@@ -341,7 +327,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn root(&mut self, root: &Element) -> Result<(), Fatal> {
+    fn root(&mut self, root: &Element<'_>) -> Result<(), Fatal> {
         let place = self.place(root);
         if !root.name.eq_ignore_ascii_case(b"group") {
             let text = fill("rules_op: Invalid root element \"{}\".Only \"group\" is allowed", &[&root.name]);
@@ -357,13 +343,13 @@ impl Reader<'_> {
         }
     }
 
-    fn group(&mut self, root: &Element) -> Result<(), Fatal> {
+    fn group(&mut self, root: &Element<'_>) -> Result<(), Fatal> {
         if root.children.is_empty() {
             let text = fill("Group '{}' without any rule.", &[&root.name]);
             let place = self.place(root);
             return self.fatal(MessageKind::EmptyGroup, None, text, None, place);
         }
-        let group = root.attributes.first().map(|name| self.value(name).to_vec()).unwrap_or_default();
+        let group = root.attributes.first().map_or(&[][..], |name| &name.value);
         for (index, element) in root.children.iter().enumerate() {
             let place = self.place(element);
             if !element.name.eq_ignore_ascii_case(b"rule") {
@@ -378,7 +364,7 @@ impl Reader<'_> {
                 );
                 return self.fatal(MessageKind::NotARule, None, text, None, place);
             }
-            self.rule(element, index, &group)?;
+            self.rule(element, index, group)?;
         }
         Ok(())
     }
@@ -400,7 +386,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn rule(&mut self, element: &Element, position: usize, group: &[u8]) -> Result<(), Fatal> {
+    fn rule(&mut self, element: &Element<'_>, position: usize, group: &[u8]) -> Result<(), Fatal> {
         let place = self.place(element);
         let attributes = self.attributes(element)?;
         let (Some(id), Some(level)) = (attributes.id, attributes.level) else {
@@ -408,19 +394,20 @@ impl Reader<'_> {
             let text = fill("No rule id or level specified for rule '{}'.", &[position.as_bytes()]);
             return self.fatal(MessageKind::NoIdOrLevel, None, text, attributes.id, place);
         };
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let known = self.set.index(id);
         let mut overwrite = attributes.overwrite;
         if known.is_some() && !overwrite {
-            let text =
-                fill("Rule ID '{}' is duplicated. Only the first occurrence will be considered.", &[id_text]);
+            let text = fill(
+                "Rule ID '{}' is duplicated. Only the first occurrence will be considered.",
+                &[id_text().as_bytes()],
+            );
             return self.drop_rule(MessageKind::Duplicate, 7612, text, id, place);
         }
         if known.is_none() && overwrite {
             let text = fill(
                 "Rule ID '{}' does not exist but 'overwrite' is set to 'yes'. Still, the rule will be loaded.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             if !self.has(&behavior::RULE_FAULTS_ARE_WARNINGS) {
                 return self.fatal(MessageKind::NothingToOverwrite, None, text, Some(id), place);
@@ -486,7 +473,7 @@ impl Reader<'_> {
         if element.children.is_empty() {
             let text = fill(
                 "Rule '{}' without any option. It may lead to false positives and some other problems for the system. Exiting.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             return self.fatal(MessageKind::BadElement { name: Vec::new() }, None, text, Some(id), place);
         }
@@ -502,7 +489,7 @@ impl Reader<'_> {
         if refused && (own.if_sid.is_some() || own.if_group.is_some() || own.if_level.is_some()) {
             let text = fill(
                 "Invalid use of 'overwrite' option, it is not compatible with 'if_sid', 'if_group' nor 'if_level' attributes. Could not overwrite rule '{}'.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             self.drop_rule(MessageKind::OverwriteRefused, 7605, text, id, place)?;
             skipped = true;
@@ -511,7 +498,10 @@ impl Reader<'_> {
             && self.has(&behavior::IF_SID_CHECKED)
             && !valid_if_sid(if_sid)
         {
-            let text = fill("Invalid 'if_sid' value: '{}'. Rule '{}' will be ignored.", &[if_sid, id_text]);
+            let text = fill(
+                "Invalid 'if_sid' value: '{}'. Rule '{}' will be ignored.",
+                &[if_sid, id_text().as_bytes()],
+            );
             self.drop_rule(MessageKind::BadIfSid, 7618, text, id, place)?;
             skipped = true;
         }
@@ -524,16 +514,15 @@ impl Reader<'_> {
     /// What is checked when all elements were seen, and the place in the tree.
     fn finish(&mut self, mut draft: Draft, known: Option<usize>) -> Result<(), Fatal> {
         let (id, place) = (draft.rule.id, draft.rule.place);
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         if !draft.described {
-            let text = fill("No such description at rule '{}'.", &[id_text]);
+            let text = fill("No such description at rule '{}'.", &[id_text().as_bytes()]);
             return self.fatal(MessageKind::NoDescription, None, text, Some(id), place);
         }
         if (draft.about_others || draft.rule.frequency.is_some_and(|times| times > 2)) && !draft.context {
             let text = fill(
                 "Invalid use of frequency/context options. Missing if_matched on rule '{}'.",
-                &[id_text],
+                &[id_text().as_bytes()],
             );
             return self.fatal(MessageKind::FrequencyAlone, None, text, Some(id), place);
         }
@@ -587,8 +576,7 @@ impl Reader<'_> {
 
     /// The messages of the tree.
     fn report(&mut self, kinds: Vec<MessageKind>, id: u32, place: Place, kept: bool) {
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let count = kinds.len();
         let partial = self.has(&behavior::PARTIAL_IF_SID);
         for (index, kind) in kinds.into_iter().enumerate() {
@@ -600,14 +588,14 @@ impl Reader<'_> {
                     7605,
                     fill(
                         "It is not possible to overwrite '{}' value in rule '{}'. The original value is retained.",
-                        &[option.as_bytes(), id_text],
+                        &[option.as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::IfSidCut => (
                     7607,
                     fill(
                         "Invalid '{}'. Signature ID must be an integer. Rule '{}' will be ignored.",
-                        &[option.as_bytes(), id_text],
+                        &[option.as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::MissingParent { id: parent } | MessageKind::MissingSource { id: parent }
@@ -620,7 +608,7 @@ impl Reader<'_> {
                         7606,
                         fill(
                             "Signature ID '{}' was not found. Invalid '{}'. Rule '{}' will be ignored.",
-                            &[parent.as_bytes(), option.as_bytes(), id_text],
+                            &[parent.as_bytes(), option.as_bytes(), id_text().as_bytes()],
                         ),
                     )
                 }
@@ -628,42 +616,45 @@ impl Reader<'_> {
                     7617,
                     fill(
                         "Signature ID '{}' was not found and will be ignored in the 'if_sid' option of rule '{}'.",
-                        &[parent.to_string().as_bytes(), id_text],
+                        &[parent.to_string().as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::MissingSource { id: source } => (
                     7620,
                     fill(
                         "Signature ID '{}' was not found. Invalid 'if_matched_sid'.Rule '{}' will be ignored.",
-                        &[source.to_string().as_bytes(), id_text],
+                        &[source.to_string().as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::NoParent => {
-                    (7619, fill("Empty 'if_sid' value. Rule '{}' will be ignored.", &[id_text]))
+                    (7619, fill("Empty 'if_sid' value. Rule '{}' will be ignored.", &[id_text().as_bytes()]))
                 }
                 MessageKind::BadIfLevel { value } => (
                     7609,
-                    fill("Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.", &[value, id_text]),
+                    fill(
+                        "Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.",
+                        &[value, id_text().as_bytes()],
+                    ),
                 ),
                 MessageKind::NoSuchLevel { level } => (
                     7608,
                     fill(
                         "Level ID '{}' was not found. Invalid 'if_level'. Rule '{}' will be ignored.",
-                        &[level.to_string().as_bytes(), id_text],
+                        &[level.to_string().as_bytes(), id_text().as_bytes()],
                     ),
                 ),
                 MessageKind::NoSuchGroup { group } => (
                     7610,
                     fill(
                         "Group '{}' was not found. Invalid 'if_group'. Rule '{}' will be ignored.",
-                        &[group, id_text],
+                        &[group, id_text().as_bytes()],
                     ),
                 ),
                 _ => (
                     7611,
                     fill(
                         "Category was not found. Invalid 'category'. Rule '{}' will be ignored.",
-                        &[id_text],
+                        &[id_text().as_bytes()],
                     ),
                 ),
             };
@@ -673,7 +664,7 @@ impl Reader<'_> {
         }
     }
 
-    fn attributes(&mut self, element: &Element) -> Result<Attributes, Fatal> {
+    fn attributes(&mut self, element: &Element<'_>) -> Result<Attributes, Fatal> {
         let mut read = Attributes {
             id: None,
             level: None,
@@ -687,19 +678,19 @@ impl Reader<'_> {
         };
         let place = self.place(element);
         for attribute in &element.attributes {
-            let value = self.value(attribute).to_vec();
-            let name = attribute.name.to_ascii_lowercase();
-            let number = is_number(&value);
-            let bad = match name.as_slice() {
+            let value = attribute.value.as_ref();
+            let name = lower_case(&attribute.name);
+            let number = is_number(value);
+            let bad = match name.as_ref() {
                 b"id" if number && value.len() <= 6 => {
-                    read.id = digits(&value, 6).or(read.id);
+                    read.id = digits(value, 6).or(read.id);
                     None
                 }
                 b"id" => {
-                    Some(fill("rules_op: Invalid rule id: {}. Must be integer (max 6 digits)", &[&value]))
+                    Some(fill("rules_op: Invalid rule id: {}. Must be integer (max 6 digits)", &[value]))
                 }
                 b"level" if number => {
-                    let level = atoi(&value);
+                    let level = atoi(value);
                     read.level = u32::try_from(level).ok();
                     let text = level.to_string();
                     (!(0..=16).contains(&level)).then(|| {
@@ -712,19 +703,19 @@ impl Reader<'_> {
                 // Any other level is passed over and missed later.
                 b"level" => None,
                 b"maxsize" if number => {
-                    read.maxsize = digits(&value, 4).unwrap_or(read.maxsize);
+                    read.maxsize = digits(value, 4).unwrap_or(read.maxsize);
                     None
                 }
-                b"maxsize" => Some(fill("rules_op: Invalid maxsize: {}. Must be integer", &[&value])),
+                b"maxsize" => Some(fill("rules_op: Invalid maxsize: {}. Must be integer", &[value])),
                 b"timeframe" if number => {
-                    read.timeframe = digits(&value, 5).unwrap_or(read.timeframe);
+                    read.timeframe = digits(value, 5).unwrap_or(read.timeframe);
                     None
                 }
                 b"timeframe" => {
-                    Some(fill("rules_op: Invalid timeframe: {}. Must be integer (max 5 digits)", &[&value]))
+                    Some(fill("rules_op: Invalid timeframe: {}. Must be integer (max 5 digits)", &[value]))
                 }
                 b"frequency" if number => {
-                    let frequency = atoi(&value);
+                    let frequency = atoi(value);
                     read.frequency = u32::try_from(frequency).ok();
                     let text = frequency.to_string();
                     (!(2..=9999).contains(&frequency)).then(|| {
@@ -734,32 +725,32 @@ impl Reader<'_> {
                         )
                     })
                 }
-                b"frequency" => Some(fill("rules_op: Invalid frequency: {}. Must be integer", &[&value])),
+                b"frequency" => Some(fill("rules_op: Invalid frequency: {}. Must be integer", &[value])),
                 b"accuracy" if number => {
-                    read.accuracy = digits(&value, 4).map_or(read.accuracy, |accuracy| accuracy != 0);
+                    read.accuracy = digits(value, 4).map_or(read.accuracy, |accuracy| accuracy != 0);
                     None
                 }
-                b"accuracy" => Some(fill("rules_op: Invalid accuracy: {}. Must be integer", &[&value])),
+                b"accuracy" => Some(fill("rules_op: Invalid accuracy: {}. Must be integer", &[value])),
                 b"ignore" if number => {
-                    read.ignore_time = digits(&value, 6).unwrap_or(read.ignore_time);
+                    read.ignore_time = digits(value, 6).unwrap_or(read.ignore_time);
                     None
                 }
                 b"ignore" => {
-                    Some(fill("rules_op: Invalid ignore_time: {}. Must be integer (max 6 digits)", &[&value]))
+                    Some(fill("rules_op: Invalid ignore_time: {}. Must be integer (max 6 digits)", &[value]))
                 }
                 b"noalert" => {
-                    match value.as_slice() {
+                    match value {
                         b"0" => read.noalert = false,
                         b"1" => read.noalert = true,
                         _ => {
                             let text = b"Invalid value for attribute 'noalert'".to_vec();
-                            let kind = MessageKind::BadAttribute { name: attribute.name.clone() };
+                            let kind = MessageKind::BadAttribute { name: attribute.name.to_vec() };
                             self.say(LogLevel::Warning, kind, None, text, read.id, place);
                         }
                     }
                     None
                 }
-                b"overwrite" => match value.as_slice() {
+                b"overwrite" => match value {
                     b"yes" => {
                         read.overwrite = true;
                         None
@@ -768,7 +759,7 @@ impl Reader<'_> {
                         read.overwrite = false;
                         None
                     }
-                    _ => Some(fill("rules_op: Invalid overwrite: {}. Can only by 'yes' or 'no'.", &[&value])),
+                    _ => Some(fill("rules_op: Invalid overwrite: {}. Can only by 'yes' or 'no'.", &[value])),
                 },
                 _ => Some(fill(
                     "rules_op: Invalid attribute \"{}\". Only id, level, maxsize, accuracy, noalert, ignore, frequency and timeframe are allowed.",
@@ -776,7 +767,7 @@ impl Reader<'_> {
                 )),
             };
             if let Some(text) = bad {
-                let kind = MessageKind::BadAttribute { name: attribute.name.clone() };
+                let kind = MessageKind::BadAttribute { name: attribute.name.to_vec() };
                 self.say(LogLevel::Error, kind.clone(), None, text, read.id, place);
                 let text = b"Invalid attribute for rule.".to_vec();
                 return self.fatal(kind, None, text, read.id, place);
@@ -786,30 +777,30 @@ impl Reader<'_> {
     }
 
     /// `loadmemory`: joins texts, drops long ones.
-    fn join(&mut self, joined: &mut Option<Vec<u8>>, element: &'static str, child: &Element, id: u32) {
-        let text = self.text(child).to_vec();
+    fn join(&mut self, joined: &mut Option<Vec<u8>>, element: &'static str, child: &Element<'_>, id: u32) {
+        let text = child.content.as_ref();
         let too_long = match joined {
             None => text.len() >= MAX_TEXT,
             Some(before) => before.len() > MAX_TEXT || text.len() > MAX_TEXT,
         };
         if too_long {
             let place = self.place(child);
-            let said = fill("Maximum string size reached for: {}.", &[&text]);
+            let said = fill("Maximum string size reached for: {}.", &[text]);
             self.say(LogLevel::Error, MessageKind::TooLong { element }, Some(1104), said, Some(id), place);
             *joined = None;
             return;
         }
-        joined.get_or_insert_default().extend_from_slice(&text);
+        joined.get_or_insert_default().extend_from_slice(text);
     }
 
     /// `negate` and `type` of a pattern.
-    fn pattern_attributes(&mut self, child: &Element, id: u32, usual: Type) -> (bool, Type) {
-        let id_text = id.to_string();
+    fn pattern_attributes(&mut self, child: &Element<'_>, id: u32, usual: Type) -> (bool, Type) {
+        let id_text = || id.to_string();
         let place = self.place(child);
         let mut negated = false;
         let mut kind = usual;
         for name in ["negate", "type"] {
-            let Some(value) = self.attribute(child, name) else { continue };
+            let Some(value) = attribute(child, name) else { continue };
             let lower = value.to_ascii_lowercase();
             match (name, lower.as_slice()) {
                 ("negate", b"yes") => negated = true,
@@ -820,7 +811,7 @@ impl Reader<'_> {
                 _ => {
                     let text = fill(
                         "Invalid value '{}' for attribute '{}' in rule {}.",
-                        &[&value, name.as_bytes(), id_text.as_bytes()],
+                        &[value, name.as_bytes(), id_text().as_bytes()],
                     );
                     let kind = MessageKind::BadAttribute { name: name.as_bytes().to_vec() };
                     self.say(LogLevel::Warning, kind, Some(7600), text, Some(id), place);
@@ -831,15 +822,13 @@ impl Reader<'_> {
     }
 
     /// One element of a rule; false when the rule is given up.
-    fn option(&mut self, draft: &mut Draft, child: &Element) -> Result<bool, Fatal> {
+    fn option(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<bool, Fatal> {
         let id = draft.rule.id;
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let place = self.place(child);
-        let lower = child.name.to_ascii_lowercase();
-        if let Some((index, &name)) =
-            PATTERNS.iter().enumerate().find(|(_, name)| name.as_bytes() == lower.as_slice())
-        {
+        let lower = lower_case(&child.name);
+        let lower = lower.as_ref();
+        if let Some((index, &name)) = PATTERNS.iter().enumerate().find(|(_, name)| name.as_bytes() == lower) {
             let usual = match name {
                 "regex" => Type::OsRegex,
                 "action" => Type::Text,
@@ -854,16 +843,17 @@ impl Reader<'_> {
             }
             return Ok(true);
         }
-        if SAME_ANY_CASE.iter().any(|name| name.as_bytes() == lower.as_slice())
-            || SAME_EXACT.iter().any(|name| name.as_bytes() == child.name.as_slice())
-            || matches!(lower.as_slice(), b"not_same_field" | b"different_field")
-            || child.name == b"different_dstgeoip"
+        if ABOUT_OTHERS.iter().any(|start| lower.starts_with(start.as_bytes()))
+            && (SAME_ANY_CASE.iter().any(|name| name.as_bytes() == lower)
+                || SAME_EXACT.iter().any(|name| *name.as_bytes() == *child.name)
+                || matches!(lower, b"not_same_field" | b"different_field")
+                || *child.name == *b"different_dstgeoip")
         {
             draft.about_others = true;
             return Ok(true);
         }
-        let text = self.text(child).to_vec();
-        match lower.as_slice() {
+        let text = child.content.to_vec();
+        match lower {
             b"decoded_as" => {
                 if let Some(decoders) = self.around.decoders
                     && !decoders.contains(&text)
@@ -951,8 +941,10 @@ impl Reader<'_> {
             }
             b"if_level" => {
                 if !is_number(&text) {
-                    let said =
-                        fill("Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.", &[&text, id_text]);
+                    let said = fill(
+                        "Invalid 'if_level' value: '{}'. Rule '{}' will be ignored.",
+                        &[&text, id_text().as_bytes()],
+                    );
                     self.drop_rule(MessageKind::BadIfLevel { value: text }, 7609, said, id, place)?;
                     return Ok(false);
                 }
@@ -983,7 +975,7 @@ impl Reader<'_> {
                 if !is_number(&text) {
                     let said = fill(
                         "Invalid 'if_matched_sid' value: '{}'. Rule '{}' will be ignored.",
-                        &[&text, id_text],
+                        &[&text, id_text().as_bytes()],
                     );
                     self.drop_rule(MessageKind::BadIfMatchedSid, 7615, said, id, place)?;
                     return Ok(false);
@@ -993,7 +985,7 @@ impl Reader<'_> {
             b"same_agent" | b"not_same_agent" => {
                 let said = fill(
                     "Detected a deprecated field option for rule, {} is not longer available.",
-                    &[&lower],
+                    &[lower],
                 );
                 self.say(LogLevel::Warning, MessageKind::Remark, None, said, Some(id), place);
             }
@@ -1011,7 +1003,8 @@ impl Reader<'_> {
                     let said = fill("Invalid value for element '{}': {}.", &[b"options", &text]);
                     let kind = MessageKind::BadValue { element: "options" };
                     self.say(LogLevel::Error, kind.clone(), Some(1235), said, Some(id), place);
-                    let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text]);
+                    let said =
+                        fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text().as_bytes()]);
                     return self.fatal(kind, None, said, Some(id), place);
                 }
             },
@@ -1030,8 +1023,8 @@ impl Reader<'_> {
             }
             b"mitre" => self.mitre(child, id),
             _ => {
-                let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text]);
-                let kind = MessageKind::BadElement { name: child.name.clone() };
+                let said = fill("Invalid option '{}' for rule '{}'.", &[&child.name, id_text().as_bytes()]);
+                let kind = MessageKind::BadElement { name: child.name.to_vec() };
                 return self.fatal(kind, None, said, Some(id), place);
             }
         }
@@ -1039,38 +1032,38 @@ impl Reader<'_> {
     }
 
     /// 1274
-    fn invalid<T>(&mut self, child: &Element, element: &'static str, id: u32) -> Result<T, Fatal> {
+    fn invalid<T>(&mut self, child: &Element<'_>, element: &'static str, id: u32) -> Result<T, Fatal> {
         let place = self.place(child);
-        let text = fill("Invalid configuration. Element '{}': {}.", &[&child.name, self.text(child)]);
+        let text = fill("Invalid configuration. Element '{}': {}.", &[&child.name, &child.content]);
         self.fatal(MessageKind::BadValue { element }, Some(1274), text, Some(id), place)
     }
 
-    fn info(&mut self, child: &Element, id: u32) {
+    fn info(&mut self, child: &Element<'_>, id: u32) {
         let Some(first) = child.attributes.first() else { return };
-        let value = self.value(first).to_vec();
+        let value = first.value.as_ref();
         let place = self.place(child);
         let text = if !first.name.eq_ignore_ascii_case(b"type") {
             fill("rules_op: Element info has invalid attribute \"{}\"", &[&first.name])
-        } else if !matches!(value.as_slice(), b"text" | b"link" | b"cve" | b"osvdb") {
-            fill("rules_op: Element info attribute \"{}\" has invalid value \"{}\"", &[&first.name, &value])
+        } else if !matches!(value, b"text" | b"link" | b"cve" | b"osvdb") {
+            fill("rules_op: Element info attribute \"{}\" has invalid value \"{}\"", &[&first.name, value])
         } else {
             return;
         };
         self.say(LogLevel::Error, MessageKind::Remark, None, text, Some(id), place);
     }
 
-    fn field(&mut self, draft: &mut Draft, child: &Element) -> Result<(), Fatal> {
+    fn field(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<(), Fatal> {
         let id = draft.rule.id;
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+        let id_text = || id.to_string();
         let place = self.place(child);
         let kind = MessageKind::BadValue { element: "field" };
         let before = draft.rule.conditions.iter().filter(|condition| condition.name == "field").count();
         if self.around.max_fields.unwrap_or(MAX_FIELDS) <= before {
-            let text = fill("Rule {} has exceeded the maximum number of allowed fields", &[id_text]);
+            let text =
+                fill("Rule {} has exceeded the maximum number of allowed fields", &[id_text().as_bytes()]);
             return self.fatal(kind, None, text, Some(id), place);
         }
-        let Some(name) = self.attribute(child, "name") else {
+        let Some(name) = attribute(child, "name") else {
             if child.attributes.is_empty() {
                 // Nothing is said before the last line.
                 let text = Vec::new();
@@ -1078,32 +1071,33 @@ impl Reader<'_> {
                 self.and(|message| message.logged = false);
                 return Err(Fatal);
             }
-            let text = fill("Failure to read rule {}. No such attribute 'name' for field.", &[id_text]);
+            let text =
+                fill("Failure to read rule {}. No such attribute 'name' for field.", &[id_text().as_bytes()]);
             return self.fatal(kind, None, text, Some(id), place);
         };
         if STATIC_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-            let text = fill("Failure to read rule {}. Field '{}' is static.", &[id_text, &name]);
+            let text = fill("Failure to read rule {}. Field '{}' is static.", &[id_text().as_bytes(), name]);
             return self.fatal(kind, None, text, Some(id), place);
         }
         let (negated, pattern) = self.pattern_attributes(child, id, Type::OsRegex);
-        let text = self.text(child).to_vec();
-        if pattern == Type::OsRegex && OsRegex::compile(&text).is_err() {
-            let said = fill("Syntax error on tag '{}' in rule {}", &[&name, id_text]);
+        let text = child.content.as_ref();
+        if pattern == Type::OsRegex && OsRegex::compile(text).is_err() {
+            let said = fill("Syntax error on tag '{}' in rule {}", &[name, id_text().as_bytes()]);
             let kind = MessageKind::BadPattern { element: "field" };
             return self.fatal(kind, Some(5107), said, Some(id), place);
         }
-        draft.condition("field", Some(name), text, negated);
+        draft.condition("field", Some(name.to_vec()), text.to_vec(), negated);
         Ok(())
     }
 
-    fn list(&mut self, draft: &mut Draft, child: &Element) -> Result<bool, Fatal> {
+    fn list(&mut self, draft: &mut Draft, child: &Element<'_>) -> Result<bool, Fatal> {
         let id = draft.rule.id;
         let place = self.place(child);
-        let text = self.text(child).to_vec();
+        let text = child.content.to_vec();
         let mut field = None;
         let mut negated = false;
         for attribute in &child.attributes {
-            let value = self.value(attribute).to_vec();
+            let value = attribute.value.as_ref();
             let kind = MessageKind::BadValue { element: "list" };
             match attribute.name.to_ascii_lowercase().as_slice() {
                 b"lookup" => match value.to_ascii_lowercase().as_slice() {
@@ -1114,14 +1108,14 @@ impl Reader<'_> {
                     _ => {
                         let said = fill("Invalid configuration. Element '{}': {}.", &[&child.name, &text]);
                         self.say(LogLevel::Error, kind.clone(), Some(1274), said, Some(id), place);
-                        let said = fill("List match lookup=\"{}\" is not valid.", &[&value]);
+                        let said = fill("List match lookup=\"{}\" is not valid.", &[value]);
                         return self.fatal(kind, None, said, Some(id), place);
                     }
                 },
-                b"field" => field = Some(value),
+                b"field" => field = Some(value.to_vec()),
                 b"check_value" => {}
                 _ => {
-                    let said = fill("List field=\"{}\" is not valid", &[&value]);
+                    let said = fill("List field=\"{}\" is not valid", &[value]);
                     self.say(LogLevel::Error, kind, None, said, Some(id), place);
                     return self.invalid(child, "list", id);
                 }
@@ -1140,10 +1134,10 @@ impl Reader<'_> {
         if let Some(lists) = self.around.lists
             && !lists.iter().any(|list| list.text == text || list.cdb == text)
         {
-            let id_text = id.to_string();
+            let id_text = || id.to_string();
             let said = fill(
                 "List '{}' could not be loaded. Rule '{}' will be ignored.",
-                &[&text, id_text.as_bytes()],
+                &[&text, id_text().as_bytes()],
             );
             self.drop_rule(MessageKind::ListNotLoaded { name: text }, 7616, said, id, place)?;
             return Ok(false);
@@ -1153,18 +1147,17 @@ impl Reader<'_> {
     }
 
     /// Nothing about MITRE keeps a rule from being loaded.
-    fn mitre(&mut self, child: &Element, id: u32) {
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
+    fn mitre(&mut self, child: &Element<'_>, id: u32) {
+        let id_text = || id.to_string();
         let place = self.place(child);
         if child.children.is_empty() {
-            let text = fill("Empty Mitre information for rule '{}'", &[id_text]);
+            let text = fill("Empty Mitre information for rule '{}'", &[id_text().as_bytes()]);
             self.say(LogLevel::Warning, MessageKind::Remark, None, text, Some(id), place);
         }
         for part in &child.children {
             let known = [&b"id"[..], b"tacticID", b"techniqueID"];
             if !known.iter().any(|name| part.name.eq_ignore_ascii_case(name)) {
-                let text = fill("Invalid option '{}' for rule '{}'", &[&part.name, id_text]);
+                let text = fill("Invalid option '{}' for rule '{}'", &[&part.name, id_text().as_bytes()]);
                 self.say(LogLevel::Error, MessageKind::Remark, None, text, Some(id), place);
             }
         }
@@ -1173,10 +1166,9 @@ impl Reader<'_> {
     /// Compiles the patterns in analysisd's order and turns them into conditions.
     fn compile(&mut self, draft: &mut Draft) -> Result<(), Fatal> {
         let id = draft.rule.id;
-        let id_text = id.to_string();
-        let id_text = id_text.as_bytes();
-        for (stage, names) in [&COMPILE_ORDER[..], &COMPILE_LAST[..]].into_iter().enumerate() {
-            if stage == 1
+        let id_text = || id.to_string();
+        for (index, name) in PATTERNS.into_iter().enumerate() {
+            if index == BEFORE_MATCHED
                 && let Some(pattern) = &draft.matched_regex
                 && OsRegex::compile(pattern).is_err()
             {
@@ -1185,21 +1177,18 @@ impl Reader<'_> {
                 let place = draft.rule.place;
                 return self.fatal(kind, Some(1450), text, Some(id), place);
             }
-            for &name in names {
-                let index = PATTERNS.iter().position(|known| *known == name);
-                let Some(pattern) = index.and_then(|index| draft.patterns.get_mut(index)) else { continue };
-                let Some(text) = pattern.text.take() else { continue };
-                if pattern.kind == Type::OsRegex && OsRegex::compile(&text).is_err() {
-                    // The protocol's message shows the pattern where the others show the name.
-                    let tag = if name == "protocol" { &text } else { name.as_bytes() };
-                    let said = fill("Syntax error on tag '{}' in rule {}", &[tag, id_text]);
-                    let kind = MessageKind::BadPattern { element: name };
-                    let place = pattern.place.unwrap_or(draft.rule.place);
-                    return self.fatal(kind, Some(5107), said, Some(id), place);
-                }
-                let negated = pattern.negated;
-                draft.condition(name, None, text, negated);
+            let Some(pattern) = draft.patterns.get_mut(index) else { continue };
+            let Some(text) = pattern.text.take() else { continue };
+            if pattern.kind == Type::OsRegex && OsRegex::compile(&text).is_err() {
+                // The protocol's message shows the pattern where the others show the name.
+                let tag = if name == "protocol" { &text } else { name.as_bytes() };
+                let said = fill("Syntax error on tag '{}' in rule {}", &[tag, id_text().as_bytes()]);
+                let kind = MessageKind::BadPattern { element: name };
+                let place = pattern.place.unwrap_or(draft.rule.place);
+                return self.fatal(kind, Some(5107), said, Some(id), place);
             }
+            let negated = pattern.negated;
+            draft.condition(name, None, text, negated);
         }
         Ok(())
     }

@@ -4,7 +4,6 @@
 
 use super::super::ar_conf::atoi;
 use super::super::os_match::OsMatch;
-use super::words::WordMatch;
 use super::{Category, MAX_NODES, MessageKind, Node, Place, Rule, Ruleset, Search};
 
 /// Steps without alert that are followed downwards.
@@ -117,15 +116,18 @@ impl Ruleset {
         let sources: Vec<usize> = match rule.search {
             Search::Sid => {
                 let id = rule.if_matched_sid;
-                self.rules.iter().enumerate().filter(|(_, one)| one.id == id).map(|(at, _)| at).collect()
+                if id < 10 {
+                    // An overwritten root is there twice.
+                    let rules = self.rules.iter().enumerate();
+                    rules.filter(|(_, one)| one.id == id).map(|(at, _)| at).collect()
+                } else {
+                    self.index(id).into_iter().collect()
+                }
             }
             Search::Group => {
                 let pattern = rule.if_matched_group.as_deref().unwrap_or_default();
                 match OsMatch::compile(pattern) {
-                    Ok(pattern) => {
-                        let marked = self.rules.iter().enumerate();
-                        marked.filter(|(_, one)| pattern.matches(&one.group)).map(|(at, _)| at).collect()
-                    }
+                    Ok(pattern) => self.groups.rules_where(|text| pattern.matches(text)).collect(),
                     Err(_) => Vec::new(),
                 }
             }
@@ -172,12 +174,14 @@ impl Ruleset {
         old.search = kept.search;
         old.has_sources = kept.has_sources;
         old.sources = kept.sources;
+        self.groups.replace(index, &old.group);
         messages
     }
 
     fn push_rule(&mut self, rule: Rule) -> usize {
         let index = self.rules.len();
         self.by_id.entry(rule.id).or_insert(index);
+        self.groups.push(&rule.group);
         self.rules.push(rule);
         self.nodes_of.push(Vec::new());
         index
@@ -187,6 +191,7 @@ impl Ruleset {
     /// was already hung up; that is not followed.
     fn remove_last_rule(&mut self) {
         let Some(rule) = self.rules.pop() else { return };
+        self.groups.pop();
         let index = self.rules.len();
         if self.by_id.get(&rule.id) == Some(&index) {
             self.by_id.remove(&rule.id);
@@ -263,8 +268,11 @@ impl Ruleset {
                 self.nodes_where(|rule| i64::from(rule.sort_level) >= i64::from(*level) && rule.id != own_id)
             }
             Parents::Group(group) => {
-                let (words, mut lower) = (WordMatch::new(group), Vec::new());
-                self.nodes_where(|rule| rule.id != own_id && words.is_in(&rule.group, &mut lower))
+                let Self { groups, rules, nodes_of, .. } = self;
+                let others = groups
+                    .rules_with(group)
+                    .filter(|&rule| rules.get(rule).is_some_and(|rule| rule.id != own_id));
+                others.filter_map(|rule| nodes_of.get(rule)).flatten().copied().collect()
             }
             Parents::Category(category) => self.root_of(*category).into_iter().collect(),
         };
@@ -281,7 +289,7 @@ impl Ruleset {
             .find(|&root| self.node(root).is_some_and(|(_, rule)| rule.category == category))
     }
 
-    fn nodes_where(&self, mut wanted: impl FnMut(&Rule) -> bool) -> Vec<usize> {
+    fn nodes_where(&self, wanted: impl Fn(&Rule) -> bool) -> Vec<usize> {
         let mut nodes = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             if wanted(rule) {

@@ -6,15 +6,18 @@
 //!
 //! Model: `src/os_xml/os_xml_variables.c OS_ApplyVariables`, 4.14.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::super::xml::{self, Document, Element};
+
+type Text<'a> = Cow<'a, [u8]>;
 
 /// A variable's name may not reach this many bytes (`XML_VARIABLE_MAXSIZE`, 4.14).
 const MAX_NAME: usize = 256;
 
 /// Texts changed by variables, by the offset of the start tag or of the attribute.
-pub(super) type Changed = HashMap<usize, Vec<u8>>;
+type Changed = HashMap<usize, Vec<u8>>;
 
 /// Why the variables cannot be applied (the part of 1227 behind the file's name).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,22 +35,97 @@ enum Kind {
 }
 
 /// An entry of OS_XML's list.
-struct Entry {
+struct Entry<'a> {
     kind: Kind,
-    name: Vec<u8>,
-    text: Vec<u8>,
+    name: &'a [u8],
+    text: &'a [u8],
     depth: usize,
     offset: usize,
     line: u64,
 }
 
-/// Finds the variables and what they change.
-pub(super) fn apply(bytes: &[u8], document: &Document) -> Result<Changed, Fault> {
+/// Finds the variables of a file and puts their values into what was read of it.
+pub(super) fn apply<'a>(bytes: &'a [u8], document: &mut Document<Text<'a>>) -> Result<(), Fault> {
+    let mut changed = changes(bytes, document)?;
+    if !changed.is_empty() {
+        document.roots.iter_mut().for_each(|root| put_in(root, &mut changed));
+    }
+    Ok(())
+}
+
+fn put_in(element: &mut Element<Text<'_>>, changed: &mut Changed) {
+    if let Some(text) = changed.remove(&element.start_tag.start) {
+        element.content = Cow::Owned(text);
+    }
+    for attribute in &mut element.attributes {
+        if let Some(text) = changed.remove(&attribute.span.start) {
+            attribute.value = Cow::Owned(text);
+        }
+    }
+    element.children.iter_mut().for_each(|child| put_in(child, changed));
+}
+
+fn changes(bytes: &[u8], document: &Document<Text<'_>>) -> Result<Changed, Fault> {
     if document.invisible.is_empty() {
         return Ok(Changed::new());
     }
+    match changes_from_between(bytes, document) {
+        Some(changed) => Ok(changed),
+        None => changes_anywhere(bytes, document),
+    }
+}
+
+/// What variables between the root elements change, where they mostly stand: the file need not
+/// be read again for them. Nothing when there are others, or a fault.
+fn changes_from_between(bytes: &[u8], document: &Document<Text<'_>>) -> Option<Changed> {
+    const NAME: usize = 1;
+    let roots = &document.roots;
+    let mut variables = Vec::new();
+    for (index, one) in document.invisible.iter().enumerate() {
+        let start = one.span.start.checked_sub(NAME)?;
+        let later = roots.partition_point(|root| root.span.start < start);
+        let inside =
+            later.checked_sub(1).and_then(|at| roots.get(at)).is_some_and(|root| root.span.end > start);
+        if one.attribute || inside {
+            return None;
+        }
+        let next = document.invisible.get(index + 1).and_then(|next| next.span.start.checked_sub(NAME));
+        let root = roots.get(later).map(|root| root.span.start);
+        let end = next.into_iter().chain(root).min().unwrap_or(bytes.len());
+        variables.push((start, later, renamed(bytes.get(start..end)?, &[NAME])));
+    }
+    let mut read = Vec::new();
+    for (start, later, bytes) in &variables {
+        let variable = xml::parse_in_place(bytes).ok()?;
+        let [root] = variable.roots.as_slice() else { return None };
+        let plain = root.name_span.start == NAME
+            && root.children.is_empty()
+            && !root.attributes.is_empty()
+            && variable.invisible.is_empty()
+            && variable.stopped_at.is_none();
+        if !plain {
+            return None;
+        }
+        read.push((*start, *later, variable));
+    }
+    let mut entries = Vec::new();
+    let mut done = 0;
+    for (start, later, variable) in &read {
+        roots.get(done..*later)?.iter().for_each(|root| collect(root, 0, &[], &mut entries));
+        done = *later;
+        let first = entries.len();
+        variable.roots.iter().for_each(|root| collect(root, 0, &[NAME], &mut entries));
+        entries.iter_mut().skip(first).for_each(|entry| entry.offset += start);
+    }
+    roots.get(done..)?.iter().for_each(|root| collect(root, 0, &[], &mut entries));
+    substitute(&entries).ok()
+}
+
+/// What variables change, wherever they stand.
+fn changes_anywhere(bytes: &[u8], document: &Document<Text<'_>>) -> Result<Changed, Fault> {
     let hidden = document.invisible.iter().map(|one| one.span.start).collect::<Vec<_>>();
-    let Ok(visible) = xml::parse(&renamed(bytes, &hidden)) else {
+    let renamed = renamed(bytes, &hidden);
+    let Ok(visible) = xml::parse_in_place(&renamed) else {
         // Only reachable with an end tag in a place this module does not know about.
         return Ok(Changed::new());
     };
@@ -79,14 +157,14 @@ fn renamed(bytes: &[u8], hidden: &[usize]) -> Vec<u8> {
     copy
 }
 
-fn collect(element: &Element, depth: usize, hidden: &[usize], entries: &mut Vec<Entry>) {
+fn collect<'a>(element: &'a Element<Text<'_>>, depth: usize, hidden: &[usize], entries: &mut Vec<Entry<'a>>) {
     let kind = |offset: usize, otherwise| {
         if hidden.binary_search(&offset).is_ok() { Kind::Variable } else { otherwise }
     };
     entries.push(Entry {
         kind: kind(element.name_span.start, Kind::Element),
-        name: element.name.clone(),
-        text: element.content.clone(),
+        name: &element.name,
+        text: &element.content,
         depth,
         offset: element.start_tag.start,
         line: element.line,
@@ -94,8 +172,8 @@ fn collect(element: &Element, depth: usize, hidden: &[usize], entries: &mut Vec<
     for attribute in &element.attributes {
         entries.push(Entry {
             kind: kind(attribute.span.start, Kind::Attribute),
-            name: attribute.name.clone(),
-            text: attribute.value.clone(),
+            name: &attribute.name,
+            text: &attribute.value,
             depth,
             offset: attribute.span.start,
             line: element.line,
@@ -106,8 +184,8 @@ fn collect(element: &Element, depth: usize, hidden: &[usize], entries: &mut Vec<
     }
 }
 
-fn substitute(entries: &[Entry]) -> Result<Changed, Fault> {
-    let fault = |message: &[u8], entry: &Entry| Fault {
+fn substitute(entries: &[Entry<'_>]) -> Result<Changed, Fault> {
+    let fault = |message: &[u8], entry: &Entry<'_>| Fault {
         message: message.to_vec(),
         line: entry.line,
         offset: entry.offset,
@@ -131,14 +209,14 @@ fn substitute(entries: &[Entry]) -> Result<Changed, Fault> {
                 Some(name) if name.text.len() >= MAX_NAME => {
                     return Err(fault(b"XMLERR: Invalid variable name size.", name));
                 }
-                Some(name) => variables.push((&name.text, &entry.text)),
+                Some(name) => variables.push((name.text, entry.text)),
             }
             continue;
         }
         if variables.is_empty() || entry.text.len() <= 2 || !entry.text.contains(&b'$') {
             continue;
         }
-        let text = replace(&entry.text, &variables).map_err(|message| fault(&message, entry))?;
+        let text = replace(entry.text, &variables).map_err(|message| fault(&message, entry))?;
         if text != entry.text {
             changed.insert(entry.offset, text);
         }
@@ -215,9 +293,9 @@ mod tests {
         }
     }
 
-    fn changes(file: &str) -> Result<Vec<String>, String> {
-        let document = xml::parse(file.as_bytes()).unwrap();
-        match apply(file.as_bytes(), &document) {
+    fn changed_texts(file: &str) -> Result<Vec<String>, String> {
+        let document = xml::parse_in_place(file.as_bytes()).unwrap();
+        match changes(file.as_bytes(), &document) {
             Ok(changed) => {
                 let mut texts =
                     changed.into_values().map(|text| String::from_utf8(text).unwrap()).collect::<Vec<_>>();
@@ -225,6 +303,21 @@ mod tests {
                 Ok(texts)
             }
             Err(fault) => Err(format!("{}:{}", fault.line, String::from_utf8(fault.message).unwrap())),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn variables_between_roots_need_no_second_reading(pieces in proptest::collection::vec(0..16_usize, 1..9)) {
+            let pieces = pieces.into_iter().map(|piece| [
+                "<var name=\"A\">5</var>", "<VAR name='B'>x<!-- --></VAR>\n", "<g a=\"$A\">$B,$A</g>", "<g><r>$A$B</r></g>",
+                "<var name=\"C\"/>", "<var>7</var>", "<var name=\"D\"><r>1</r></var>", "<g><var name=\"A\">6</var><r>$A</r></g>",
+                "<!-- <var> -->", "text $A ", "\\", "<g>$(x) $A</g>", "<g/>", "<var name=\"$A\">8</var>", "<", "\u{0}",
+            ][piece]).collect::<String>();
+            let Ok(document) = xml::parse_in_place(pieces.as_bytes()) else { return Ok(()) };
+            if let Some(changed) = changes_from_between(pieces.as_bytes(), &document) {
+                proptest::prop_assert_eq!(Ok(changed), changes_anywhere(pieces.as_bytes(), &document));
+            }
         }
     }
 
@@ -244,7 +337,7 @@ mod tests {
             // Without a name of its own it takes the one of the next group.
             ("<var>5</var><group name=\"g\"><r>y$g</r></group>", Ok(vec!["y5"])),
         ] {
-            let got = changes(file);
+            let got = changed_texts(file);
             let got = got.as_ref().map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!(got.map_err(String::as_str), wanted, "{file}");
         }
