@@ -2,10 +2,11 @@
 //! response did not run.
 //!
 //! It has no stable Rust interface; it serves the binary, the benchmarks and
-//! the tests. Arrows run one way: `cli` -> `report`, `simulate`, `replay`, `engine` ->
+//! the tests. Arrows run one way: `cli` -> `report`, `capture`, `simulate`, `replay`, `engine` ->
 //! `probes` -> `facts` -> `host`, `wazuh`. `findings` and `redact` stand at the bottom.
 
 pub mod baseline;
+pub mod capture;
 pub mod cli;
 pub mod engine;
 pub mod facts;

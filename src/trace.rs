@@ -378,12 +378,14 @@ struct Run {
     started: Option<i64>,
     keys: Option<u64>,
     undoes: bool,
+    /// It read a request.
+    asked: bool,
 }
 
 impl Run {
     /// When it began, if it did not come to its request.
-    fn unread(self) -> Option<i64> {
-        self.started.filter(|_| self.pair.is_none() && !self.undoes && self.keys.is_none())
+    fn unread(&self) -> Option<i64> {
+        self.started.filter(|_| self.pair.is_none() && !self.asked && self.keys.is_none())
     }
 }
 
@@ -604,15 +606,33 @@ impl Timeline {
         if let Some(serial) = self.find(Host::Here, program, key, fits) {
             return Some(serial);
         }
-        let response = self.by_program.get(&program).and_then(|all| {
-            // The one that is undone last: what is in force longer is not lost sight of.
-            all.iter().copied().max_by_key(|at| self.known.get(*at).map_or(0, |known| known.timeout))
-        })?;
+        let response = self.response_of(program)?;
         Some(self.open(response, program, Host::Here, key.clone(), true))
+    }
+
+    /// Of the responses of a program the one that is undone last: what is in force longer is not
+    /// lost sight of.
+    fn response_of(&self, program: u32) -> Option<usize> {
+        let timeout = |at: &usize| self.known.get(*at).map_or(0, |known| known.timeout);
+        self.by_program.get(&program)?.iter().copied().max_by_key(timeout)
+    }
+
+    /// A run that began then and wrote no request: that of the oldest alert it may be of; where no
+    /// alerts are read, of one that nothing is known of.
+    fn without_request(&mut self, program: u32, began: i64) -> Option<u64> {
+        let serial = self.oldest(program, began).or_else(|| {
+            let is_asked = self.only == Only::default() && self.view.since.is_none_or(|since| began >= since);
+            let response = self.response_of(program).filter(|_| is_asked && !self.view.alerts)?;
+            Some(self.open(response, program, Host::Here, Key { at: began, ..Key::default() }, true))
+        })?;
+        self.started(serial, began);
+        Some(serial)
     }
 
     fn started(&mut self, serial: u64, at: i64) {
         if let Some(pair) = self.pairs.get_mut(&serial) {
+            // Its lines may come late, or be of a clock or zone that is ahead.
+            pair.due = pair.due.max(at.saturating_add(HORIZON));
             if pair.seen.started.is_none() {
                 pair.fault = None;
                 pair.seen.started = Some(at);
@@ -632,10 +652,8 @@ impl Timeline {
             Said::Starting => {
                 state.starts = true;
                 let before = state.run.replace(Run { started: Some(at), ..Run::default() });
-                if let Some(started) = before.and_then(Run::unread)
-                    && let Some(serial) = self.oldest(program, started)
-                {
-                    self.started(serial, started);
+                if let Some(started) = before.and_then(|run| run.unread()) {
+                    self.without_request(program, started);
                 }
             }
             Said::Request { key, undo } => {
@@ -644,7 +662,13 @@ impl Timeline {
                 // A program that does not say that it starts begins with this.
                 let fresh = run.filter(|run| run.pair.is_none() && !run.undoes).unwrap_or_default();
                 let (serial, started) = (None, fresh.started.unwrap_or(at));
-                let mut run = Run { pair: serial, started: Some(started), keys: None, undoes: *undo };
+                let mut run = Run {
+                    pair: serial,
+                    started: Some(started),
+                    undoes: *undo,
+                    asked: true,
+                    ..Run::default()
+                };
                 if *undo {
                     run.pair = self.find(Host::Here, program, key, |pair| {
                         pair.seen.reverted.is_none()
@@ -678,10 +702,16 @@ impl Timeline {
             Said::Answer { key, go_on } => self.answer(program, at, key, *go_on),
             Said::Ended | Said::Aborted => {
                 state.ends = true;
-                if let Some(run) = state.run.take()
-                    && !run.undoes
-                    && let Some(pair) = run.pair.and_then(|serial| self.pairs.get_mut(&serial))
-                {
+                let Some(run) = state.run.take().filter(|run| !run.undoes) else { return };
+                // One that is undone later may be undoing.
+                let is_once = |response: usize| self.known.get(response).is_some_and(|one| one.timeout <= 0);
+                let serial = match run.unread() {
+                    Some(began) if self.view.alerts || self.response_of(program).is_some_and(is_once) => {
+                        self.without_request(program, began)
+                    }
+                    _ => run.pair,
+                };
+                if let Some(pair) = serial.and_then(|serial| self.pairs.get_mut(&serial)) {
                     pair.seen.ended = Some(at);
                 }
             }
@@ -772,16 +802,14 @@ impl Timeline {
         let Some(state) = self.state(program) else { return };
         if let Some(run) = &state.run {
             let serial = run.pair;
-            let started = run.started;
+            let (started, asked) = (run.started, run.asked);
             if run.undoes {
                 return;
             }
             let Text::Failure { stage, words } = text else { return };
             if let Some(pair) = serial.and_then(|serial| self.pairs.get_mut(&serial)) {
                 pair.fault.get_or_insert_with(|| Gap::at(*stage, words.clone()));
-            } else if let Some(serial) = self.oldest(program, started.unwrap_or(at)) {
-                // It could not read its request.
-                self.started(serial, started.unwrap_or(at));
+            } else if !asked && let Some(serial) = self.without_request(program, started.unwrap_or(at)) {
                 if let Some(pair) = self.pairs.get_mut(&serial) {
                     pair.fault.get_or_insert_with(|| Gap::at(*stage, words.clone()));
                 }
@@ -846,10 +874,12 @@ impl Timeline {
                     .filter_map(|known| self.program_of.get(&known.executable).copied())
                     .collect();
                 let found = named.into_iter().find_map(|program| self.oldest(program, at));
+                self.received(found, at);
                 self.refused(found, 1311, Gap::at(Stage::Resolve, why));
             }
             said::Told::NotLaunched { why } => {
                 let found = self.newest(at);
+                self.received(found, at);
                 self.refused(
                     found,
                     1317,
@@ -876,6 +906,13 @@ impl Timeline {
                     pair.fault = None;
                 }
             }
+        }
+    }
+
+    /// execd says something of it, so it came there.
+    fn received(&mut self, found: Option<u64>, at: i64) {
+        if let Some(pair) = found.and_then(|serial| self.pairs.get_mut(&serial)) {
+            pair.seen.received.get_or_insert(at);
         }
     }
 
@@ -1166,7 +1203,7 @@ impl Timeline {
             (false, _) => Step::NotDue,
         };
         let local = |step: Step| if here { step } else { Step::Elsewhere };
-        let alert = Step::Seen(pair.key.at);
+        let alert = if pair.key.rule.is_empty() { Step::Unknown } else { Step::Seen(pair.key.at) };
         let passed = ran || seen.received.is_some();
         let dispatched = match gone(passed) {
             // It leaves no line at the default level.
@@ -1210,6 +1247,13 @@ impl Timeline {
     pub fn finish(mut self, now: Option<i64>) -> Trace {
         if let Some(now) = now {
             self.advance(now);
+        }
+        for program in 0..self.programs.len() {
+            let run = self.programs.get(program).and_then(|state| state.run.as_ref());
+            let began = run.and_then(Run::unread).filter(|_| !self.view.alerts);
+            if let (Some(began), Ok(program)) = (began, u32::try_from(program)) {
+                self.without_request(program, began);
+            }
         }
         let mut left: Vec<(i64, u64)> =
             self.pairs.iter().map(|(serial, pair)| (pair.key.at, *serial)).collect();

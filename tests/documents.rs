@@ -155,6 +155,17 @@ fn the_list_of_checks_is_complete() {
 }
 
 #[test]
+fn the_page_of_what_is_redacted_is_what_is_recognised() {
+    let published = ar_doctor::redact::page();
+    page("docs/redaction.md", &published);
+    let said = run(&["explain", "redaction"]);
+    for kind in ar_doctor::redact::Kind::ALL {
+        let about = kind.about();
+        assert!(said.contains(about.name) && said.contains(about.what), "{kind}: {said}");
+    }
+}
+
+#[test]
 fn the_schemas_are_the_published_ones() {
     for name in ["check", "show", "lint", "replay", "simulate", "simulate-alerts", "trace", "migrate"] {
         page(&format!("tests/schema/{name}.v1.json"), &run(&["schema", name]));

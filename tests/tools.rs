@@ -179,7 +179,7 @@ fn tcp_wrappers_in_real_programs() {
     let host = TreeHost::open(root).expect("a tree");
     let redactor = Redactor::new();
     let facts = Facts::new(&host, &redactor, install::find(&host, None).expect("a home"));
-    let loads = |name: &str| facts.loads(&Path::new("/").join(name), "libwrap.so", b"/etc/hosts.deny").value;
+    let loads = |name: &str| facts.loads(&Path::new("/").join(name), "libwrap.so", r"/etc/hosts\.deny").value;
     for (name, expected) in [("direct", true), ("through", true), ("built_in", true), ("plain", false)] {
         assert_eq!(loads(name), Value::Known(expected), "{name}");
     }

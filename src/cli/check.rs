@@ -117,7 +117,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     if let Some(suppressions) = arguments.suppressions.load()? {
         facts = facts.accepting(suppressions);
     }
-    facts.look_back(arguments.since.unwrap_or_default());
+    facts.look_back(source.since(arguments.since));
     facts.with_signatures(arguments.signatures.load(redactor)?);
     let opened = begin.elapsed();
     let options = Options { response: arguments.response.clone() };

@@ -16,9 +16,10 @@ Examples:
   ar-doctor explain crlf-shebang
   ar-doctor explain 1311
   ar-doctor explain 1204
+  ar-doctor explain redaction
   ar-doctor explain \"wazuh-execd: ERROR: (1312): Error executing command\"";
 
-/// Say what a check, a number of Wazuh or a log line means.
+/// Say what a check, a number of Wazuh or a log line means, or what is redacted.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -31,6 +32,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
     let query = arguments.query.join(" ");
+    if query.eq_ignore_ascii_case("redaction") {
+        let mut page = terminal::page(global);
+        report::redaction(&mut page);
+        terminal::print(&page.into_text())?;
+        return Ok(exit::FINE);
+    }
     let site = arguments.signatures.load(redactor)?;
     let known = logs::explain::explain(&query, &site);
     let mut found = catalogue::explain(&query);

@@ -4,24 +4,28 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::check::FailOn;
 use super::output::{self, Form, Output};
+use super::source::Source;
 use super::{Failure, Global, exit, terminal};
 use crate::facts::TextFile;
-use crate::facts::executable::SCRIPT_LIMIT;
+use crate::facts::executable::{Executable, SCRIPT_LIMIT};
 use crate::host::Fact;
 use crate::lint::{self, Context};
 use crate::redact::Redactor;
 use crate::report::lint::{self as report, Options, Script};
 use crate::report::{escape, json, sarif};
+use crate::wazuh::launch::Program;
 use crate::wazuh::version::Contract;
 
 const EXAMPLES: &str = "\
 Examples:
   ar-doctor lint active-response/bin/*.sh
   ar-doctor lint custom-block.py --contract json5 --timeout 600
+  ar-doctor lint --from web-01.tar.gz     the scripts of all responses of a host
   ar-doctor lint block.sh -v              advice too, and what the script needs and reads
   git show :block.sh | ar-doctor lint - --format json
   ar-doctor lint bin/* -o sarif=lint.sarif     for code scanning, and the text as ever
@@ -36,8 +40,9 @@ Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage or a file that ca
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The scripts; `-` is standard input
-    #[arg(required = true, value_name = "SCRIPT")]
+    /// The scripts; `-` is standard input. With --from they are looked for on that host, by name or
+    /// path [default with --from: those of all its responses]
+    #[arg(value_name = "SCRIPT")]
     scripts: Vec<PathBuf>,
     /// How execd calls them [default: as each is written, else json4]
     #[arg(long, value_name = "CONTRACT", value_enum)]
@@ -70,10 +75,18 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     arguments.output.refuse_unfit(&[])?;
     let mut scripts = Vec::new();
     let mut unreadable = Vec::new();
-    for path in &arguments.scripts {
-        match read(path) {
-            Ok(bytes) => scripts.push(script(path, bytes, arguments, redactor)),
-            Err(error) => unreadable.push((path.display().to_string(), error.to_string())),
+    let given = if global.from.is_some() {
+        hosted(global, arguments, redactor)?
+    } else if arguments.scripts.is_empty() {
+        return Err(Failure::usage(anyhow!("name the scripts, or a host that has them with --from")));
+    } else {
+        let read = |path: &PathBuf| (path.clone(), read(path).map_err(|error| error.to_string()));
+        arguments.scripts.iter().map(read).collect()
+    };
+    for (path, bytes) in given {
+        match bytes {
+            Ok(bytes) => scripts.push(script(&path, bytes, arguments, redactor)),
+            Err(why) => unreadable.push((path.display().to_string(), why)),
         }
     }
     let worst = scripts.iter().flat_map(|script| &script.lint.faults).map(lint::Fault::severity).max();
@@ -103,6 +116,48 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     Ok(output::worse(status, unwritten))
 }
 
+/// A script, or why it cannot be read.
+type Given = (PathBuf, Result<Vec<u8>, String>);
+
+/// Scripts of the host that `--from` names: those that are named, else those of its responses.
+fn hosted(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<Vec<Given>, Failure> {
+    let source = Source::of_host(global)?;
+    let facts = source.facts(global, redactor)?;
+    let bin = facts.under_home("active-response/bin");
+    let mut paths: Vec<PathBuf> = arguments
+        .scripts
+        .iter()
+        .map(|script| match script.components().count() {
+            1 => bin.join(script),
+            _ => facts.install.home.join(script),
+        })
+        .collect();
+    if paths.is_empty() {
+        let is_script = |executable: &&Executable| {
+            executable.file().is_some() && matches!(executable.program.get(), Some(Program::Script(_)))
+        };
+        paths =
+            facts.executables().iter().filter(is_script).map(|executable| executable.path.clone()).collect();
+        paths.sort();
+        paths.dedup();
+    }
+    let read = |path: PathBuf| {
+        let content = facts.head(&path, SCRIPT_LIMIT);
+        let bytes = match (content.get(), content.unknown()) {
+            (Some(content), _) if content.truncated => Err(too_large()),
+            (Some(content), _) => Ok(content.bytes.clone()),
+            (None, Some(gap)) => Err(gap.why),
+            (None, None) => Err("does not exist".to_owned()),
+        };
+        (path, bytes)
+    };
+    Ok(paths.into_iter().map(read).collect())
+}
+
+fn too_large() -> String {
+    format!("is larger than {SCRIPT_LIMIT} bytes, the most that is read")
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if path.as_os_str() == "-" {
         return limited(io::stdin().lock());
@@ -118,7 +173,7 @@ fn limited(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(SCRIPT_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SCRIPT_LIMIT {
-        return Err(io::Error::other(format!("is larger than {SCRIPT_LIMIT} bytes, the most that is read")));
+        return Err(io::Error::other(too_large()));
     }
     Ok(bytes)
 }

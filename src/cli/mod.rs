@@ -2,6 +2,7 @@
 
 pub mod exit;
 
+mod capture;
 mod check;
 mod completions;
 mod explain;
@@ -35,7 +36,7 @@ Examples:
   sudo ar-doctor check                    why does it not run? On the manager or the agent
   ar-doctor check --response NAME         one response only
   ar-doctor check --format markdown       a ticket to paste
-  ar-doctor check --from /mnt/image       a mounted image, or an unpacked capture
+  ar-doctor check --from /mnt/image       a mounted image, or a capture
   ar-doctor check --config ossec.conf --role manager
                                           a file, before it is deployed
   ar-doctor show                          the configuration as each daemon takes it
@@ -47,6 +48,7 @@ Examples:
   sudo ar-doctor simulate --from-alerts   what seven days of alerts started, and what not
   sudo ar-doctor trace                    what became of each alert of seven days, step by step
   sudo ar-doctor migrate                  the way from 4.x to 5.x, as a plan
+  sudo ar-doctor capture                  all they read, redacted, in one file for a support ticket
   ar-doctor explain 1311                  a number, an id, or a pasted log line
 
 Exit status:
@@ -56,7 +58,8 @@ Exit status:
   2    usage, or a file named on the command line that cannot be read
   3    nothing to diagnose: no home, several, or one that cannot be entered;
        replay: nothing to run, or not permitted; simulate: no manager of 4.x, no alerts;
-       trace: no logs to read; check, lint: a file of --output that cannot be written
+       trace: no logs to read; check, lint: a file of --output that cannot be written;
+       capture: none could be made
   4    check --strict: not everything could be examined
   5    replay: the script or the event breaks the contract
   70   internal error
@@ -67,9 +70,9 @@ Environment:
                             the Wazuh directory, where --home does not name it
   NO_COLOR, CLICOLOR_FORCE  colour off, colour on
 
-It only reads: it writes nothing, runs nothing, and connects to nothing. The exception is
-replay, which runs one response: in a sandbox, so that nothing on the host changes, or for
-real with --execute.";
+It only reads: it writes nothing, runs nothing, and connects to nothing. The exceptions are
+capture, which writes one file, and replay, which runs one response: in a sandbox, so that
+nothing on the host changes, or for real with --execute.";
 
 /// Finds out why a Wazuh active response did not run, and proves it.
 #[derive(Debug, Parser)]
@@ -90,15 +93,15 @@ struct Global {
     /// Show advice, passed stages and whole lists
     #[arg(short, long, global = true, action = ArgAction::SetTrue, conflicts_with = "quiet")]
     verbose: bool,
-    /// check, replay: print the first line only; show: print nothing
+    /// check, replay, trace: print the first line only; show: print nothing
     #[arg(short, long, global = true, action = ArgAction::SetTrue)]
     quiet: bool,
     /// The Wazuh directory, as the host names it [default: found]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Host")]
     home: Option<PathBuf>,
-    /// Read a directory instead of this machine: the tree of a host (a mounted image, a
-    /// container's root), or an unpacked capture
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Host")]
+    /// Read this instead of this machine: the tree of a host (a mounted image, a container's
+    /// root), or a capture, as one file or unpacked
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Host")]
     from: Option<PathBuf>,
     /// Columns of a text report [default: those of the terminal, at most 100]
     #[arg(long, global = true, value_name = "N", hide = true)]
@@ -140,6 +143,8 @@ enum Command {
     Trace(trace::Arguments),
     /// Plan the move from 4.x to 5.x: what breaks, and what takes its place
     Migrate(migrate::Arguments),
+    /// Write all that the commands read on this host into one redacted file
+    Capture(capture::Arguments),
     /// Say what a check, a number of Wazuh or a log line means
     Explain(explain::Arguments),
     /// List all checks
@@ -213,6 +218,7 @@ fn run(redactor: &Redactor) -> u8 {
         Command::Simulate(arguments) => simulate::run(&cli.global, &arguments, redactor),
         Command::Trace(arguments) => trace::run(&cli.global, &arguments, redactor),
         Command::Migrate(arguments) => migrate::run(&cli.global, &arguments, redactor),
+        Command::Capture(arguments) => capture::run(&cli.global, &arguments, redactor),
         Command::Explain(arguments) => explain::run(&cli.global, &arguments, redactor),
         Command::List(arguments) => list::run(&cli.global, arguments),
         Command::Schema(arguments) => schema::run(arguments),

@@ -200,7 +200,11 @@ fn from_alerts(
     };
     let mut progress = Seldom::new(redactor);
     let (summary, reading) = if files.is_empty() {
-        let log = AlertLog::list(&facts, arguments.since.unwrap_or(Since::Age(DEFAULT_AGE)));
+        let since = match source.since(arguments.since) {
+            Since::Default => Since::Age(DEFAULT_AGE),
+            since => since,
+        };
+        let log = AlertLog::list(&facts, since);
         let Some(log) = log.get() else {
             let why = log.unknown().map_or_else(|| "does not exist".to_owned(), |gap| gap.why);
             return Err(Failure::nothing(anyhow!("{}: {why}", facts.under_home(DIRECTORY).display())));

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use nix::fcntl::OFlag;
 
 use super::{Failure, Global};
-use crate::facts::{BareConfig, CONFIG_LIMIT, Facts, install};
+use crate::facts::{BareConfig, CONFIG_LIMIT, Facts, Since, install};
 use crate::host::elf::Elf;
 use crate::host::live::LiveHost;
 use crate::host::{
@@ -79,6 +79,12 @@ impl Source {
     /// Opens the host the command line names.
     pub(super) fn of_host(global: &Global) -> Result<Self, Failure> {
         Self::open(global, &Bare::default())
+    }
+
+    /// How far back to read logs: as asked for, else as when the host was captured.
+    pub(super) fn since(&self, asked: Option<Since>) -> Since {
+        let captured = || self.host.asked().since.and_then(|text| super::since::parse(&text).ok());
+        asked.or_else(captured).unwrap_or_default()
     }
 
     /// The host itself.

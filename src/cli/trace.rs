@@ -61,7 +61,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let source = Source::open(global, &super::source::Bare::default())?;
     let facts = source.facts(global, redactor)?;
     let asked = Asked {
-        since: arguments.since.unwrap_or_default(),
+        since: source.since(arguments.since),
         rule: arguments.rule,
         agent: arguments.agent,
         response: arguments.response.clone(),

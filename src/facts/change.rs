@@ -2,17 +2,15 @@
 //! definitions, the last runs, and all of it against a baseline.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use md5::{Digest as _, Md5};
 use memchr::memmem;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use super::{Executable, Facts, Response, TextFile};
 use crate::baseline::{About, Baseline, Recorded};
 use crate::findings::ResponseIndex;
-use crate::host::{Content, Fact, Value, dpkg};
+use crate::host::{Content, Fact, Sums, Value, dpkg, hex};
 use crate::suppress::Suppressions;
 use crate::wazuh::ar_log::{self, Trace};
 use crate::wazuh::install::{self, Kind};
@@ -34,15 +32,6 @@ const PROGRAM_LIMIT: u64 = 16 << 20;
 
 /// Control scripts are about 20 KiB.
 const SMALL: u64 = 256 * 1024;
-
-/// Checksums of a file, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sums {
-    /// As dpkg keeps it.
-    pub md5: String,
-    /// As reports keep it.
-    pub sha256: String,
-}
 
 /// The last traces of responses that worked, from active-responses.log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -211,8 +200,8 @@ impl<'h> Facts<'h> {
             .chain(["lib/libwazuhshared.so".to_owned()])
             .filter_map(|name| {
                 let path = self.under_home(&name);
-                let content = self.host.read(&path, PROGRAM_LIMIT);
-                let versions = install::embedded_versions(&content.get()?.bytes);
+                let found = self.host.search(&path, PROGRAM_LIMIT, install::EMBEDDED_VERSION);
+                let versions = install::embedded_versions(&found.get()?.texts.concat());
                 (!versions.is_empty()).then_some(Embedded { path, versions })
             })
             .collect()
@@ -263,33 +252,7 @@ impl<'h> Facts<'h> {
 
     /// Checksums of the file a path leads to.
     pub fn sums(&self, path: &Path) -> Fact<Sums> {
-        self.host.open(path).and_then(|source| {
-            if source.truncated() {
-                return Value::NotCollected("the capture holds its beginning only".to_owned());
-            }
-            let (mut md5, mut sha256) = (Md5::new(), Sha256::new());
-            let mut buffer = vec![0; 256 * 1024];
-            let mut offset = 0;
-            loop {
-                match source.read_at(&mut buffer, offset) {
-                    Ok(0) => break,
-                    Ok(read) => {
-                        let bytes = &buffer[..read.min(buffer.len())];
-                        md5.update(bytes);
-                        sha256.update(bytes);
-                        offset += read as u64;
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => return Value::Failed(error.to_string()),
-                }
-                if offset > HASH_LIMIT {
-                    return Value::Failed(format!(
-                        "is larger than {HASH_LIMIT} bytes, the most that is read"
-                    ));
-                }
-            }
-            Value::Known(Sums { md5: hex(&md5.finalize()), sha256: hex(&sha256.finalize()) })
-        })
+        self.host.sums(path, HASH_LIMIT)
     }
 
     /// What reports record of an executable.
@@ -449,13 +412,6 @@ fn canonical(element: &Element, text: &mut Vec<u8>) {
         canonical(child, text);
     }
     text.extend_from_slice(b"</>");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Seconds since 1970 as UTC.

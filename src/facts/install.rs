@@ -130,7 +130,8 @@ impl Install {
 
 /// Finds the one installation, or says why not.
 pub fn find(host: &dyn Host, home: Option<&Path>) -> Result<Install, NotFound> {
-    if let Some(home) = home {
+    let asked = host.asked().home;
+    if let Some(home) = home.or(asked.as_deref()) {
         return named(host, home, "--home");
     }
     for variable in HOME_VARIABLES {

@@ -72,7 +72,7 @@ const MAX_RATIO: u64 = 1032;
 const COUNTED: u64 = 256 << 20;
 
 /// The widest zones, in seconds: where the host's is not known, so much more is read.
-const EAST: i64 = 14 * 3600;
+pub const EAST: i64 = 14 * 3600;
 
 /// Where a search is, for whoever waits for it.
 #[derive(Debug, Default)]
@@ -107,6 +107,16 @@ pub struct LogFile {
     /// Bytes on disk.
     pub size: u64,
     identity: Option<(u64, u64)>,
+}
+
+/// The files of a log in a window.
+pub struct LogFiles {
+    /// The older first, each with what is in it.
+    pub files: Vec<(LogFile, Opened)>,
+    /// What could not be listed.
+    pub gaps: Vec<Gap>,
+    /// There are older ones, so that these hold all of the window.
+    pub reaches_back: bool,
 }
 
 /// What one log holds.
@@ -229,7 +239,7 @@ impl Facts<'_> {
         let mut notes: Vec<String> = self.logs_if_read().flat_map(LogFacts::notes).collect();
         for file in self.logs.payloads.get().into_iter().flat_map(|payloads| &payloads.cut) {
             notes.push(format!(
-                "of the messages in {file} those in its newest {} MiB were held against what scripts need",
+                "of the messages in {file} and before, those in the newest {} MiB of the log were held against what scripts need",
                 super::payloads::READ >> 20
             ));
         }
@@ -245,6 +255,25 @@ impl Facts<'_> {
         let found = anchor(self, daemon.as_bytes());
         self.logs.anchors.borrow_mut().insert(daemon.as_bytes().to_vec(), found.clone());
         found
+    }
+
+    /// The files of a log that hold lines from a time on (local time as if it were UTC, in
+    /// seconds since 1970), open.
+    pub fn log_files(&self, log: Log, since: Option<i64>) -> LogFiles {
+        let kept = kept(self, log);
+        let (files, gaps, mut held) = hold(self, &kept, since);
+        let reaches_back = since.is_some() && list(self, &kept, None).0.len() > files.len();
+        let open = |file: LogFile| {
+            let opened = held.remove(&file.path).unwrap_or_else(|| self.open(&file.path));
+            (file, opened)
+        };
+        LogFiles { files: files.into_iter().map(open).collect(), gaps, reaches_back }
+    }
+
+    /// A log of the system and what was set aside beside it from a time on, the older first, and
+    /// what could not be listed. The time is as for [`Facts::log_files`].
+    pub fn log_parts(&self, log: &Path, since: Option<i64>) -> (Vec<LogFile>, Vec<Gap>) {
+        list(self, &beside(log.to_owned()), since)
     }
 
     /// A line of a log as evidence, with its place where that can be counted.
@@ -679,7 +708,8 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     Fact::known(shown, all)
 }
 
-type Opened = Fact<Box<dyn Source>>;
+/// A file that was opened.
+pub type Opened = Fact<Box<dyn Source>>;
 type Held = BTreeMap<PathBuf, Opened>;
 
 /// The files of a window, and the plain ones of them open: whoever renames one from now on does not

@@ -29,8 +29,8 @@ use std::path::{Path, PathBuf};
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
 use crate::host::{
-    Account, Content, Fact, FileType, Gap, Host, Machine, Meta, Mount, Process, ProcessDetail, Resolved,
-    Source, SourceKind, UnixSocket, Value, dpkg,
+    Account, Content, Fact, FileType, Gap, Host, Machine, Matches, Meta, Mount, Process, ProcessDetail,
+    Resolved, Source, SourceKind, UnixSocket, Value, dpkg,
 };
 use crate::redact::{self, Redactor};
 use crate::suppress::Suppressions;
@@ -129,8 +129,21 @@ impl TextFile {
         let from = (start - whole.start.min(start)).min(text.len());
         let to = (span.end.max(start) - whole.start.min(start)).clamp(from, text.len());
         // A long line is cut so that the mark stays inside.
-        let cut = from.saturating_sub(EXCERPT / 2);
-        let end = text.len().min(cut + EXCERPT);
+        let mut cut = from.saturating_sub(EXCERPT / 2);
+        let mut end = text.len().min(cut + EXCERPT);
+        // No word is cut: half a secret is not recognised when the text leaves.
+        let is_inside = |at: usize| {
+            let is_word = |byte: Option<&u8>| {
+                byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte))
+            };
+            at > 0 && is_word(text.get(at - 1)) && is_word(text.get(at))
+        };
+        while cut < from && is_inside(cut) {
+            cut += 1;
+        }
+        while end > to && is_inside(end) {
+            end -= 1;
+        }
         Evidence::Excerpt {
             file: self.shown.clone(),
             line,
@@ -449,9 +462,18 @@ impl<'h> Facts<'h> {
         self.host.open(path)
     }
 
-    /// The first bytes of a file.
+    /// The first bytes of a file, secrets remembered; programs have none.
     pub fn head(&self, path: &Path, limit: u64) -> Fact<Content> {
-        self.host.read(path, limit)
+        let content = self.host.read(path, limit);
+        if let Some(content) = content.get().filter(|content| !content.bytes.starts_with(b"\x7fELF")) {
+            self.redactor.learn(path, &content.bytes);
+        }
+        content
+    }
+
+    /// The texts in the first bytes of a file that a pattern fits ([`Host::search`]).
+    pub fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
+        self.host.search(path, limit, pattern)
     }
 
     /// Accounts of the reader are not those of a container that is read from outside.
@@ -505,7 +527,7 @@ impl<'h> Facts<'h> {
             if content.truncated {
                 return Value::Failed(format!("is larger than {limit} bytes, the most that is read"));
             }
-            self.redactor.mark(&content.bytes);
+            self.redactor.learn(path, &content.bytes);
             Value::Known(content.bytes)
         })
     }
@@ -586,7 +608,13 @@ impl<'h> Facts<'h> {
 
     /// All processes.
     pub fn processes(&self) -> &Fact<Vec<Process>> {
-        self.processes.get_or_init(|| self.host.processes())
+        self.processes.get_or_init(|| {
+            let processes = self.host.processes();
+            for process in processes.get().into_iter().flatten() {
+                self.redactor.mark(&command_line(process));
+            }
+            processes
+        })
     }
 
     /// One process in detail: some twenty files, so it is asked for few.
@@ -967,6 +995,12 @@ struct Ending {
     is_cut: bool,
     /// The file is longer than what was collected of it.
     goes_on: bool,
+}
+
+/// The words of a process's command line, as one text.
+fn command_line(process: &Process) -> Vec<u8> {
+    let words: Vec<&[u8]> = process.args.iter().map(|word| word.as_bytes()).collect();
+    words.join(&b" "[..])
 }
 
 fn ruleset_file(host: &dyn Host, home: &Path, path: &Path) -> RulesetFile {

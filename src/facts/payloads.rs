@@ -2,20 +2,25 @@
 //! request in `active-responses.log`, and what execd wrote of its own in `ossec.log`, when it
 //! refuses a message or, with debugging on, of each.
 //!
-//! Only the end of each log is read. What came before execd was started last is history.
+//! Only the end of each log with what was set aside of it is read. What came before execd was
+//! started last is history.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
 
 use super::Facts;
+use super::logs::unpacked;
 use crate::findings::signatures::Log;
-use crate::host::Gap;
+use crate::host::{Gap, GapKind};
 use crate::logs::line::{Line, Time};
 use crate::logs::scan::Seen;
 use crate::wazuh::alerts::LINE_CAP;
 use crate::wazuh::alerts::extract::{Extractor, Paths, Raw, Slot};
 use crate::wazuh::alerts::lines::{Lines, Section};
 
-/// Bytes of each log that are looked at.
+/// Bytes of each log that are looked at, unpacked.
 pub const READ: u64 = 8 << 20;
 
 /// Messages of one program and rule that are kept, and of all: the newest.
@@ -66,6 +71,8 @@ pub struct Logged {
 pub struct Payloads {
     /// The older first, log by log.
     pub all: Vec<Logged>,
+    /// Older messages of each that were counted and not kept.
+    pub more: BTreeMap<By, u64>,
     /// Logs of which only the end was looked at, as reports name them.
     pub cut: Vec<String>,
     /// What could not be read.
@@ -92,68 +99,128 @@ fn read(facts: &Facts<'_>, log: Log, payloads: &mut Payloads) {
     let known = facts.log(log);
     payloads.gaps.extend(known.unknown());
     let Some(known) = known.get() else { return };
-    let Some((number, file)) = known.files.iter().enumerate().next_back().filter(|(_, file)| !file.gzip)
-    else {
-        return;
-    };
-    let opened = facts.open(&file.path);
-    let Some(source) = opened.get() else { return };
     let anchor = facts.anchor("execd").get().and_then(|anchor| anchor.time);
-    let since = known.since.max(anchor);
-    let length = source.size();
-    let start = length.saturating_sub(READ);
-    let mut first = None;
-    let mut found: Vec<Logged> = Vec::new();
-    let mut reader = Reader::new();
-    let mut lines = Lines::new(Section::new(&**source, start..length), LINE_CAP);
-    // The first line may be the rest of one, the last one not written to its end.
-    let mut is_rest = start > 0;
-    while let Ok(Some(line)) = lines.next_line() {
-        if std::mem::take(&mut is_rest) || !line.ended && !line.cut {
+    let mut search = Search {
+        log,
+        since: known.since.max(anchor),
+        reader: Reader::new(),
+        counts: HashMap::new(),
+        found: VecDeque::new(),
+        more: &mut payloads.more,
+    };
+    let mut left = READ;
+    for (number, file) in known.files.iter().enumerate().rev() {
+        let opened = facts.open(&file.path);
+        let Some(source) = opened.get() else {
+            payloads.gaps.extend(opened.unknown());
             continue;
-        }
-        if !is_candidate(log, line.text) {
-            continue;
-        }
-        let read = Line::read(log, line.text);
-        let time = match read.time {
-            Some(Time::Local(time) | Time::Utc(time)) => time,
-            None => continue,
         };
-        first.get_or_insert(time);
-        if since.is_some_and(|since| time < since) {
-            continue;
+        let size = if file.gzip { unpacked(&**source).unwrap_or(u64::MAX) } else { source.size() };
+        let start = size.saturating_sub(left);
+        left -= left.min(size);
+        let told = if !file.gzip {
+            search.lines(Section::new(&**source, start..size), number, start)
+        } else if start == 0 {
+            let packed = Section::new(&**source, 0..source.size());
+            search.lines(MultiGzDecoder::new(packed).take(size), number, 0)
+        } else {
+            // One that does not fit is not unpacked for its end.
+            Ok(None)
+        };
+        let first = match told {
+            Ok(first) => first,
+            Err(error) => {
+                let (kind, source) = (GapKind::Failed, file.shown.clone());
+                payloads.gaps.push(Gap { kind, source, why: error.to_string() });
+                None
+            }
+        };
+        // What is before it is too old.
+        if first.zip(search.since).is_some_and(|(first, since)| first < since) {
+            break;
         }
-        let Some((by, text)) = message(log, &read) else { continue };
-        let Some(rule) = reader.request(text, &by) else { continue };
-        found.push(Logged {
-            by,
-            text: text.to_vec(),
-            rule,
-            log,
-            seen: Seen {
-                file: number,
-                offset: start + line.offset,
-                line: None,
-                time: read.time,
-                excerpt: line.text.get(..SHOWN).unwrap_or(line.text).to_vec(),
-            },
-        });
-    }
-    if start > 0 && first.is_none_or(|first| since.is_none_or(|since| first > since)) {
-        payloads.cut.push(file.shown.clone());
-    }
-    // The newest of each kind.
-    let mut counts: HashMap<(By, Option<u32>), usize> = HashMap::new();
-    let mut kept: Vec<Logged> = Vec::new();
-    for logged in found.into_iter().rev() {
-        let count = counts.entry((logged.by.clone(), logged.rule)).or_default();
-        *count += 1;
-        if *count <= OF_ONE && kept.len() < ALL {
-            kept.push(logged);
+        if start > 0 || left == 0 && number > 0 {
+            payloads.cut.push(file.shown.clone());
+            break;
         }
     }
-    payloads.all.extend(kept.into_iter().rev());
+    payloads.all.extend(search.found);
+}
+
+/// The search of one log, the newest file first.
+struct Search<'m> {
+    log: Log,
+    /// Messages before it are history.
+    since: Option<i64>,
+    reader: Reader,
+    counts: HashMap<(By, Option<u32>), usize>,
+    /// The older first.
+    found: VecDeque<Logged>,
+    more: &'m mut BTreeMap<By, u64>,
+}
+
+impl Search<'_> {
+    /// Looks through a file that is older than those before, from a byte on. The first time in it.
+    fn lines(&mut self, text: impl Read, file: usize, start: u64) -> io::Result<Option<i64>> {
+        let log = self.log;
+        let mut first = None;
+        let mut found: Vec<Logged> = Vec::new();
+        let mut lines = Lines::new(text, LINE_CAP);
+        // The first line may be the rest of one, the last one not written to its end.
+        let mut is_rest = start > 0;
+        let mut end = Ok(());
+        loop {
+            let line = match lines.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(error) => {
+                    end = Err(error);
+                    break;
+                }
+            };
+            if std::mem::take(&mut is_rest) || !line.ended && !line.cut {
+                continue;
+            }
+            if !is_candidate(log, line.text) {
+                continue;
+            }
+            let read = Line::read(log, line.text);
+            let time = match read.time {
+                Some(Time::Local(time) | Time::Utc(time)) => time,
+                None => continue,
+            };
+            first.get_or_insert(time);
+            if self.since.is_some_and(|since| time < since) {
+                continue;
+            }
+            let Some((by, text)) = message(log, &read) else { continue };
+            let Some(rule) = self.reader.request(text, &by) else { continue };
+            found.push(Logged {
+                by,
+                text: text.to_vec(),
+                rule,
+                log,
+                seen: Seen {
+                    file,
+                    offset: start + line.offset,
+                    line: None,
+                    time: read.time,
+                    excerpt: line.text.get(..SHOWN).unwrap_or(line.text).to_vec(),
+                },
+            });
+        }
+        // The newest of each kind.
+        for logged in found.into_iter().rev() {
+            let count = self.counts.entry((logged.by.clone(), logged.rule)).or_default();
+            *count += 1;
+            if *count <= OF_ONE && self.found.len() < ALL {
+                self.found.push_front(logged);
+            } else {
+                *self.more.entry(logged.by).or_default() += 1;
+            }
+        }
+        end.map(|()| first)
+    }
 }
 
 /// Whether a line may hold a message, at the price of a search.

@@ -8,6 +8,7 @@ use std::sync::{OnceLock, mpsc};
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
 use crate::host::{Fact, FileType, Gap, Host};
+use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::ResponseBlock;
 use crate::wazuh::rules::files::{self, Files};
 use crate::wazuh::rules::{
@@ -331,7 +332,8 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
     let of = |named: &[files::Named]| -> Vec<PathBuf> {
         named.iter().map(|named| opened(home, &named.path)).collect()
     };
-    let (host, decoder_paths, rule_paths) = (facts.host, of(&files.decoders), of(&files.rules));
+    let (host, redactor) = (facts.host, facts.redactor);
+    let (decoder_paths, rule_paths) = (of(&files.decoders), of(&files.rules));
     let lists = files
         .lists
         .iter()
@@ -357,7 +359,7 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         let to_parse = rule_paths.iter().zip(&rule_files);
         scope.spawn(move || {
             for (path, file) in to_parse {
-                let bytes = file.get_or_init(|| read_one(host, home, path)).get();
+                let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get();
                 if ahead.send(bytes.map(|bytes| Parsed::of(bytes))).is_err() {
                     return;
                 }
@@ -367,7 +369,7 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
         let mut decoders = Some(built_in.collect::<BTreeSet<_>>());
         for path in decoder_paths {
-            let bytes = read_one(host, home, &path);
+            let bytes = read_one(host, redactor, home, &path);
             let own = bytes.get().and_then(|bytes| {
                 let parsed = Parsed::of(bytes);
                 refused.insert(path.clone(), why_refused(&path, bytes, &parsed));
@@ -412,7 +414,7 @@ fn opened(home: &Path, path: &[u8]) -> PathBuf {
     home.join(std::ffi::OsStr::from_bytes(path))
 }
 
-fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
+fn read_one(host: &dyn Host, redactor: &Redactor, home: &Path, path: &Path) -> Fact<Vec<u8>> {
     let shown = path.display().to_string();
     // From its own root directory analysisd may see something else behind a link.
     if host.entry(path).get().is_some_and(|entry| entry.file_type == FileType::Symlink)
@@ -424,6 +426,7 @@ fn read_one(host: &dyn Host, home: &Path, path: &Path) -> Fact<Vec<u8>> {
         if content.truncated || content.changed_while_read {
             return crate::host::Value::Failed("is too large, or changed while it was read".to_owned());
         }
+        redactor.mark(&content.bytes);
         crate::host::Value::Known(content.bytes)
     })
 }

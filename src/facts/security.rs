@@ -4,15 +4,20 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
+
 use super::Facts;
+use super::logs::{EAST, LogFile, unpacked};
 use super::tools::SETTINGS_LIMIT;
 use crate::host::apparmor::{self, Loaded, Profile, Rule};
 use crate::host::audit_log::{Denial, MAX_LINE, Reader};
 use crate::host::selinux::FileContexts;
-use crate::host::{Fact, FileType, Gap, GapKind, Source, Value, settings};
+use crate::host::{Fact, FileType, Gap, GapKind, Value, settings};
+use crate::wazuh::alerts::lines::{Lines, Section};
 
 /// How far back denials are looked for, in milliseconds.
 pub const DENIALS_AGE: i64 = 7 * 24 * 3600 * 1000;
@@ -23,11 +28,7 @@ pub const LOG_TAIL: u64 = 16 << 20;
 /// The most that is read of all logs together, in bytes.
 const LOGS_BUDGET: u64 = 64 << 20;
 
-/// Rotated audit logs that are read at most.
-const MAX_ROTATED: u32 = 16;
-
-/// Where the kernel's messages are kept as text (rsyslog on Debian, RHEL, SUSE). The older part of
-/// each has `.1` behind it, or a date; only the first is read.
+/// Where the kernel's messages are kept as text (rsyslog on Debian, RHEL, SUSE).
 const TEXT_LOGS: &[&str] = &["/var/log/messages", "/var/log/syslog", "/var/log/kern.log"];
 
 const AUDIT_LOG: &str = "/var/log/audit/audit.log";
@@ -235,27 +236,9 @@ impl Facts<'_> {
 
     fn read_denials(&self) -> Denials {
         let since = self.now().get().map_or(0, |now| now.saturating_mul(1000).saturating_sub(DENIALS_AGE));
-        let audit = self.audit_log().display().to_string();
         let mut found = Denials::default();
         let mut left = LOGS_BUDGET;
-        let mut gaps = Vec::new();
-        let mut seen = false;
-        for number in 0..=MAX_ROTATED {
-            let path = if number == 0 { audit.clone() } else { format!("{audit}.{number}") };
-            match self.tail_denials(Path::new(&path), true, since, &mut left, &mut found.all) {
-                Read::Goes(more) => {
-                    seen = true;
-                    if !more {
-                        break;
-                    }
-                }
-                Read::Absent => break,
-                Read::Gap(gap) => {
-                    gaps.push(gap);
-                    break;
-                }
-            }
-        }
+        let (mut seen, mut gap) = self.log_denials(&self.audit_log(), true, since, &mut left, &mut found.all);
         let is_written = seen
             && self
                 .processes()
@@ -263,35 +246,20 @@ impl Facts<'_> {
                 .is_some_and(|all| all.iter().any(|process| process.comm == "auditd" && !process.foreign));
         // What auditd takes, the kernel tells nobody else.
         if !is_written {
-            let no_audit_log = !seen && gaps.is_empty();
+            let no_audit_log = !seen && gap.is_none();
             for path in TEXT_LOGS {
-                for path in [(*path).to_owned(), format!("{path}.1")] {
-                    match self.tail_denials(Path::new(&path), false, since, &mut left, &mut found.all) {
-                        Read::Goes(more) => {
-                            seen = true;
-                            if !more {
-                                break;
-                            }
-                        }
-                        Read::Absent => break,
-                        Read::Gap(gap) => {
-                            if no_audit_log {
-                                gaps.push(gap);
-                            }
-                            break;
-                        }
-                    }
-                }
+                let (here, unread) =
+                    self.log_denials(Path::new(path), false, since, &mut left, &mut found.all);
+                seen |= here;
+                gap = gap.or(unread.filter(|_| no_audit_log));
             }
         }
-        if !seen && gaps.is_empty() {
-            gaps.push(Gap {
-                kind: GapKind::NotCollected,
-                source: "journal".to_owned(),
-                why: "denials are in the journal alone: ask journalctl -k -g 'avc|apparmor'".to_owned(),
-            });
-        }
-        found.gap = gaps.into_iter().next();
+        let in_journal = || Gap {
+            kind: GapKind::NotCollected,
+            source: "journal".to_owned(),
+            why: "denials are in the journal alone: ask journalctl -k -g 'avc|apparmor'".to_owned(),
+        };
+        found.gap = gap.or_else(|| (!seen).then(in_journal));
         // One event may be in several logs, and have several denials.
         let mut known = HashSet::new();
         found.all.retain(|logged| {
@@ -303,35 +271,78 @@ impl Facts<'_> {
         found
     }
 
-    /// The denials at the end of one log.
-    fn tail_denials(
+    /// The denials of a log and of what was set aside of it, as far back as is looked. Whether any
+    /// of it was read, and what could not be.
+    fn log_denials(
         &self,
         path: &Path,
         audited: bool,
         since: i64,
         left: &mut u64,
         all: &mut Vec<Logged>,
-    ) -> Read {
-        let opened = self.open(path);
+    ) -> (bool, Option<Gap>) {
+        let day = self.local(since.div_euclid(1000)).unwrap_or(since.div_euclid(1000).saturating_sub(EAST));
+        let (files, gaps) = self.log_parts(path, Some(day));
+        let (mut seen, mut gap) = (false, gaps.into_iter().next());
+        for file in files.iter().rev() {
+            match self.tail_denials(file, audited, since, left, all) {
+                Ok(goes_on) => {
+                    seen = true;
+                    if !goes_on {
+                        break;
+                    }
+                }
+                Err(unread) => {
+                    gap = gap.or(Some(unread));
+                    break;
+                }
+            }
+        }
+        (seen, gap)
+    }
+
+    /// The denials at the end of one file of a log, and whether an older one is worth reading.
+    fn tail_denials(
+        &self,
+        file: &LogFile,
+        audited: bool,
+        since: i64,
+        left: &mut u64,
+        all: &mut Vec<Logged>,
+    ) -> Result<bool, Gap> {
+        let opened = self.open(&file.path);
         if let Some(gap) = opened.unknown() {
-            return Read::Gap(gap);
+            return Err(gap);
         }
-        let Some(source) = opened.get() else { return Read::Absent };
+        // One that is gone was rotated meanwhile.
+        let Some(source) = opened.get() else { return Ok(true) };
+        let failed = |error: std::io::Error| Gap {
+            kind: GapKind::Failed,
+            source: file.shown.clone(),
+            why: error.to_string(),
+        };
         let share = LOG_TAIL.min(*left);
-        *left -= share.min(source.size());
+        let size = if file.gzip { unpacked(&**source).map_err(failed)? } else { source.size() };
+        *left -= share.min(size);
+        let start = size.saturating_sub(share);
         let mut reader = Reader::new(since);
-        let start = source.size().saturating_sub(share);
-        if let Err(error) = lines(&**source, start, |line, offset| reader.line(line, offset)) {
-            let (kind, source) = (GapKind::Failed, path.display().to_string());
-            return Read::Gap(Gap { kind, source, why: error.to_string() });
+        let read = |line: &[u8], offset| reader.line(line, offset);
+        if !file.gzip {
+            lines(Section::new(&**source, start..size), start, read)
+        } else if start == 0 {
+            lines(MultiGzDecoder::new(Section::new(&**source, 0..source.size())).take(size), 0, read)
+        } else {
+            // One that does not fit is not unpacked for its end.
+            return Ok(false);
         }
+        .map_err(failed)?;
         let (denials, first, forgotten) = reader.finish();
         for denial in &denials {
             self.redactor.mark(&denial.line);
         }
-        all.extend(denials.into_iter().map(|denial| Logged { file: path.to_owned(), audited, denial }));
+        all.extend(denials.into_iter().map(|denial| Logged { file: file.path.clone(), audited, denial }));
         // An older one may hold more of the time that is looked at.
-        Read::Goes(*left > 0 && start == 0 && !forgotten && first.is_none_or(|first| first >= since))
+        Ok(*left > 0 && start == 0 && !forgotten && first.is_none_or(|first| first >= since))
     }
 
     /// The profiles in /etc/apparmor.d; absent where there is no such directory. A file that cannot
@@ -464,48 +475,15 @@ impl Facts<'_> {
     }
 }
 
-/// How reading a log went.
-enum Read {
-    /// It was read; whether an older one is worth reading.
-    Goes(bool),
-    /// It is not there.
-    Absent,
-    /// It cannot be read.
-    Gap(Gap),
-}
-
-/// Calls a function with every whole line from a byte on, and with where it begins.
-fn lines(source: &dyn Source, start: u64, mut each: impl FnMut(&[u8], u64)) -> std::io::Result<()> {
-    let mut buffer = vec![0; 256 * 1024];
-    let mut line: Vec<u8> = Vec::new();
-    let (mut at, mut begins) = (start, start);
+/// Calls a function with every whole line from a byte of a file on, and with where it begins.
+fn lines(text: impl Read, start: u64, mut each: impl FnMut(&[u8], u64)) -> std::io::Result<()> {
+    let mut lines = Lines::new(text, MAX_LINE);
     // What stands before the first line feed is the rest of a line, unless it is the first.
-    let mut is_whole = start == 0;
-    loop {
-        let count = source.read_at(&mut buffer, at)?;
-        let Some(mut bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-        while let Some(end) = memchr::memchr(b'\n', bytes) {
-            let (head, rest) = bytes.split_at(end);
-            if is_whole {
-                if line.is_empty() {
-                    each(head, begins);
-                } else {
-                    line.extend_from_slice(&head[..head.len().min(MAX_LINE)]);
-                    each(&line, begins);
-                }
-            }
-            line.clear();
-            is_whole = true;
-            bytes = &rest[1..];
-            begins = at + (count - bytes.len()) as u64;
+    let mut is_rest = start > 0;
+    while let Some(line) = lines.next_line()? {
+        if !std::mem::take(&mut is_rest) {
+            each(line.text, start + line.offset);
         }
-        if line.len() < MAX_LINE {
-            line.extend_from_slice(bytes);
-        }
-        at += count as u64;
-    }
-    if is_whole && !line.is_empty() {
-        each(&line, begins);
     }
     Ok(())
 }
@@ -514,16 +492,16 @@ fn lines(source: &dyn Source, start: u64, mut each: impl FnMut(&[u8], u64)) -> s
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::host::Held;
 
     #[test]
     fn whole_lines_from_a_byte_on() {
         let long = format!("{}\n", "x".repeat(300_000));
         let text = format!("first\n{long}second\nlast");
-        let source = Held::new(text.clone().into_bytes(), false);
+        let size = text.len() as u64;
         let read = |start| {
             let mut found = Vec::new();
-            lines(&source, start, |line, offset| found.push((line.len(), offset))).unwrap();
+            let text = Section::new(text.as_bytes(), start..size);
+            lines(text, start, |line, offset| found.push((line.len(), offset))).unwrap();
             found
         };
         let second = 6 + 300_001;

@@ -164,8 +164,9 @@ impl Facts<'_> {
     }
 
     /// Whether a program loads a library, itself or through others, or holds a text that shows the
-    /// library was built into it. `library` is the name up to the version (`libwrap.so`).
-    pub fn loads(&self, program: &Path, library: &str, text: &[u8]) -> Fact<bool> {
+    /// library was built into it, as a regular expression. `library` is the name up to the version
+    /// (`libwrap.so`).
+    pub fn loads(&self, program: &Path, library: &str, text: &str) -> Fact<bool> {
         let elf = self.program_at(program).elf;
         let Some(first) = elf.get() else { return elf.map(|_| false) };
         let mut directories: Vec<PathBuf> = LIBRARY_DIRS.iter().map(PathBuf::from).collect();
@@ -194,9 +195,9 @@ impl Facts<'_> {
         if let Some(gap) = gap {
             return gap.into_fact();
         }
-        self.head(program, PROGRAM_LIMIT).and_then(|content| {
-            let is_inside = memchr::memmem::find(&content.bytes, text).is_some();
-            if content.truncated && !is_inside {
+        self.host.search(program, PROGRAM_LIMIT, text).and_then(|found| {
+            let is_inside = !found.texts.is_empty();
+            if found.truncated && !is_inside {
                 return Value::Failed(format!("is larger than {PROGRAM_LIMIT} bytes"));
             }
             Value::Known(is_inside)

@@ -64,10 +64,12 @@
 //! the methods that change it), and built as a real tree
 //! ([`CaptureHost::materialise`]).
 
+pub mod archive;
 mod detail;
 mod edit;
 mod manifest;
 mod materialise;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
@@ -82,16 +84,18 @@ use base64::Engine;
 pub use edit::{EditError, Part};
 pub use manifest::{
     AccessEntry, AttributeEntry, Bits, CapabilitiesEntry, CredentialsEntry, DefaultsEntry, DescriptorEntry,
-    DetailEntry, DetailPart, Entries, FORMAT, FileEntry, GapEntry, Gaps, HostFile, HostPath, Kind,
-    LimitEntry, LimitsEntry, MachineEntry, Mode, MountEntry, Owner, ProcessEntry, SocketEntry, SpaceEntry,
-    Time,
+    DetailEntry, DetailPart, Entries, FORMAT, FileEntry, FoundEntry, GapEntry, Gaps, HostFile, HostPath,
+    Kind, LimitEntry, LimitsEntry, MachineEntry, Mode, MountEntry, Owner, ProcessEntry, SocketEntry,
+    SpaceEntry, Time,
 };
+
+use store::{Contents, Pieces};
 
 use super::walk::{MAX_LINKS, Miss, TOO_MANY_LINKS, Walker, push_front};
 use super::{
-    Account, Attributes, Content, Fact, FileType, Held, Host, Machine, Meta, Mount, OpenError, Process,
-    ProcessDetail, Resolved, Source, SourceKind, Space, UnixSocket, Value, accounts, acl, elf, mountinfo,
-    unix_socket,
+    Account, Asked, Attributes, Content, Fact, FileType, Held, Host, Machine, Matches, Meta, Mount,
+    OpenError, Process, ProcessDetail, Resolved, Source, SourceKind, Space, Sums, UnixSocket, Value,
+    accounts, acl, elf, mountinfo, unix_socket,
 };
 
 /// The file that makes a directory a capture.
@@ -118,7 +122,7 @@ pub struct CaptureHost {
     absent: BTreeSet<PathBuf>,
     defaults: BTreeMap<PathBuf, Defaults>,
     default_mtime: i64,
-    contents: Option<Arc<Walker>>,
+    contents: Option<Contents>,
     now: Value<i64>,
     machine: Value<Machine>,
     mounts: Value<Vec<Mount>>,
@@ -128,8 +132,10 @@ pub struct CaptureHost {
     detail_defaults: ProcessDetail,
     sockets: Value<Vec<UnixSocket>>,
     /// Of network namespaces that are not the host's, by a process in them.
-    other_sockets: BTreeMap<u32, Vec<UnixSocket>>,
-    space: BTreeMap<PathBuf, Space>,
+    other_sockets: BTreeMap<u32, Value<Vec<UnixSocket>>>,
+    space: BTreeMap<PathBuf, Value<Space>>,
+    env: BTreeMap<String, String>,
+    asked: Asked,
     boot_time: Value<i64>,
     /// None: those of the capture's `/etc/passwd`.
     users: Option<Value<Vec<Account>>>,
@@ -154,7 +160,15 @@ struct Node {
     changed_while_read: bool,
     link: Option<PathBuf>,
     elf: Option<elf::Elf>,
-    birth: Option<i64>,
+    /// Why there is no header.
+    elf_gap: Option<NoValue>,
+    /// Which parts of the file are stored, where it is not all of it.
+    pieces: Option<Arc<Pieces>>,
+    inode: Option<(u64, u64)>,
+    /// Of the file on the host, which what is stored may not have.
+    sums: Option<Sums>,
+    found: BTreeMap<String, Matches>,
+    birth: Option<Value<i64>>,
     xattrs: BTreeMap<String, Value<Vec<u8>>>,
     /// What is said of the attributes that are not in `xattrs`.
     other_xattrs: NoValue,
@@ -196,6 +210,11 @@ impl Node {
             changed_while_read: false,
             link: None,
             elf: None,
+            elf_gap: None,
+            pieces: None,
+            inode: None,
+            sums: None,
+            found: BTreeMap::new(),
             birth: None,
             xattrs: BTreeMap::new(),
             other_xattrs: Value::NotCollected(NOT_HELD.to_owned()),
@@ -222,7 +241,8 @@ impl Node {
 /// The attribute with the label of SELinux.
 pub const SELINUX: &str = "security.selinux";
 
-const NOT_HELD: &str = "the capture does not hold it";
+/// What is said of what a capture does not hold.
+pub(crate) const NOT_HELD: &str = "the capture does not hold it";
 
 impl CaptureHost {
     /// An empty host in memory: a root directory, the user and group root, no
@@ -248,6 +268,8 @@ impl CaptureHost {
             sockets: Value::Known(Vec::new()),
             other_sockets: BTreeMap::new(),
             space: BTreeMap::new(),
+            env: BTreeMap::new(),
+            asked: Asked::default(),
             boot_time: nothing(),
             users: root(),
             groups: root(),
@@ -276,9 +298,9 @@ impl CaptureHost {
         let file = HostFile::parse(&bytes, &manifest)?;
         let files = dir.join(FILES);
         let contents = list_contents(&files)?;
-        let walker = (!contents.is_empty()).then(|| Walker::new(&files).without_links());
+        let stored = (!contents.is_empty()).then(|| Contents::directory(&files));
         let mut builder = Builder { bytes: &bytes, path: &manifest, contents };
-        let mut host = builder.build(&file, walker.map(Arc::new))?;
+        let mut host = builder.build(&file, stored)?;
         if let Some(stray) = builder.contents.into_keys().next() {
             let inside = stray.strip_prefix("/").unwrap_or(&stray);
             return Err(OpenError::Content {
@@ -503,6 +525,9 @@ impl CaptureHost {
 
     /// Content of an entry, whoever reads.
     fn content(&self, path: &Path, node: &Node, limit: u64) -> Result<Content, NoValue> {
+        if let Some(pieces) = &node.pieces {
+            return self.beginning(path, node, pieces, limit);
+        }
         let mut content = match &node.stored {
             Stored::Nothing => return Err(not_stored()),
             Stored::Bytes(bytes) => {
@@ -514,13 +539,51 @@ impl CaptureHost {
                 }
             }
             Stored::File => {
-                let walker = self.contents.as_ref().ok_or_else(not_stored)?;
-                walker.read(path, limit).map_err(stored_miss)?
+                let contents = self.contents.as_ref().ok_or_else(not_stored)?;
+                contents.read(path, limit).map_err(stored_miss)?
             }
         };
         content.truncated |= node.truncated;
         content.changed_while_read |= node.changed_while_read;
         Ok(content)
+    }
+
+    /// What is stored of an entry, as one file.
+    fn stored(&self, path: &Path, node: &Node) -> Result<Box<dyn Source>, NoValue> {
+        Ok(match &node.stored {
+            // All of it is left out.
+            Stored::Nothing if node.pieces.is_some() => Box::new(Held::new(Vec::new(), false)),
+            Stored::Nothing => return Err(not_stored()),
+            Stored::Bytes(bytes) => Box::new(Held::new(Arc::clone(bytes), node.truncated)),
+            Stored::File => {
+                let contents = self.contents.as_ref().ok_or_else(not_stored)?;
+                contents.source(path).map_err(stored_miss)?
+            }
+        })
+    }
+
+    /// The first bytes of a file of which pieces are stored.
+    fn beginning(&self, path: &Path, node: &Node, pieces: &Pieces, limit: u64) -> Result<Content, NoValue> {
+        let held = pieces.beginning().min(limit);
+        if held == 0 && limit > 0 && pieces.size() > 0 {
+            return Err(Value::NotCollected("the capture does not hold its beginning".to_owned()));
+        }
+        let source = self.stored(path, node)?;
+        let mut bytes = vec![0; usize::try_from(held).unwrap_or(0)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match source.read_at(&mut bytes[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) => return Err(Value::Failed(error.to_string())),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(Content {
+            bytes,
+            truncated: held < pieces.size() || node.truncated,
+            changed_while_read: node.changed_while_read,
+        })
     }
 
     fn part<T: Clone>(source: &str, value: &Value<T>) -> Fact<T> {
@@ -587,8 +650,9 @@ impl Host for CaptureHost {
     fn birth(&self, path: &Path) -> Fact<i64> {
         self.fact(path, || {
             let unknown = || Value::NotCollected("the capture holds no time of birth".to_owned());
-            self.walk(path, false)?.1.birth.ok_or_else(unknown)
+            Ok(self.walk(path, false)?.1.birth.clone().unwrap_or_else(unknown))
         })
+        .and_then(|birth| birth)
     }
 
     fn xattr(&self, path: &Path, name: &str) -> Fact<Vec<u8>> {
@@ -619,10 +683,11 @@ impl Host for CaptureHost {
             };
             let said = real.ancestors().find_map(|above| self.space.get_key_value(above));
             match said {
-                Some((at, space)) if floor.is_none_or(|floor| at.starts_with(floor)) => Ok(*space),
+                Some((at, space)) if floor.is_none_or(|floor| at.starts_with(floor)) => Ok(space.clone()),
                 _ => Err(Value::NotCollected(NOT_HELD.to_owned())),
             }
         })
+        .and_then(|space| space)
     }
 
     fn read(&self, path: &Path, limit: u64) -> Fact<Content> {
@@ -635,17 +700,42 @@ impl Host for CaptureHost {
     fn open(&self, path: &Path) -> Fact<Box<dyn Source>> {
         self.fact(path, || {
             let (real, node) = self.readable(path)?;
-            let source: Box<dyn Source> = match &node.stored {
-                Stored::Nothing => return Err(not_stored()),
-                Stored::Bytes(bytes) => Box::new(Held::new(Arc::clone(bytes), node.truncated)),
-                Stored::File => {
-                    let walker = self.contents.as_ref().ok_or_else(not_stored)?;
-                    let file = walker.source(&real).map_err(stored_miss)?;
-                    Box::new(HeldFile { file, truncated: node.truncated })
-                }
+            let file = self.stored(&real, node)?;
+            let file = match &node.pieces {
+                Some(pieces) => pieces.of(file),
+                None => file,
             };
+            let source: Box<dyn Source> =
+                Box::new(HeldFile { file, identity: node.inode, truncated: node.truncated });
             Ok(source)
         })
+    }
+
+    fn sums(&self, path: &Path, limit: u64) -> Fact<Sums> {
+        let known = self.fact(path, || {
+            let (_, node) = self.readable(path)?;
+            node.sums.clone().ok_or(Value::Absent)
+        });
+        if known.get().is_some() {
+            known
+        } else {
+            self.open(path).and_then(|source| super::sums(&*source, limit))
+        }
+    }
+
+    fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
+        let known = self.fact(path, || {
+            let (_, node) = self.readable(path)?;
+            node.found.get(pattern).cloned().ok_or(Value::Absent)
+        });
+        if known.get().is_some() {
+            known
+        } else {
+            match regex::bytes::Regex::new(pattern) {
+                Ok(regex) => self.read(path, limit).map(|content| super::matches(&content, &regex)),
+                Err(error) => Fact::failed(path.display().to_string(), error.to_string()),
+            }
+        }
     }
 
     fn list(&self, path: &Path) -> Fact<Vec<OsString>> {
@@ -660,7 +750,12 @@ impl Host for CaptureHost {
                 return Err(Value::NotCollected("the capture does not say which names are in it".to_owned()));
             }
             let mut names = node.names.clone().unwrap_or_default();
-            names.extend(self.children(&real).filter_map(Path::file_name).map(ToOwned::to_owned));
+            // Where all names are known, what could not be looked at is in them if it is there.
+            let is_there = |child: &&Path| {
+                node.names.is_none() || self.nodes.get(*child).is_none_or(|child| child.gap.is_none())
+            };
+            let children = self.children(&real).filter(is_there);
+            names.extend(children.filter_map(Path::file_name).map(ToOwned::to_owned));
             names.sort_unstable();
             names.dedup();
             Ok(names)
@@ -673,6 +768,12 @@ impl Host for CaptureHost {
             if let Some(elf) = &node.elf {
                 return Ok(elf.clone());
             }
+            if let Some(gap) = &node.elf_gap {
+                return Err(gap.clone());
+            }
+            if node.pieces.is_some() {
+                return Err(not_stored());
+            }
             let parsed = match &node.stored {
                 Stored::Nothing => return Err(not_stored()),
                 Stored::Bytes(bytes) => match elf::parse(&**bytes) {
@@ -681,12 +782,12 @@ impl Host for CaptureHost {
                     Err(error) => Err(Value::Failed(error.to_string())),
                 },
                 Stored::File => {
-                    let walker = self.contents.as_ref().ok_or_else(not_stored)?;
-                    match walker.elf(&real) {
+                    let contents = self.contents.as_ref().ok_or_else(not_stored)?;
+                    match contents.elf(&real) {
                         Ok(elf) => Ok(elf),
                         // What opened is no ELF file; a content that is gone is
                         // told apart by looking for it.
-                        Err(Miss::Absent) if walker.entry(&real).is_ok() => {
+                        Err(Miss::Absent) if contents.has(&real) => {
                             return Err(Value::Absent);
                         }
                         Err(Miss::Failed(why)) => Err(Value::Failed(why)),
@@ -741,7 +842,7 @@ impl Host for CaptureHost {
                 None => Value::Failed("there is no such process".to_owned()),
                 Some(process) => {
                     match (self.other_sockets.get(&pid), self.detail_of(process).namespaces.value) {
-                        (Some(sockets), _) => Value::Known(sockets.clone()),
+                        (Some(sockets), _) => sockets.clone(),
                         (None, Value::Known(namespaces)) if !namespaces.others.contains("net") => {
                             self.sockets.clone()
                         }
@@ -780,15 +881,20 @@ impl Host for CaptureHost {
         Self::part("/proc/stat", &self.boot_time)
     }
 
-    fn env(&self, _name: &str) -> Option<OsString> {
-        None
+    fn asked(&self) -> Asked {
+        self.asked.clone()
+    }
+
+    fn env(&self, name: &str) -> Option<OsString> {
+        self.env.get(name).map(OsString::from)
     }
 }
 
-/// A content in a file of the capture, whose identity is not the host's.
+/// A content of the capture, whose own identity is not the host's.
 #[derive(Debug)]
 struct HeldFile {
     file: Box<dyn Source>,
+    identity: Option<(u64, u64)>,
     truncated: bool,
 }
 
@@ -798,7 +904,7 @@ impl Source for HeldFile {
     }
 
     fn identity(&self) -> Option<(u64, u64)> {
-        None
+        self.identity
     }
 
     fn truncated(&self) -> bool {
@@ -908,7 +1014,7 @@ impl Builder<'_> {
         }
     }
 
-    fn build(&mut self, file: &HostFile, contents: Option<Arc<Walker>>) -> Result<CaptureHost, OpenError> {
+    fn build(&mut self, file: &HostFile, contents: Option<Contents>) -> Result<CaptureHost, OpenError> {
         let mut host = CaptureHost::new();
         host.label = file.label.clone().unwrap_or_else(|| "capture".to_owned());
         host.coverage.clear();
@@ -965,8 +1071,8 @@ impl Builder<'_> {
         let Some((key, entry)) = entry else { return Ok(Ids::new()) };
         let bytes = match (self.inline(key, entry)?, &host.contents) {
             (Some(bytes), _) => bytes,
-            (None, Some(walker)) if self.contents.contains_key(Path::new(path)) => {
-                walker.read(Path::new(path), MAX_MANIFEST).map(|content| content.bytes).unwrap_or_default()
+            (None, Some(contents)) if self.contents.contains_key(Path::new(path)) => {
+                contents.read(Path::new(path), MAX_MANIFEST).map(|content| content.bytes).unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -1102,7 +1208,10 @@ impl Builder<'_> {
         if inline.is_some() && stored_size.is_some() {
             return Err(self.twice(path));
         }
-        let has_content = inline.is_some() || stored_size.is_some() || entry.elf.is_some();
+        let has_content =
+            inline.is_some() || stored_size.is_some() || entry.elf.is_some() || entry.pieces.is_some();
+        let pieces =
+            self.pieces(&key, entry, inline.as_ref().map(|bytes| bytes.len() as u64).or(stored_size))?;
         let kind = entry.kind.unwrap_or({
             if entry.link.is_some() {
                 Kind::Link
@@ -1149,6 +1258,7 @@ impl Builder<'_> {
         }
         meta.ctime = entry.ctime.map_or(meta.mtime, |time| time.0);
         let size = match kind {
+            Kind::File if pieces.is_some() => pieces.as_ref().map(|pieces| pieces.size()),
             Kind::File => Some(match (&inline, stored_size, &entry.elf) {
                 (Some(bytes), _, _) => bytes.len() as u64,
                 (None, Some(size), _) => size,
@@ -1170,12 +1280,44 @@ impl Builder<'_> {
         node.changed_while_read = entry.changed_while_read;
         node.link = entry.link.as_ref().map(PathBuf::from);
         node.elf.clone_from(&entry.elf);
-        node.birth = entry.birth.map(|time| time.0);
+        node.elf_gap = entry.elf_gap.as_ref().map(gap_value);
+        node.pieces = pieces.map(Arc::new);
+        node.inode = entry.inode;
+        node.sums.clone_from(&entry.sums);
+        node.found = self.found(&key, entry)?;
+        let no_birth = || entry.birth_gap.as_ref().map(|gap| widen(gap_value(gap)));
+        node.birth = entry.birth.map(|time| Value::Known(time.0)).or_else(no_birth);
         self.xattrs(&key, entry, &mut node)?;
         node.names = entry.names.as_ref().map(|names| names.iter().map(OsString::from).collect());
-        node.gap = gap(entry.denied.as_ref(), entry.failed.as_ref());
-        node.read_gap = gap(entry.read_denied.as_ref(), entry.read_failed.as_ref());
+        node.gap = gap(entry.denied.as_ref(), entry.failed.as_ref(), entry.not_collected.as_ref());
+        node.read_gap =
+            gap(entry.read_denied.as_ref(), entry.read_failed.as_ref(), entry.read_not_collected.as_ref());
         Ok(node)
+    }
+
+    /// Where what is stored stands in the file; `stored` bytes are there.
+    fn pieces(&self, key: &str, entry: &FileEntry, stored: Option<u64>) -> Result<Option<Pieces>, OpenError> {
+        let Some(given) = &entry.pieces else { return Ok(None) };
+        match Pieces::new(given) {
+            Some(pieces) if pieces.held() == stored.unwrap_or(0) => Ok(Some(pieces)),
+            _ => Err(self.error(
+                key,
+                format!("the pieces of \"{key}\" do not fit its content; make the capture again"),
+            )),
+        }
+    }
+
+    fn found(&self, key: &str, entry: &FileEntry) -> Result<BTreeMap<String, Matches>, OpenError> {
+        let decode = |text: &String| base64::engine::general_purpose::STANDARD.decode(text);
+        let mut found = BTreeMap::new();
+        for (pattern, given) in &entry.found.0 {
+            let texts: Result<Vec<Vec<u8>>, _> = given.texts.iter().map(decode).collect();
+            let texts = texts.map_err(|error| {
+                self.error(key, format!("\"{key}\" has a broken base64 in \"found\": {error}"))
+            })?;
+            found.insert(pattern.clone(), Matches { texts, truncated: given.truncated });
+        }
+        Ok(found)
     }
 
     fn xattrs(&self, key: &str, entry: &FileEntry, node: &mut Node) -> Result<(), OpenError> {
@@ -1213,6 +1355,12 @@ impl Builder<'_> {
                 return Err(wrong(format!("gives {name:?} twice; keep one")));
             }
             node.xattrs.insert(name.clone(), Value::Known(bytes));
+        }
+        for (name, gap) in &entry.xattr_gaps.0 {
+            if node.xattrs.contains_key(name) {
+                return Err(wrong(format!("gives {name:?} twice; keep one")));
+            }
+            node.xattrs.insert(name.clone(), widen(gap_value(gap)));
         }
         if let Some(gap) = &entry.other_xattrs {
             node.other_xattrs = gap_value(gap);
@@ -1284,8 +1432,19 @@ impl Builder<'_> {
             .space
             .0
             .iter()
-            .map(|(path, entry)| (path.as_path().to_owned(), detail::space(entry)))
+            .map(|(path, entry)| (path.as_path().to_owned(), Value::Known(detail::space(entry))))
+            .chain(
+                file.space_gaps
+                    .0
+                    .iter()
+                    .map(|(path, gap)| (path.as_path().to_owned(), widen(gap_value(gap)))),
+            )
             .collect();
+        host.asked = Asked {
+            home: file.home.as_ref().map(|home| home.as_path().to_owned()),
+            since: file.since.clone(),
+        };
+        host.env = file.env.0.iter().cloned().collect();
         Ok(())
     }
 
@@ -1336,11 +1495,12 @@ fn file_type(kind: Kind) -> FileType {
     }
 }
 
-fn gap(denied: Option<&String>, failed: Option<&String>) -> Option<NoValue> {
-    match (denied, failed) {
-        (Some(why), _) => Some(Value::Denied(why.clone())),
-        (None, Some(why)) => Some(Value::Failed(why.clone())),
-        (None, None) => None,
+fn gap(denied: Option<&String>, failed: Option<&String>, not_collected: Option<&String>) -> Option<NoValue> {
+    match (denied, failed, not_collected) {
+        (Some(why), ..) => Some(Value::Denied(why.clone())),
+        (None, Some(why), _) => Some(Value::Failed(why.clone())),
+        (None, None, Some(why)) => Some(Value::NotCollected(why.clone())),
+        (None, None, None) => None,
     }
 }
 

@@ -141,6 +141,28 @@ pub struct Space {
     pub read_only: bool,
 }
 
+/// Checksums of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
+    /// MD5 in hexadecimal digits, as packages keep it.
+    pub md5: String,
+    /// SHA-256 in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What of a file fits a pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// The different texts that fit, sorted, at most [`MAX_MATCHES`].
+    pub texts: Vec<Vec<u8>>,
+    /// Whether the file goes on after the bytes that were searched.
+    pub truncated: bool,
+}
+
+/// The most texts of [`Matches`].
+pub const MAX_MATCHES: usize = 64;
+
 /// A regular file that is open for reading at any place, by several threads: for logs, of
 /// which [`Host::read`] would give too much or too little.
 pub trait Source: Send + Sync + fmt::Debug {
@@ -333,9 +355,21 @@ pub enum OpenError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// A capture that is one file is refused.
+    #[error("{}: {}{reason}", path.display(), entry.as_ref().map(|entry| format!("{entry:?} ")).unwrap_or_default())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// The entry in it.
+        entry: Option<String>,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The capture is of a format that this program does not know.
-    #[error("{} is of format {found}, and this program reads formats up to {known}; use the version that made it or a newer one", path.display())]
+    #[error("{} is of format {found}{}, and this program reads formats up to {known}; use the version that made it or a newer one", path.display(), made_by.as_ref().map(|by| format!(", made by {by}")).unwrap_or_default())]
     TooNew {
+        /// The program that made it.
+        made_by: Option<String>,
         /// The file.
         path: PathBuf,
         /// Its format.
@@ -357,19 +391,75 @@ impl OpenError {
     }
 }
 
-/// Opens a directory: an unpacked capture when it has a `host.json`, else the
-/// tree of a host.
+/// Opens a file, which is a capture, or a directory: an unpacked capture when it has a
+/// `host.json`, else the tree of a host.
 ///
 /// # Errors
 ///
-/// When it is no directory, may not be read, or is a broken capture.
+/// When it is neither, may not be read, or is a broken capture.
 pub fn open_source(dir: &Path) -> Result<Box<dyn Host>, OpenError> {
+    if std::fs::metadata(dir).is_ok_and(|meta| meta.is_file()) {
+        return Ok(Box::new(capture::archive::open(dir)?));
+    }
     // Not followed: in a hostile tree it could lead anywhere.
     match std::fs::symlink_metadata(dir.join(capture::MANIFEST)) {
         Ok(_) => Ok(Box::new(capture::CaptureHost::open(dir)?)),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(OpenError::io(dir, error)),
         Err(_) => Ok(Box::new(tree::TreeHost::open(dir)?)),
     }
+}
+
+fn matches(content: &Content, regex: &regex::bytes::Regex) -> Matches {
+    let found = regex.find_iter(&content.bytes).map(|found| found.as_bytes());
+    let texts: std::collections::BTreeSet<&[u8]> = found.collect();
+    let texts = texts.into_iter().take(MAX_MATCHES).map(<[u8]>::to_vec).collect();
+    Matches { texts, truncated: content.truncated }
+}
+
+/// Checksums of all that a file holds.
+fn sums(source: &dyn Source, limit: u64) -> Value<Sums> {
+    use md5::Digest as _;
+    if source.truncated() {
+        return Value::NotCollected("the capture holds its beginning only".to_owned());
+    }
+    let (mut md5, mut sha256) = (md5::Md5::new(), sha2::Sha256::new());
+    let mut buffer = vec![0; 256 * 1024];
+    let mut offset = 0;
+    loop {
+        match source.read_at(&mut buffer, offset) {
+            Ok(0) => break,
+            Ok(read) => {
+                let bytes = &buffer[..read.min(buffer.len())];
+                md5.update(bytes);
+                sha256.update(bytes);
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Value::Failed(error.to_string()),
+        }
+        if offset > limit {
+            return Value::Failed(format!("is larger than {limit} bytes, the most that is read"));
+        }
+    }
+    Value::Known(Sums { md5: hex(&md5.finalize()), sha256: hex(&sha256.finalize()) })
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What `ar-doctor capture` was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The directory that was named.
+    pub home: Option<PathBuf>,
+    /// How far back logs were to be read, as it was written.
+    pub since: Option<String>,
 }
 
 /// From what kind of source the host is read.
@@ -379,7 +469,7 @@ pub enum SourceKind {
     Live,
     /// A directory tree or mounted image of a machine.
     Tree,
-    /// An unpacked capture.
+    /// A capture.
     Capture,
 }
 
@@ -433,6 +523,20 @@ pub trait Host: Sync {
     /// here, in the same words, and is not opened.
     fn open(&self, path: &Path) -> Fact<Box<dyn Source>>;
 
+    /// Checksums of a regular file of at most `limit` bytes.
+    fn sums(&self, path: &Path, limit: u64) -> Fact<Sums> {
+        self.open(path).and_then(|source| sums(&*source, limit))
+    }
+
+    /// The texts in the first `limit` bytes of a regular file that a regular expression on bytes
+    /// fits: for compiled programs, whose bytes a capture does not hold.
+    fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
+        match regex::bytes::Regex::new(pattern) {
+            Ok(regex) => self.read(path, limit).map(|content| matches(&content, &regex)),
+            Err(error) => Fact::failed(path.display().to_string(), error.to_string()),
+        }
+    }
+
     /// Names in a directory, sorted.
     fn list(&self, path: &Path) -> Fact<Vec<OsString>>;
 
@@ -469,7 +573,13 @@ pub trait Host: Sync {
     /// is the clock less the time the kernel runs, so setting the clock moves it.
     fn boot_time(&self) -> Fact<i64>;
 
+    /// What was asked for when the host was captured, which is asked for again where nothing
+    /// else is.
+    fn asked(&self) -> Asked {
+        Asked::default()
+    }
+
     /// An environment variable of the caller (`WAZUH_HOME`); only a live host
-    /// has one.
+    /// has one, and what was captured of it.
     fn env(&self, name: &str) -> Option<OsString>;
 }

@@ -306,7 +306,12 @@ fn response(bytes: &[u8]) -> Option<Line<'_>> {
             ..Line::empty()
         });
     }
-    let time = local.or_else(|| date_time(before.get(..start)?))?;
+    let Some(time) = local.or_else(|| date_time(before.get(..start)?)) else {
+        // What a shell says of its script: `/var/ossec/active-response/bin/x.sh: line 9: ...`
+        let end = memchr::memmem::find(behind, b": ").filter(|end| start == 0 && *end > 0)?;
+        let name = behind.get(..end).filter(|name| !name.contains(&b' '))?;
+        return Some(Line { tag: Cow::Borrowed(name), message: Cow::Borrowed(bytes), ..Line::empty() });
+    };
     let end = behind.iter().position(|byte| matches!(byte, b' ' | b'"')).unwrap_or(behind.len());
     Some(Line {
         form: Form::Arguments,

@@ -346,13 +346,11 @@ fn with_mount(finding: Finding, mount: &Mount, executable: &Executable) -> Findi
 
 /// A program that unpacks its libraries into /tmp and loads them from there.
 fn unpacks(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable, mount: &Mount) {
-    let head = facts.head(&executable.path, BOOTLOADER);
-    if let Some(gap) = head.unknown() {
+    let starter = facts.search(&executable.path, BOOTLOADER, "_MEIPASS2|_PYI_APPLICATION_HOME_DIR");
+    if let Some(gap) = starter.unknown() {
         return sink.unknown(checks::TOOL_ON_NOEXEC, facts.users_of(executable), gap);
     }
-    let Some(head) = head.get() else { return };
-    let holds = |text: &[u8]| memchr::memmem::find(&head.bytes, text).is_some();
-    if !holds(b"_MEIPASS2") && !holds(b"_PYI_APPLICATION_HOME_DIR") {
+    if starter.get().is_none_or(|found| found.texts.is_empty()) {
         return;
     }
     // With its files beside it, it unpacks nothing.

@@ -335,8 +335,7 @@ fn said(facts: &Facts<'_>, log: &LogFacts, fold: &Fold, about: &About<'_>) -> Sa
     let label = match (fold.count, fold.occasions) {
         (1, _) => "said once".to_owned(),
         (count, occasions) => {
-            let occasions =
-                if occasions < count { format!(" on {occasions} occasions") } else { String::new() };
+            let occasions = if occasions < count { on(occasions) } else { String::new() };
             let first =
                 seconds(fold.first.time).map_or_else(String::new, |time| format!(", first {}", told(time)));
             format!("said {count} times{occasions}{first}")
@@ -350,6 +349,10 @@ fn said(facts: &Facts<'_>, log: &LogFacts, fold: &Fold, about: &About<'_>) -> Sa
         message: message.trim_end_matches(['.', ' ']).to_owned(),
         evidence: facts.log_line(log, &fold.last, &about.named, label),
     }
+}
+
+fn on(occasions: u64) -> String {
+    if occasions == 1 { " on one occasion".to_owned() } else { format!(" on {occasions} occasions") }
 }
 
 /// A time of a log, as logs write it.
@@ -408,7 +411,13 @@ fn finding(claim: Claim, made: &dyn Fn(CheckId) -> bool, unknown: &[Unknown]) ->
         last.and_then(|said| said.last).map_or_else(String::new, |time| format!(" {times}{}", told(time)));
     let (who, what) = last.map_or(("", ""), |said| (said.who.as_str(), said.message.as_str()));
     let by = if base_name(who.as_bytes()) == name.as_bytes() { String::new() } else { format!(" by {who}") };
-    let title = format!("{name} is in the log{by}{when}: {what}.");
+    let is_log = matches!(&claim.subject, Subject::File(path) if path == who);
+    let title = if is_log {
+        // Nobody put a name to it.
+        format!("{name} has a line of a failure{when}: {what}.")
+    } else {
+        format!("{name} is in the log{by}{when}: {what}.")
+    };
     let why = if looked {
         "What is on this host now does not show it, so it may be mended; the log does not say so."
     } else {

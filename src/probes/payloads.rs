@@ -55,17 +55,19 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     for (name, all) in by_program {
         if let Some(executable) = facts.executables().iter().find(|executable| executable.name == name) {
-            program(facts, executable, &all, sink);
+            let more = payloads.more.get(&By::Program(name.to_vec())).copied().unwrap_or_default();
+            program(facts, executable, &all, more, sink);
         }
     }
-    execd(facts, &of_execd, sink);
+    let more = payloads.more.iter().filter(|(by, _)| !matches!(by, By::Program(_)));
+    execd(facts, &of_execd, more.map(|(_, more)| more).sum(), sink);
 }
 
 /// A message and what is wrong with it.
 type Wrong<'a> = (&'a Logged, Problem);
 
-/// The requests of one program.
-fn program(facts: &Facts<'_>, executable: &Executable, all: &[&Logged], sink: &mut Sink<'_, '_>) {
+/// The requests of one program; so many `more` were not looked at.
+fn program(facts: &Facts<'_>, executable: &Executable, all: &[&Logged], more: u64, sink: &mut Sink<'_, '_>) {
     let file = facts.script(executable);
     let text = file.bytes.get().filter(|_| executable.elf.get().is_none());
     let needs = Needs::of_stock(&executable.name, facts.contract(), facts.version())
@@ -103,7 +105,7 @@ fn program(facts: &Facts<'_>, executable: &Executable, all: &[&Logged], sink: &m
         let of = if all.len() == 1 {
             "its one message".to_owned()
         } else {
-            format!("{} of the {} messages", wrong.len(), all.len())
+            format!("{}{} of the {} messages", at_least(more), wrong.len(), all.len() as u64 + more)
         };
         let rule = last.rule.map_or_else(String::new, |rule| format!(" of rule {rule}"));
         let title =
@@ -114,8 +116,13 @@ fn program(facts: &Facts<'_>, executable: &Executable, all: &[&Logged], sink: &m
             .cause("execd hands on what it is sent, and only the script misses what it needs. This is what arrived.")
             .stops(responses.iter().copied())
             .verify(format!("ar-doctor replay {} --payload last --check-only", quote(&called)));
-        sink.find(shown(facts, finding, &wrong));
+        sink.find(shown(facts, finding, &wrong, more));
     }
+}
+
+/// Before a count, where so many more were not looked at.
+const fn at_least(more: u64) -> &'static str {
+    if more > 0 { "at least " } else { "" }
 }
 
 fn place(logged: &Logged) -> (usize, u64) {
@@ -166,7 +173,7 @@ fn problems(
 }
 
 /// What execd refused, or, with debugging on, received.
-fn execd(facts: &Facts<'_>, all: &[&Logged], sink: &mut Sink<'_, '_>) {
+fn execd(facts: &Facts<'_>, all: &[&Logged], more: u64, sink: &mut Sink<'_, '_>) {
     let needs = Needs::default();
     let mut wrong: BTreeMap<CheckId, Vec<Wrong<'_>>> = BTreeMap::new();
     for &logged in all {
@@ -187,7 +194,7 @@ fn execd(facts: &Facts<'_>, all: &[&Logged], sink: &mut Sink<'_, '_>) {
         let Some((last, problem)) = wrong.last() else { continue };
         let count = match wrong.len() {
             1 => "a message".to_owned(),
-            more => format!("{more} messages"),
+            count => format!("{}{count} messages", at_least(more)),
         };
         let when = seconds(last.seen.time).map_or_else(String::new, |time| format!(", last {}", told(time)));
         let title = format!("wazuh-execd was sent {count} that it cannot use{when}: {}", problem.what);
@@ -197,7 +204,7 @@ fn execd(facts: &Facts<'_>, all: &[&Logged], sink: &mut Sink<'_, '_>) {
             .stops(named.flatten().copied())
             .cause("execd starts nothing for such a message, and nobody sends it again.")
             .verify("ar-doctor check --since 10m");
-        sink.find(shown(facts, finding, &wrong));
+        sink.find(shown(facts, finding, &wrong, more));
     }
 }
 
@@ -212,11 +219,13 @@ fn response_of(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The finding with its lines, and how to mend it.
-fn shown(facts: &Facts<'_>, mut finding: Finding, wrong: &[Wrong<'_>]) -> Finding {
+fn shown(facts: &Facts<'_>, mut finding: Finding, wrong: &[Wrong<'_>], more: u64) -> Finding {
     let (Some((first, _)), Some((last, problem))) = (wrong.first(), wrong.last()) else { return finding };
     if let Some(log) = facts.log(last.log).get() {
         let label = match (wrong.len(), seconds(first.seen.time)) {
             (1, _) | (_, None) => "this message".to_owned(),
+            // The first of more is not known.
+            (count, Some(_)) if more > 0 => format!("at least {count} such messages"),
             (count, Some(time)) => format!("{count} such messages, first {}", told(time)),
         };
         finding = finding.evidence(facts.log_line(log, &last.seen, b"", label));

@@ -369,7 +369,7 @@ fn ignored(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, executable: &Executable) 
         .extend(SSHD_SESSIONS.iter().map(PathBuf::from).filter(|path| facts.resolve(path).get().is_some()));
     let mut is_wrapped = false;
     for program in &programs {
-        let loads = facts.loads(program, "libwrap.so", b"/etc/hosts.deny");
+        let loads = facts.loads(program, "libwrap.so", "/etc/hosts\\.deny");
         if let Some(gap) = loads.unknown() {
             sink.unknown(check, facts.users_of(executable), gap);
             return;

@@ -9,7 +9,7 @@ use crate::findings::catalogue::{CATALOGUE, Check, Contract, Explanation, FoundB
 use crate::findings::signatures::Class;
 use crate::findings::{Severity, Stage};
 use crate::logs::explain::Known;
-use crate::redact::{Redacted, Redactor};
+use crate::redact::{self, Redacted, Redactor};
 
 /// The number guides use as a name for all of this.
 const GUIDES_NUMBER: u32 = 1204;
@@ -69,6 +69,28 @@ pub fn explain(found: &[Explanation], page: &mut Page) {
         };
         page.blank();
         page.line(&Text::new().own("`ar-doctor explain ID` says more, ").own(looks).all(Tone::Dim));
+    }
+}
+
+/// Writes what is redacted, and how.
+pub fn redaction(page: &mut Page) {
+    page.line(&Text::new().toned(Tone::Strong, "What is redacted"));
+    for paragraph in redact::SECRETS {
+        page.blank();
+        page.paragraph(0, &Text::new().own(paragraph));
+    }
+    heading(page, "Kinds of secrets");
+    for kind in redact::Kind::ALL {
+        let about = kind.about();
+        page.indented(2, &Text::new().toned(Tone::Strong, about.name).own(": ").own(about.what));
+        page.paragraph(6, &Text::new().own(about.known_by));
+    }
+    heading(page, "Identities, with --redact identities");
+    for (at, paragraph) in redact::IDENTITIES.into_iter().enumerate() {
+        if at > 0 {
+            page.blank();
+        }
+        page.paragraph(2, &Text::new().own(paragraph));
     }
 }
 

@@ -12,7 +12,7 @@ use super::text::{EntryWriter, first_sentences, tone_of};
 use super::{TOOL, VERSION};
 use crate::engine::Entry;
 use crate::findings::{Evidence, Severity};
-use crate::redact::{Redactor, secrets};
+use crate::redact::{Kind, Redactor, secrets};
 use crate::replay::battery::{Row, RowVerdict};
 use crate::replay::judge::Outcome;
 use crate::replay::{
@@ -135,7 +135,7 @@ pub(super) fn learn(replay: &Replay<'_>) {
     for (name, value) in &replay.target.environment {
         let name = name.to_string_lossy().to_ascii_uppercase();
         if ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH"].iter().any(|word| name.contains(word)) {
-            redactor.remember(value.as_bytes());
+            redactor.remember(Kind::Variable, value.as_bytes());
             known.push(value.as_bytes().to_vec());
         }
     }
@@ -190,7 +190,7 @@ fn remember(redactor: &Redactor, text: &[u8], known: &mut Vec<Vec<u8>>) {
             for secret in [line, line.get(..end).unwrap_or_default()] {
                 // `Bad password: rejected` holds a word, and no secret, to be hidden elsewhere.
                 if secret.len() >= SHORTEST && !secret.iter().all(u8::is_ascii_lowercase) {
-                    redactor.remember(secret);
+                    redactor.remember(Kind::Token, secret);
                     known.push(secret.to_vec());
                 }
             }
@@ -246,12 +246,12 @@ fn hide_edges(redactor: &Redactor, known: &[Vec<u8>], text: &[u8]) {
         let lengths = || (SHORTEST..secret.len()).rev();
         let start = lengths().filter_map(|length| secret.get(secret.len() - length..));
         if let Some(part) = start.into_iter().find(|part| text.starts_with(part)) {
-            redactor.remember(part);
+            redactor.remember(Kind::Token, part);
         }
         if let Some(part) =
             lengths().filter_map(|length| secret.get(..length)).find(|part| text.ends_with(part))
         {
-            redactor.remember(part);
+            redactor.remember(Kind::Token, part);
         }
     }
 }

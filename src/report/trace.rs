@@ -153,11 +153,11 @@ pub struct Stop {
 /// What became of an alert, for one response on one host.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Alert {
-    /// Its timestamp, UTC.
+    /// Its timestamp, UTC; of a run that wrote no request the time when that began.
     pub timestamp: String,
-    /// Its rule.
+    /// Its rule; empty for a run that wrote no request.
     pub rule: Redacted,
-    /// The agent it is of.
+    /// The agent it is of; empty where it is not known.
     pub agent: Redacted,
     /// The response.
     pub response: Redacted,
@@ -293,6 +293,8 @@ pub struct TimelineEntry {
     pub since: Option<String>,
     /// Alerts are read, so that it is known what should have run; else what ran is all there is.
     pub alerts: bool,
+    /// Logs of which the newest part alone was read; `trace` reads all of them.
+    pub in_part: Vec<Redacted>,
     /// By what became of them.
     #[serde(flatten)]
     pub counts: Outcomes,
@@ -323,6 +325,7 @@ pub(super) fn timeline(
     Some(TimelineEntry {
         since: gathered.since.map(instant),
         alerts: gathered.view.alerts,
+        in_part: gathered.lines.left_out.iter().map(|file| redactor.text(file)).collect(),
         counts: outcomes(&total.all),
         in_force: total.in_force,
         not_reverted: total.not_reverted,
@@ -346,11 +349,13 @@ pub(super) fn timeline_text(
     let host = |text: &str| Text::new().host(&redactor.text(text));
     let what = if gathered.view.alerts { "alert" } else { "request" };
     let mut first = Text::new().own("timeline of ").and(host(&response.name)).own(": ");
-    first = first.own("the last ").own(what).own(", ").and(host(&short(last.alert.at))).own(" UTC, rule ");
-    first = first.and(host(&last.alert.rule));
-    if !last.alert.agent.is_empty() {
-        first = first.own(" of agent ").and(host(&last.alert.agent));
-    }
+    first = first
+        .own("the last ")
+        .own(what)
+        .own(", ")
+        .and(host(&short(last.alert.at)))
+        .own(" UTC, ")
+        .and(of(redactor, last));
     if let Host::Agent(id) = last.host {
         first = first.own(", sent to agent ").and(host(&format!("{id:03}")));
     }
@@ -396,7 +401,13 @@ pub(super) fn timeline_text(
     if let Some(since) = gathered.since {
         third = third.own("since ").and(host(&short(since))).own(" UTC: ");
     }
-    vec![first, second, third.and(counts)]
+    third = third.and(counts);
+    let in_part = &gathered.lines.left_out;
+    if !in_part.is_empty() {
+        third = third.own("; read in part: ").list(in_part.iter().map(|file| host(file)), ", ");
+        third = third.own(" (ar-doctor trace reads all)");
+    }
+    vec![first, second, third]
 }
 
 /// `7 expected, 5 confirmed, 2 unanswered`
@@ -585,7 +596,8 @@ impl View<'_, '_> {
             read = read.own(", ").number(long).own(" lines only in part, which are too long");
         }
         if gathered.lines.not_utf8 > 0 {
-            read = read.own(", ").number(gathered.lines.not_utf8).own(" lines that are no UTF-8");
+            let what = if gathered.lines.not_utf8 == 1 { " line that is" } else { " lines that are" };
+            read = read.own(", ").number(gathered.lines.not_utf8).own(what).own(" no UTF-8");
         }
         page.paragraph(1, &read.own("."));
         for file in &gathered.lines.disordered {
@@ -624,13 +636,17 @@ impl View<'_, '_> {
             let text = many(Text::new().number(missing).own(" of "), expected);
             text.own(if missing == 1 { " was not answered" } else { " were not answered" })
         } else {
-            let unknown = sum(|total| total.all.unknown);
-            let text = if unknown == expected {
-                many(Text::new().own("Whether "), expected).own(" were answered cannot be told from here")
-            } else if unknown > 0 {
+            let (unknown, pending) = (sum(|total| total.all.unknown), sum(|total| total.all.pending));
+            let (open, when) = (unknown + pending, if unknown > 0 { "from here" } else { "yet" });
+            let was = |count: u64| if count == 1 { " was answered" } else { " were answered" };
+            let text = if open == expected {
+                let text = many(Text::new().own("Whether "), expected).own(was(expected));
+                text.own(" cannot be told ").own(when)
+            } else if open > 0 {
                 let text = many(Text::new().own("No gap: of "), expected).own(", ");
-                text.number(expected - unknown)
-                    .own(" were answered; of the others nothing can be told from here")
+                let answered = expected - open;
+                let text = text.number(answered).own(was(answered));
+                text.own("; of the rest nothing can be told ").own(when)
             } else {
                 many(Text::new().own("All answered: "), expected)
             };
@@ -717,9 +733,14 @@ impl View<'_, '_> {
                 Outcome::Failed | Outcome::Unanswered => Tone::Fail,
                 Outcome::Unknown | Outcome::Pending => Tone::Dim,
             };
-            let mut text = Text::new().host(&self.text(&short(row.alert.at))).own("  rule ");
-            text = text.host(&self.text(&row.alert.rule)).own(", agent ").host(&self.text(&row.alert.agent));
-            text = text.own(": ").host(&self.name(row)).own(" ").and(self.on(row.host)).own(", ");
+            let mut text = Text::new().host(&self.text(&short(row.alert.at))).own("  ");
+            text = text
+                .and(of(self.redactor, row))
+                .own(": ")
+                .host(&self.name(row))
+                .own(" ")
+                .and(self.on(row.host))
+                .own(", ");
             text = text.toned(tone, row.outcome.name());
             if let Some(gap) = &row.gap {
                 text = text.own(", gap ").and(stages(gap));
@@ -736,6 +757,17 @@ impl View<'_, '_> {
             page.indented(4, &text);
         }
     }
+}
+
+/// `rule 5763, agent 003`
+fn of(redactor: &Redactor, row: &Row) -> Text {
+    let host = |text: &str| Text::new().host(&redactor.text(text));
+    if row.alert.rule.is_empty() {
+        return Text::new().own("a run that wrote no request");
+    }
+    let text = Text::new().own("rule ").and(host(&row.alert.rule));
+    let agent = &row.alert.agent;
+    if agent.is_empty() { text } else { text.own(", agent ").and(host(agent)) }
 }
 
 /// Where the answer is in [`STEPS`].

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
-use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
@@ -13,11 +12,11 @@ use jiff::tz::{Offset, TimeZone};
 use super::said::{Reader, Said, Told};
 use super::{Host, Key, Known, Only, Timeline, Total, Trace, View};
 use crate::facts::alert_log::{AlertLog, DEFAULT_AGE, Since};
-use crate::facts::logs::unpacked;
+use crate::facts::logs::{EAST, LogFile, LogFiles, unpacked};
 use crate::facts::{self, Facts};
 use crate::findings::ResponseIndex;
 use crate::findings::signatures::Log;
-use crate::host::{Fact, Source};
+use crate::host::Source;
 use crate::logs::line::{Line, Time, local_time, time_of};
 use crate::logs::place;
 use crate::simulate::Ground;
@@ -194,34 +193,33 @@ impl<'a> Feed<'a> {
         Self { log, files: VecDeque::new(), gaps: Vec::new(), lines: LogLines::default() }
     }
 
-    /// Adds a file behind those that are there; its first lines are not read where that takes
-    /// more than `left` bytes, nor is all of a gzipped file.
+    /// Adds a file before those that are there; its first lines are not read where that takes
+    /// more than `left` bytes, nor is all of a gzipped file. Where it begins, if it does.
     fn add(
         &mut self,
-        shown: String,
+        file: &LogFile,
         source: &'a (dyn Source + 'static),
-        gzip: bool,
         since: Option<i64>,
         left: &mut Option<u64>,
-    ) -> u64 {
-        let length = source.size();
+    ) -> Option<u64> {
+        let (length, gzip) = (source.size(), file.gzip);
         let mut start = 0;
         if let Some(since) = since.filter(|_| !gzip)
             && let Ok(place) = place::since(self.log, source, length, since)
         {
             start = place.offset;
             if place.disordered {
-                self.lines.disordered.push(shown.clone());
+                self.lines.disordered.push(file.shown.clone());
             }
         }
         if let Some(left) = left {
             let size = if gzip { unpacked(source).unwrap_or(u64::MAX) } else { length - start.min(length) };
             if size > *left {
-                self.lines.left_out.push(shown.clone());
+                self.lines.left_out.push(file.shown.clone());
             }
             if size > *left && (gzip || *left == 0) {
                 *left = 0;
-                return length;
+                return None;
             }
             start = start.max(length.saturating_sub(*left));
             *left = left.saturating_sub(size);
@@ -230,8 +228,30 @@ impl<'a> Feed<'a> {
         let reader: Box<dyn Read + 'a> =
             if gzip { Box::new(MultiGzDecoder::new(section)) } else { Box::new(section) };
         let cap = if self.log == Log::Ossec { DAEMON_CAP } else { LINE_CAP };
-        self.files.push_front((shown, Lines::new(reader, cap)));
-        start
+        self.files.push_front((file.shown.clone(), Lines::new(reader, cap)));
+        Some(start)
+    }
+
+    /// Adds all files of a log, of which no more than so many bytes are read. The first time from
+    /// which on nothing is missing; none where that is all of the window.
+    fn add_all(&mut self, log: &'a LogFiles, since: Option<i64>, mut left: Option<u64>) -> Option<i64> {
+        let (mut begin, mut is_whole) = (None, true);
+        for (file, opened) in log.files.iter().rev() {
+            let Some(source) = opened.get() else {
+                is_whole = false;
+                continue;
+            };
+            let before = self.lines.left_out.len();
+            let start = self.add(file, &**source, since, &mut left);
+            if is_whole {
+                is_whole = self.lines.left_out.len() == before;
+                let from = if is_whole { Some(0) } else { start };
+                let first = from.and_then(|from| first_time(&**source, file.gzip, from));
+                begin = first.or(begin).or(Some(i64::MAX).filter(|_| !is_whole));
+            }
+        }
+        is_whole &= log.gaps.is_empty() && log.reaches_back;
+        begin.filter(|_| !is_whole)
     }
 
     /// The next line that `take` makes something of.
@@ -472,11 +492,11 @@ fn follow(
     };
     let (known, responses, index) = wanted(facts, asked)?;
 
-    let zone = match facts.delivery().zone.get() {
-        Some(zone) => zone.clone(),
+    let (zone, unsure) = match facts.delivery().zone.get() {
+        Some(zone) => (zone.clone(), 0),
         None => {
             notes.push("the host's time zone is not known: its local times are taken for UTC".to_owned());
-            TimeZone::UTC
+            (TimeZone::UTC, EAST)
         }
     };
     let zone = Zone { zone, last: None };
@@ -505,13 +525,15 @@ fn follow(
 
     // The logs of this host.
     let path = facts.under_home("logs/active-responses.log");
-    let opened = facts.open(&path);
-    if let Some(gap) = opened.unknown() {
-        gaps.push(format!("{}: {}", gap.source, gap.why));
-    }
-    let daemons = daemon_logs(facts, since, &zone, &mut gaps);
-    let mut files = Vec::new();
-    let local_since = since.map(|since| zone.local(since));
+    let local_since = since.map(|since| zone.local(since).saturating_sub(unsure));
+    let budget = kept.map(|_| LOG_BUDGET);
+    let [ran, daemons] = [Log::ActiveResponses, Log::Ossec].map(|log| facts.log_files(log, local_since));
+    let opened = [&ran, &daemons].into_iter().flat_map(|log| &log.files);
+    let unread = opened.clone().filter_map(|(_, opened)| opened.unknown());
+    let unlisted = [&ran, &daemons].into_iter().flat_map(|log| log.gaps.iter().cloned());
+    gaps.extend(unlisted.chain(unread).map(|gap| format!("{}: {}", gap.source, gap.why)));
+    let read = opened.filter(|(_, opened)| opened.get().is_some());
+    let mut files: Vec<String> = read.map(|(file, _)| file.shown.clone()).collect();
     let mut logs = Logs {
         reader: Reader::new(),
         zone,
@@ -521,30 +543,16 @@ fn follow(
         told: None,
         last: None,
     };
+    let begin = logs.programs.add_all(&ran, local_since, budget);
+    logs.daemons.add_all(&daemons, local_since, budget);
     let mut view = View {
         alerts: !matches!(source, Alerts::None),
         // Without a log nothing ever wrote to it.
-        log: opened.unknown().is_none(),
-        log_begins: None,
+        log: facts.open(&path).unknown().is_none(),
+        log_begins: begin.map(|local| logs.zone.utc(local)),
         feedback: true,
         since,
     };
-    let budget = kept.map(|_| LOG_BUDGET);
-    if let Some(source) = opened.get() {
-        let shown = facts.shown(&path);
-        files.push(shown.clone());
-        let start = logs.programs.add(shown, &**source, false, local_since, &mut budget.clone());
-        // What was left out may hold runs of these alerts.
-        let begin = if logs.programs.lines.left_out.is_empty() { 0 } else { start };
-        view.log_begins = first_time(&**source, begin).map(|local| logs.zone.utc(local));
-    }
-    let mut left = budget;
-    let beside = files.len();
-    for (shown, source, gzip) in daemons.iter().rev() {
-        let Some(source) = source.get() else { continue };
-        files.insert(beside, shown.clone());
-        logs.daemons.add(shown.clone(), &**source, *gzip, local_since, &mut left);
-    }
     if let Some(conf) = &facts.config().read {
         let least = conf.log_alert_level.as_ref().map_or(1, |(_, level)| *level);
         view.feedback = least <= FEEDBACK_LEVEL;
@@ -698,61 +706,12 @@ fn writes_the_log(executable: &[u8]) -> bool {
     !executable.starts_with(b"restart-")
 }
 
-/// A log: its name, what is in it, and whether it is gzipped.
-type Opened = (String, Fact<Box<dyn Source>>, bool);
-
-/// ossec.log, or ossec.json where that is written instead, with the days before.
-fn daemon_logs(facts: &Facts<'_>, since: Option<i64>, zone: &Zone, gaps: &mut Vec<String>) -> Vec<Opened> {
-    let mut days: Vec<((i64, i64, i64, String), PathBuf)> = Vec::new();
-    let root = facts.under_home("logs/wazuh");
-    let names = |path: &PathBuf| -> Vec<String> {
-        let names = facts.list(path);
-        names.get().into_iter().flatten().filter_map(|name| name.to_str().map(str::to_owned)).collect()
-    };
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let first = since.map(|since| zone.local(since).div_euclid(86_400));
-    for year in names(&root).into_iter().filter(|name| name.len() == 4) {
-        let Ok(number) = year.parse::<i64>() else { continue };
-        for (month, name) in (1..).zip(MONTHS) {
-            let directory = root.join(&year).join(name);
-            for name in names(&directory) {
-                let Some(rest) = name.strip_prefix("ossec-") else { continue };
-                let Some(day) = rest.get(..2).and_then(|day| day.parse::<i64>().ok()) else { continue };
-                let plain = name.strip_suffix(".gz").unwrap_or(&name);
-                let date = crate::wazuh::alerts::time::days(number, month, day);
-                if (plain.ends_with(".log") || plain.ends_with(".json"))
-                    && first.is_none_or(|first| date >= first)
-                {
-                    let part = rest.get(2..).unwrap_or_default().to_owned();
-                    days.push(((number, month, day, part), directory.join(&name)));
-                }
-            }
-        }
-    }
-    days.sort();
-    let text = days.iter().any(|(_, path)| path.to_string_lossy().contains(".log"));
-    days.retain(|(_, path)| !text || path.to_string_lossy().contains(".log"));
-    let mut paths: Vec<PathBuf> = days.into_iter().map(|(_, path)| path).collect();
-    let current = ["logs/ossec.log", "logs/ossec.json"].map(|name| facts.under_home(name));
-    let has = |path: &PathBuf| facts.open(path).get().is_some_and(|source| source.size() > 0);
-    let [log, json] = current;
-    paths.push(if !has(&log) && has(&json) { json } else { log });
-    let mut logs = Vec::new();
-    for path in paths {
-        let source = facts.open(&path);
-        if let Some(gap) = source.unknown() {
-            gaps.push(format!("{}: {}", gap.source, gap.why));
-        }
-        let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        logs.push((facts.shown(&path), source, gzip));
-    }
-    logs
-}
-
-/// The first time in a log of responses, from a place on.
-fn first_time(source: &(dyn Source + 'static), start: u64) -> Option<i64> {
-    let mut lines = Lines::new(Section::new(source, start..source.size()), LINE_CAP);
+/// The first time in a file of a log of responses, from a place of it on.
+fn first_time(source: &(dyn Source + 'static), gzip: bool, start: u64) -> Option<i64> {
+    let section = Section::new(source, start..source.size());
+    let reader: Box<dyn Read + '_> =
+        if gzip { Box::new(MultiGzDecoder::new(section)) } else { Box::new(section) };
+    let mut lines = Lines::new(reader, LINE_CAP);
     for _ in 0..FIRST_LINES {
         let line = lines.next_line().ok()??;
         let time = local_time(line.text).or_else(|| time_of(Log::ActiveResponses, line.text));

@@ -49,6 +49,9 @@ pub fn version_json(text: &[u8]) -> Option<Version> {
     Version::parse(value.get("version")?.as_str()?)
 }
 
+/// What [`embedded_versions`] looks for, as a regular expression on bytes.
+pub const EMBEDDED_VERSION: &str = r"(?-u)\x00(?:v[0-9.]{5,14}\x00)+";
+
 /// Versions inside a program: `v4.14.2` as a string of its own
 /// (`src/headers/defs.h __ossec_version`, 4.14). It may hold others than its own, which it
 /// compares those of its agents with.

@@ -136,7 +136,9 @@ impl Builder<'_> {
             let detail = self.detail("processes", entry.pid, uid, given, base, users, groups)?;
             host.details.insert(entry.pid, detail);
             if let Some(sockets) = &given.unix_sockets {
-                host.other_sockets.insert(entry.pid, self.sockets(sockets)?);
+                host.other_sockets.insert(entry.pid, Value::Known(self.sockets(sockets)?));
+            } else if let Some(gap) = given.gaps.get(&DetailPart::UnixSockets) {
+                host.other_sockets.insert(entry.pid, part(None, Some(gap)));
             }
         }
         host.detail_defaults = defaults;

@@ -84,6 +84,10 @@ impl CaptureHost {
         node.meta.size = bytes.len() as u64;
         node.stored = Stored::Bytes(bytes);
         node.elf = None;
+        node.elf_gap = None;
+        node.pieces = None;
+        node.sums = None;
+        node.found.clear();
         node.truncated = false;
         node.changed_while_read = false;
         node.gap = None;
@@ -317,7 +321,7 @@ impl CaptureHost {
 
     /// Sets how full the file system mounted at `path` is.
     pub fn set_space(&mut self, path: impl AsRef<Path>, space: Space) -> &mut Self {
-        self.space.insert(path.as_ref().to_owned(), space);
+        self.space.insert(path.as_ref().to_owned(), Value::Known(space));
         self
     }
 
@@ -336,7 +340,7 @@ impl CaptureHost {
     ///
     /// When nothing is there.
     pub fn set_birth(&mut self, path: impl AsRef<Path>, birth: i64) -> Edit<'_> {
-        self.change(path.as_ref(), |node| node.birth = Some(birth))
+        self.change(path.as_ref(), |node| node.birth = Some(Value::Known(birth)))
     }
 
     /// Sets modification and change time, through links.
@@ -506,7 +510,7 @@ impl CaptureHost {
     /// When there is no process with this number.
     pub fn set_sockets_of(&mut self, pid: u32, sockets: Vec<UnixSocket>) -> Edit<'_> {
         self.change_process(pid, |_| {})?;
-        self.other_sockets.insert(pid, sockets);
+        self.other_sockets.insert(pid, Value::Known(sockets));
         Ok(self)
     }
 

@@ -10,7 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::host::process::Seccomp;
-use crate::host::{OpenError, SocketKind, SocketState, elf};
+use crate::host::{OpenError, SocketKind, SocketState, Sums, elf};
 
 /// The newest format that is read, and the one that is written. A reader refuses
 /// fields it does not know, because what it would pass over could be what makes a
@@ -31,6 +31,12 @@ pub struct HostFile {
     /// Which program made the capture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
+    /// The Wazuh directory that was named when it was captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<HostPath>,
+    /// How far back logs were read when it was captured, as it was written: `2d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// How the host is called in reports; else the directory of the capture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -74,6 +80,12 @@ pub struct HostFile {
     /// Why a part is missing; without it the part was not collected.
     #[serde(default, skip_serializing_if = "Gaps::is_empty")]
     pub gaps: Gaps,
+    /// How full file systems are, where that is not known: why.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub space_gaps: Entries<HostPath, GapEntry>,
+    /// Variables of the environment of who captured, such as `WAZUH_HOME`.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub env: Entries<String, String>,
     /// Subtrees that are listed in full: what is not listed in them is absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub complete: Vec<HostPath>,
@@ -121,6 +133,12 @@ pub struct FileEntry {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth: Option<Time>,
+    /// Why `birth` is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_gap: Option<GapEntry>,
+    /// Device and inode, which tell links to one file from copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<(u64, u64)>,
     /// `security.selinux` as text, without its NUL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selinux: Option<String>,
@@ -134,6 +152,9 @@ pub struct FileEntry {
     /// Further extended attributes by name, in base64.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub xattrs: Entries<String, String>,
+    /// Further extended attributes that were asked for and are not known: why.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub xattr_gaps: Entries<String, GapEntry>,
     /// Why it has none of the extended attributes that are not given: `"absent"`
     /// when they were looked for; without it they were not collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +174,17 @@ pub struct FileEntry {
     /// Content, when it is short and no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
+    /// Which parts of the file the content is: pairs of bytes that are left out and bytes that
+    /// are held, from the file's beginning to its end. The held ones stand one behind the other
+    /// in the content; reading what is left out is an error. Without it the content is the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<Vec<(u64, u64)>>,
+    /// Checksums of the file on the host, where content is left out or has secrets hidden in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Sums>,
+    /// Texts that were looked for in the file on the host, by pattern.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub found: Entries<String, FoundEntry>,
     /// The content is only the beginning of the file.
     #[serde(default, skip_serializing_if = "is_false")]
     pub truncated: bool,
@@ -162,6 +194,9 @@ pub struct FileEntry {
     /// Headers of a compiled program whose bytes are not in the capture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elf: Option<elf::Elf>,
+    /// Why there are no such headers: `"absent"` when it is no compiled program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elf_gap: Option<GapEntry>,
     /// Names in the directory, all of them. Those without an entry were seen
     /// and nothing more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,12 +207,29 @@ pub struct FileEntry {
     /// Looking at the entry failed: how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// Neither the entry nor anything below it was looked at: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_collected: Option<String>,
     /// The content, or the names in a directory, could not be read: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_denied: Option<String>,
     /// Reading the content, or the names in a directory, failed: how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_failed: Option<String>,
+    /// The content, or the names in a directory, were left out: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_not_collected: Option<String>,
+}
+
+/// Texts that were looked for in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundEntry {
+    /// The different texts that fit, in base64.
+    pub texts: Vec<String>,
+    /// Whether the file goes on after the bytes that were searched.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub truncated: bool,
 }
 
 /// What entries below a directory have when they do not say.
@@ -899,6 +951,30 @@ fn is_false(value: &bool) -> bool {
 #[derive(Deserialize)]
 struct Version {
     format: u64,
+    #[serde(default)]
+    made_by: Option<String>,
+}
+
+/// Reads a file of a capture that says of which format it is.
+pub(super) fn versioned<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T, OpenError> {
+    // First, because a newer format may have fields that are unknown here.
+    let version: Version = from_json(bytes, path)?;
+    if version.format > FORMAT {
+        return Err(OpenError::TooNew {
+            path: path.to_owned(),
+            made_by: version.made_by,
+            found: version.format,
+            known: FORMAT,
+        });
+    }
+    if version.format == 0 {
+        return Err(OpenError::Invalid {
+            path: path.to_owned(),
+            line: line_of(bytes, "format"),
+            reason: format!("there is no format 0; write \"format\": {FORMAT}"),
+        });
+    }
+    from_json(bytes, path)
 }
 
 impl HostFile {
@@ -908,19 +984,7 @@ impl HostFile {
     ///
     /// When it is no JSON, not in this form, or of a newer format.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
-        // First, because a newer format may have fields that are unknown here.
-        let version: Version = from_json(bytes, path)?;
-        if version.format > FORMAT {
-            return Err(OpenError::TooNew { path: path.to_owned(), found: version.format, known: FORMAT });
-        }
-        if version.format == 0 {
-            return Err(OpenError::Invalid {
-                path: path.to_owned(),
-                line: line_of(bytes, "format"),
-                reason: format!("there is no format 0; write \"format\": {FORMAT}"),
-            });
-        }
-        from_json(bytes, path)
+        versioned(bytes, path)
     }
 
     /// As text: one line for each file, process and mount.

@@ -1,0 +1,293 @@
+//! `ar-doctor capture`: everything the commands read on a host, redacted, in one file.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::source::Source;
+use super::{Failure, Global, exit, since, terminal};
+use crate::capture::{self, Error, Form, Recorder, Summary, Wanted};
+use crate::facts::{Facts, Since, install};
+use crate::redact::Redactor;
+use crate::report::{TOOL, VERSION, escape};
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo ar-doctor capture                  ar-doctor-HOST-TIME.tar.gz in this directory
+  sudo ar-doctor capture -o /tmp/web-01.tar.gz --since 2d
+  sudo ar-doctor capture --redact identities --map ~/names.json
+                                          names and addresses hidden, too
+  sudo ar-doctor capture -o /tmp/web-01   a directory, to look into it before it is sent
+  ar-doctor check --from web-01.tar.gz    what the host showed, on another machine
+
+In it: host.json (what was looked at: types, owners, modes, labels, processes, mounts, and what
+could not be seen), files/ (the contents that were read, of logs the parts that were read),
+report.json and ticket.md (what check found), ledger.json (what was hidden and what was left out),
+manifest.json (SHA-256 of all of them). Secrets are overwritten with `*`. Of compiled programs the
+headers and checksums are held, and not their bytes. Custom scripts are held where check reads
+them, because their text is what it judges; --with-scripts adds those that no response names.
+
+check, show, trace, simulate, lint and migrate take the capture with --from and answer as on the
+host. For a manager and an agent that do not find each other, make one on each.
+
+Exit status: 0 fine, 2 usage, or a place that cannot be written to, 3 nothing to capture, or
+no capture could be made, 70 internal error, 130 interrupted. Nothing is left behind but a
+whole capture.";
+
+/// Write all that the commands read on this host into one redacted file
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Where to write: a file that ends in .tar.gz or .tgz, else a directory, which is made. In a
+    /// directory that is there, a file of the usual name [default: ar-doctor-HOST-TIME.tar.gz]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Read alerts and logs of this age (90m, 12h, 2d), from this date or time on, or `all`
+    /// [default: as check does]
+    #[arg(long, value_name = "AGE", value_parser = parse_since)]
+    since: Option<(String, Since)>,
+    /// Take the scripts that no response names along, too: all of active-response/bin and
+    /// integrations
+    #[arg(long)]
+    with_scripts: bool,
+    /// The most bytes of contents, before they are compressed (200M, 1G); of the largest logs the
+    /// oldest parts are left out
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "256M")]
+    max_size: u64,
+    /// Hide this, too: names and addresses get pseudonyms that are the same all through the
+    /// capture, and with which it shows the same; special addresses and networks stay what they are
+    #[arg(long, value_name = "WHAT", value_enum)]
+    redact: Option<Hidden>,
+    /// Write which pseudonym stands for what into this file, for yourself
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    map: Option<PathBuf>,
+}
+
+/// What is hidden besides secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Hidden {
+    /// Names of hosts, agents and users, mail, and addresses
+    Identities,
+}
+
+fn parse_since(text: &str) -> Result<(String, Since), String> {
+    since::parse(text).map(|since| (text.to_owned(), since))
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.to_ascii_uppercase() {
+        upper if upper.ends_with('K') => (upper.len() - 1, 1 << 10),
+        upper if upper.ends_with('M') => (upper.len() - 1, 1 << 20),
+        upper if upper.ends_with('G') => (upper.len() - 1, 1 << 30),
+        upper => (upper.len(), 1),
+    };
+    let number = text.get(..digits).and_then(|digits| digits.parse::<u64>().ok());
+    // What is larger is refused by who reads it.
+    let size = number.and_then(|number| number.checked_mul(unit)).filter(|size| *size <= 2 << 30);
+    size.filter(|size| *size > 0).ok_or_else(|| "give a size up to 2G, such as 200M".to_owned())
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -> Result<u8, Failure> {
+    if arguments.redact.is_some() {
+        // A new one for each capture, so that two of them cannot be held against each other.
+        redactor.redact_identities(crate::redact::salt().map_err(Failure::internal)?);
+    }
+    let source = Source::of_host(global)?;
+    let recorder = Recorder::new(source.host());
+    let install = install::find(&recorder, global.home.as_deref()).map_err(Failure::nothing)?;
+    let home = install.home.clone();
+    let mut facts = Facts::new(&recorder, redactor, install);
+    let made_at = jiff::Timestamp::now().as_second();
+    let hostname = facts.machine().get().map(|machine| machine.hostname.clone());
+    let hostname = hostname.filter(|name| !name.is_empty()).unwrap_or_else(|| "host".to_owned());
+    let name = if arguments.redact.is_some() { "host" } else { &hostname };
+    let target = target(arguments.output.as_deref(), name, made_at);
+    let form = if is_archive(&target) { Form::Archive } else { Form::Directory };
+    check_target(&target, &home, global)?;
+    if let Some(map) = &arguments.map {
+        check_target(map, &home, global)?;
+        if fs::symlink_metadata(map).is_ok() {
+            return Err(Failure::usage(anyhow!("--map: {}", Error::Exists(map.clone()))));
+        }
+    }
+
+    let watch = facts.watch_logs();
+    let now = move || watch.now().map(|(file, done)| format!("reading {file}, {} MiB", done >> 20));
+    let asked_since = arguments.since.as_ref().map(|(_, since)| *since);
+    let since = source.since(asked_since);
+    facts.look_back(since);
+    let wanted = Wanted { since, scripts: arguments.with_scripts };
+    let diagnosis = terminal::watched(redactor, now, || capture::look(&facts, redactor, wanted));
+
+    redactor.keep(facts.responses().iter().map(|response| response.shown()));
+    // From here on there is something to be taken away.
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // A second one ends the program at once.
+        let _ = signal_hook::flag::register_conditional_shutdown(
+            signal,
+            i32::from(exit::INTERRUPTED),
+            Arc::clone(&stop),
+        );
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    let options = capture::Options {
+        target: &target,
+        form,
+        max_size: arguments.max_size,
+        label: format!("{hostname}, captured {}", crate::facts::change::instant(made_at)),
+        home: global.home.clone().or_else(|| source.host().asked().home),
+        since: arguments.since.as_ref().map(|(text, _)| text.clone()).or_else(|| source.host().asked().since),
+        made_by: &format!("{TOOL} {VERSION}"),
+        made_at,
+        stop,
+    };
+    let documents = || capture::documents(&facts, &diagnosis, redactor);
+    let writing = || Some(format!("writing {}", target.display()));
+    let written =
+        terminal::watched(redactor, writing, || capture::write(&recorder, redactor, &documents, &options));
+    let summary = written.map_err(|error| {
+        let status = match &error {
+            Error::Exists(_) => exit::USAGE,
+            Error::Write { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                exit::USAGE
+            }
+            Error::Stopped => exit::INTERRUPTED,
+            _ => exit::NOTHING,
+        };
+        Failure { status, error: error.into() }
+    })?;
+    if let Some(map) = &arguments.map {
+        write_map(map, redactor)?;
+    }
+    terminal::print(&said(&target, &summary, &facts, redactor, global))?;
+    Ok(exit::FINE)
+}
+
+fn is_archive(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    name.ends_with(".tar.gz") || name.ends_with(".tgz")
+}
+
+/// Writes which pseudonym stands for what.
+fn write_map(path: &Path, redactor: &Redactor) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".ar-doctor-").tempfile_in(parent)?;
+        serde_json::to_writer_pretty(&mut file, &redactor.map())?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    };
+    write().map_err(|error| Failure::usage(anyhow!("--map {}: {error}", path.display())))
+}
+
+/// Where the capture goes.
+fn target(output: Option<&Path>, hostname: &str, made_at: i64) -> PathBuf {
+    let plain: String = hostname
+        .chars()
+        .map(|sign| if sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.') { sign } else { '_' })
+        .take(64)
+        .collect();
+    let time = jiff::Timestamp::from_second(made_at).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
+    let usual = format!("{TOOL}-{plain}-{time}.tar.gz");
+    match output {
+        None => PathBuf::from(usual),
+        Some(output) if output.is_dir() => output.join(usual),
+        Some(output) => output.to_owned(),
+    }
+}
+
+/// A capture is never written below the home, by whatever name, and its directory must be there.
+fn check_target(target: &Path, home: &Path, global: &Global) -> Result<(), Failure> {
+    let parent = match target.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let real = fs::canonicalize(parent)
+        .map_err(|error| Failure::usage(anyhow!("{} cannot be written to: {error}", parent.display())))?;
+    // Of a directory tree the home is below its root.
+    let home = match &global.from {
+        Some(from) => from.join(home.strip_prefix("/").unwrap_or(home)),
+        None => home.to_owned(),
+    };
+    let Ok(home_meta) = fs::metadata(&home) else { return Ok(()) };
+    let is_home = |directory: &Path| {
+        fs::metadata(directory)
+            .is_ok_and(|meta| (meta.dev(), meta.ino()) == (home_meta.dev(), home_meta.ino()))
+    };
+    if home_meta.is_dir() && real.ancestors().any(is_home) {
+        return Err(Failure::usage(anyhow!(
+            "{} lies in the Wazuh directory {}, where nothing is written; name another place with -o",
+            parent.display(),
+            home.display()
+        )));
+    }
+    Ok(())
+}
+
+/// What was done, and what to do next.
+fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor, global: &Global) -> String {
+    let visible = |text: String| escape::visible(&redactor.text(text)).to_string();
+    let path = visible(target.display().to_string());
+    if global.quiet {
+        return format!("{path}\n");
+    }
+    let size = |bytes: u64| match bytes {
+        0..=0xfffff => format!("{} KiB", bytes.div_ceil(1024)),
+        _ => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    };
+    let mut out = format!("{path}: {}, parts of {} files\n", size(summary.bytes), summary.files);
+    let count = |number: u64, one: &str, many: &str| {
+        if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+    };
+    if summary.hidden.is_empty() {
+        out.push_str("redacted: no secret was seen\n");
+    } else {
+        let kinds: Vec<String> =
+            summary.hidden.iter().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
+        let places = count(summary.hidden_in as u64, "file", "files");
+        out.push_str(&format!("redacted: {} in {places} (ledger.json says where)\n", kinds.join(", ")));
+    }
+    for left in summary.left_out.iter().take(10) {
+        let bytes = left.bytes.map_or_else(String::new, |bytes| format!("{} of ", size(bytes)));
+        out.push_str(&visible(format!("left out: {bytes}{}: {}", left.path, left.why)));
+        out.push('\n');
+    }
+    if summary.left_out.len() > 10 {
+        out.push_str(&format!("left out: {} more, see ledger.json\n", summary.left_out.len() - 10));
+    }
+    if facts.reader_uid() != 0 {
+        out.push_str("read without root: what root alone may see is not in it; run it with sudo\n");
+    }
+    out.push_str(&format!("next: send this file; look into it with `ar-doctor check --from {path}`\n"));
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("200M").unwrap(), 200 << 20);
+        assert_eq!(parse_size("1g").unwrap(), 1 << 30);
+        assert_eq!(parse_size("4096").unwrap(), 4096);
+        for wrong in ["", "M", "0", "3G", "-1", "1T", "99999999999999999999", "1 M"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_name_says_host_and_time() {
+        let name = target(None, "web 01/../x", 1_795_262_400);
+        assert_eq!(name, Path::new("ar-doctor-web_01_.._x-20261121T120000Z.tar.gz"));
+        assert!(is_archive(&name) && is_archive(Path::new("x.TGZ")) && !is_archive(Path::new("x.tar")));
+    }
+}

@@ -1,0 +1,520 @@
+//! The one type that text must pass before it leaves.
+//!
+//! Whatever is printed, written to JSON or packed into a capture is a
+//! [`Redacted`], and only a [`Redactor`] makes one. Secrets are recognised where
+//! they are read (by element, name or file) and remembered, so that the same
+//! bytes are hidden wherever else they turn up; and by format everywhere. [`Kind`] is the
+//! published list.
+
+mod address;
+mod files;
+mod formats;
+mod identities;
+mod index;
+mod kind;
+mod pair;
+mod places;
+mod scanner;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use base64::Engine as _;
+use serde::Serialize;
+
+use formats::{Found, Mode};
+use identities::Identities;
+use index::{Index, LONG, SHORTEST};
+
+pub use identities::{Identity, Pair};
+pub use kind::{About, IDENTITIES, Kind, SECRETS, page};
+pub use scanner::{Leak, Scanner};
+
+/// Text that may leave this program: secrets hidden, valid UTF-8. Control
+/// characters are still in it; the printers deal with those.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Redacted(String);
+
+impl Redacted {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Text that is part of this program: names, ids, units.
+    pub fn constant(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for Redacted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What was hidden in one place, and how often; never the value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+pub struct Entry {
+    /// The file it stood in, as it was named to [`Redactor::file`].
+    pub place: Redacted,
+    /// What it was.
+    pub kind: Kind,
+    /// How often.
+    pub count: u64,
+}
+
+/// Secrets that everybody would guess. They are hidden where they stand and nowhere else, for they
+/// are words of the reports too.
+const COMMON: [&str; 24] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "changeme",
+    "default",
+    "example",
+    "private",
+    "public",
+    "community",
+    "manager",
+    "cluster",
+    "wazuh-wui",
+    "disabled",
+    "enabled",
+    "localhost",
+    "administrator",
+    "active-response",
+    "firewall-drop",
+    "string",
+    "unknown",
+    "authorization",
+    "credential",
+];
+
+/// Remembers the secrets of one run and hides them in all text that leaves.
+///
+/// What is read first must be remembered before what is read later is written: call
+/// [`learn`](Self::learn) for every file, and [`file`](Self::file) after that.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    remembered: Mutex<Index>,
+    ledger: Mutex<BTreeMap<(String, Kind), u64>>,
+    identities: OnceLock<Identities>,
+}
+
+impl Redactor {
+    /// One that remembers nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts pseudonyms in place of identities too, in [`text`](Self::text) and
+    /// [`file`](Self::file), from now on. Who knows the salt knows the pseudonyms of every
+    /// address: a new one for each capture, by [`salt`]. A second call changes nothing.
+    pub fn redact_identities(&self, salt: [u8; 32]) {
+        self.identities.get_or_init(|| Identities::new(salt));
+    }
+
+    /// Words that are no identities, whoever bears them as a name: responses, commands, groups.
+    pub fn keep(&self, words: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        if let Some(identities) = self.identities.get() {
+            identities.keep(words);
+        }
+    }
+
+    /// Every name and address that was replaced, with its pseudonym; at most 200,000 addresses
+    /// of each kind. Only for who asked for it: this is what the pseudonyms hide.
+    pub fn map(&self) -> Vec<Pair> {
+        self.identities.get().map(Identities::map).unwrap_or_default()
+    }
+
+    /// The path that stands for a path: identities in it replaced as in a text.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+        let hidden = self.hide(path.as_os_str().as_bytes());
+        let hidden = self.pseudonymous(hidden);
+        PathBuf::from(std::ffi::OsString::from_vec(hidden))
+    }
+
+    /// Remembers the secrets in the bytes of a file; [`secrets`] says where they are.
+    pub fn mark(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let found = formats::find(bytes, Mode::of(bytes));
+        self.remember_all(bytes, &found);
+        found.into_iter().map(|found| found.range).collect()
+    }
+
+    /// Remembers the secrets in a file of this name: all of it may be one.
+    pub fn learn(&self, path: &Path, bytes: &[u8]) {
+        if let Some(identities) = self.identities.get() {
+            identities.learn(path, bytes);
+        }
+        match files::Sort::of(path, bytes) {
+            files::Sort::Plain(mode) => self.remember_all(bytes, &formats::find(bytes, mode)),
+            files::Sort::Opaque => {}
+            files::Sort::Fields(sort) => sort.each(bytes, &mut |range, kind| {
+                self.remember(kind, bytes.get(range).unwrap_or_default());
+            }),
+        }
+    }
+
+    /// Remembers a secret as a whole, and the forms it takes in JSON, XML and URLs.
+    pub fn remember(&self, kind: Kind, secret: &[u8]) {
+        let secret = secret.trim_ascii();
+        let is_common = || {
+            let lower = secret.to_ascii_lowercase();
+            // A short number counts and dates things in every text.
+            let is_number = secret.len() < 8 && secret.iter().all(u8::is_ascii_digit);
+            is_number || COMMON.iter().any(|word| lower == word.as_bytes())
+        };
+        if secret.len() < SHORTEST || pair::is_masked(secret) || is_common() {
+            return;
+        }
+        let mut index = self.secrets();
+        if secret.iter().all(|byte| byte.is_ascii_alphanumeric()) {
+            index.insert(secret, kind);
+            return;
+        }
+        for form in forms(secret) {
+            // Of a text of several lines each line is one: it may be indented elsewhere.
+            for line in form.split(|&byte| byte == b'\n') {
+                let line = line.trim_ascii();
+                if line.len() >= SHORTEST && !pair::is_masked(line) {
+                    index.insert(line, kind);
+                }
+            }
+        }
+    }
+
+    /// Remembers the value of an environment variable when its name says that it is secret.
+    pub fn variable(&self, name: &[u8], value: &[u8]) {
+        if is_secret_variable(name) && pair::is_secret_value(value) {
+            self.remember(Kind::Variable, value);
+        }
+    }
+
+    /// Text that may leave.
+    pub fn text(&self, text: impl AsRef<[u8]>) -> Redacted {
+        let hidden = self.hide(text.as_ref());
+        let hidden = self.pseudonymous(hidden);
+        Redacted(String::from_utf8_lossy(&hidden).into_owned())
+    }
+
+    /// The bytes with every secret overwritten by `*`, length and line breaks kept, so that
+    /// columns and marks stay where they are.
+    pub fn hide(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut hidden = bytes.to_vec();
+        let found = formats::find(bytes, Mode::of(bytes));
+        self.overwrite(bytes, &mut hidden, found, None);
+        hidden
+    }
+
+    /// A file that may leave, by what is known of files of this name. What was hidden is entered
+    /// in the ledger.
+    pub fn file(&self, path: &Path, bytes: &[u8]) -> Vec<u8> {
+        self.learn(path, bytes);
+        let mut hidden = bytes.to_vec();
+        let found = match files::Sort::of(path, bytes) {
+            files::Sort::Plain(mode) => formats::find(bytes, mode),
+            files::Sort::Opaque => {
+                let secret = hidden.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r'));
+                secret.for_each(|byte| *byte = b'*');
+                self.enter(path, Kind::Opaque, 1);
+                return hidden;
+            }
+            files::Sort::Fields(sort) => {
+                let mut counted = BTreeMap::new();
+                sort.each(bytes, &mut |range, kind| {
+                    *counted.entry(kind).or_insert(0) += 1;
+                    fill(&mut hidden, range, b'*');
+                });
+                for (kind, count) in counted {
+                    self.enter(path, kind, count);
+                }
+                // What stands in a field of its own is hidden; the rest is looked at as it is now.
+                formats::find(&hidden, Mode::Text)
+            }
+        };
+        let seen = hidden.clone();
+        self.overwrite(&seen, &mut hidden, found, Some(path));
+        match self.identities.get() {
+            Some(identities) => identities.file(path, &hidden),
+            None => hidden,
+        }
+    }
+
+    /// What was hidden in files, by place and kind.
+    pub fn ledger(&self) -> Vec<Entry> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let entry = |((place, kind), count)| Entry { place: self.text(place), kind, count };
+        ledger.into_iter().map(entry).collect()
+    }
+
+    /// Looks for remembered secrets in what is about to leave.
+    pub fn scanner(&self) -> Scanner<'_> {
+        Scanner::new(self)
+    }
+
+    /// How many forms of secrets are remembered.
+    pub fn len(&self) -> usize {
+        self.secrets().len()
+    }
+
+    /// Nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pseudonyms in place of identities, where that was asked for.
+    fn pseudonymous(&self, text: Vec<u8>) -> Vec<u8> {
+        match self.identities.get() {
+            Some(identities) => identities.text(&text),
+            None => text,
+        }
+    }
+
+    fn remember_all(&self, bytes: &[u8], found: &[Found]) {
+        for found in found {
+            let value = bytes.get(found.range.clone()).unwrap_or_default();
+            // A number of JSON: elsewhere it counts something.
+            if found.fill != b'*' {
+                continue;
+            }
+            self.remember(found.kind, value);
+            // What ends a sentence or a quotation is hardly part of it.
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+            let start = value.iter().position(is_part).unwrap_or(0);
+            let end = value.iter().rposition(is_part).map_or(0, |last| last + 1);
+            if let Some(core) =
+                value.get(start..end).filter(|core| core.len() >= LONG && core.len() < value.len())
+            {
+                self.remember(found.kind, core);
+            }
+            if matches!(found.kind, Kind::HookUrl | Kind::Cookie | Kind::JsonWebToken) {
+                let pieces =
+                    value.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-');
+                for piece in pieces.filter(|piece| piece.len() >= 16 && pair::is_strong(piece)) {
+                    self.remember(found.kind, piece);
+                }
+            }
+            // The lines of a key stand in a row where line breaks were lost.
+            if found.kind == Kind::PrivateKey {
+                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= 16) {
+                    self.remember(found.kind, line);
+                }
+            }
+            let user = found.user.clone().and_then(|user| bytes.get(user)).filter(|user| !user.is_empty());
+            if let Some(user) = user {
+                let pair = [user, b":", value].concat();
+                let coded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(pair);
+                self.remember(found.kind, coded.as_bytes());
+            }
+            if found.kind == Kind::AuthorizationHeader
+                && let Some(decoded) = pair::decoded(value)
+                && let Some(colon) = memchr::memchr(b':', &decoded)
+            {
+                self.remember(Kind::Password, decoded.get(colon + 1..).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Overwrites what was found by format and what is remembered.
+    fn overwrite(&self, bytes: &[u8], hidden: &mut [u8], mut found: Vec<Found>, place: Option<&Path>) {
+        {
+            let index = self.secrets();
+            index.find(bytes, true, |hit| {
+                let start = hit.start - usize::from(is_escaped(bytes, hit.start));
+                found.push(Found::new(start..hit.end, hit.kind));
+                true
+            });
+        }
+        if found.is_empty() {
+            return;
+        }
+        // What overlaps is one secret, of the kind of what begins first.
+        found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
+        let mut counted: BTreeMap<Kind, u64> = BTreeMap::new();
+        let mut end = 0;
+        for found in found {
+            if found.range.start >= end {
+                let value = bytes.get(found.range.clone()).unwrap_or_default();
+                *counted.entry(found.kind).or_default() += u64::from(!pair::is_masked(value));
+            }
+            end = end.max(found.range.end);
+            fill(hidden, found.range, found.fill);
+        }
+        if let Some(place) = place {
+            for (kind, count) in counted {
+                self.enter(place, kind, count);
+            }
+        }
+    }
+
+    fn enter(&self, place: &Path, kind: Kind, count: u64) {
+        if count > 0 {
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            *ledger.entry((place.to_string_lossy().into_owned(), kind)).or_default() += count;
+        }
+    }
+
+    fn secrets(&self) -> MutexGuard<'_, Index> {
+        // A poisoned lock still holds the secrets; losing them would leak.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Line breaks stay, and what parts the words of a command line.
+fn fill(bytes: &mut [u8], range: Range<usize>, with: u8) {
+    for byte in bytes.get_mut(range).unwrap_or_default() {
+        if !matches!(byte, b'\n' | b'\r' | 0) {
+            *byte = with;
+        }
+    }
+}
+
+/// What begins here is the second half of an escape (`\n`): without its first half it would be none.
+fn is_escaped(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default();
+    let slashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+    slashes % 2 == 1 && bytes.get(at).is_some_and(|byte| b"\"\\/bfnrtu".contains(byte))
+}
+
+/// A secret as it was found, as it is, and as it stands in JSON, in JSON in JSON, in XML and in URLs.
+fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut plain = vec![secret.to_vec()];
+    let add = |form: Vec<u8>, to: &mut Vec<Vec<u8>>| {
+        if !to.contains(&form) {
+            to.push(form);
+        }
+    };
+    if let Ok(text) = std::str::from_utf8(secret) {
+        // JSON may stand in JSON.
+        let mut escaped = text.to_owned();
+        while escaped.contains('\\') && plain.len() < 4 {
+            let quoted = escaped.replace('\n', "\\n");
+            match serde_json::from_str::<String>(&format!("\"{quoted}\"")) {
+                Ok(form) => escaped = form,
+                Err(_) => break,
+            }
+            add(escaped.clone().into_bytes(), &mut plain);
+        }
+        // A line that goes on in the next one.
+        add(text.replace("\\\r\n", "").replace("\\\n", "").into_bytes(), &mut plain);
+        if secret.contains(&b'&') {
+            let form = ["&lt;", "&gt;", "&quot;", "&apos;", "&#39;", "&#34;", "&amp;"]
+                .iter()
+                .zip(["<", ">", "\"", "'", "'", "\"", "&"])
+                .fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+            add(form.into_bytes(), &mut plain);
+        }
+        if secret.contains(&b'%')
+            && let Some(form) = percent_decoded(secret)
+        {
+            add(form, &mut plain);
+        }
+    }
+    let mut all = plain.clone();
+    for form in plain {
+        let Ok(text) = String::from_utf8(form) else { continue };
+        let json = |text: &str| {
+            let quoted = serde_json::to_string(text).unwrap_or_default();
+            quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
+        };
+        let once = json(&text);
+        if once != text {
+            add(json(&once).into_bytes(), &mut all);
+            add(once.clone().into_bytes(), &mut all);
+        }
+        if text.contains('/') {
+            add(once.replace('/', "\\/").into_bytes(), &mut all);
+        }
+        if text.contains(['&', '<', '>', '"', '\'']) {
+            let amp = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let quot = amp.replace('"', "&quot;");
+            add(quot.replace('\'', "&apos;").into_bytes(), &mut all);
+            add(quot.replace('\'', "&#39;").into_bytes(), &mut all);
+            add(quot.into_bytes(), &mut all);
+            add(amp.into_bytes(), &mut all);
+        }
+        if text.len() <= 256 && !text.contains('\n') {
+            let coded: String = text
+                .bytes()
+                .map(|byte| {
+                    let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+                    if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+                })
+                .collect();
+            add(coded.into_bytes(), &mut all);
+        }
+    }
+    all
+}
+
+fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = (byte == b'%').then(|| after.get(..2)).flatten();
+        let code = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = after.get(2..)?;
+            }
+            None => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    Some(decoded)
+}
+
+/// One of its words says so.
+fn is_secret_variable(name: &[u8]) -> bool {
+    let name = name.to_ascii_uppercase();
+    let whole = [
+        "PASS",
+        "PWD",
+        "PW",
+        "AUTH",
+        "KEY",
+        "SECRET",
+        "TOKEN",
+        "CREDENTIALS",
+        "CREDENTIAL",
+        "APIKEY",
+        "COOKIE",
+        "DSN",
+    ];
+    let word = |word: &[u8]| whole.iter().any(|known| word == known.as_bytes());
+    let inside = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL"];
+    let paths = ["SSH_AUTH_SOCK", "XAUTHORITY", "PWD", "OLDPWD", "GPG_TTY"];
+    !paths.iter().any(|known| name == known.as_bytes())
+        && (name.split(|byte| *byte == b'_').any(word)
+            || inside.iter().any(|part| memchr::memmem::find(&name, part.as_bytes()).is_some()))
+}
+
+/// A salt for [`Redactor::redact_identities`], from the system's source of randomness.
+///
+/// # Errors
+///
+/// There is none, or it cannot be read.
+pub fn salt() -> std::io::Result<[u8; 32]> {
+    let mut salt = [0; 32];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut salt)?;
+    Ok(salt)
+}
+
+/// Where the secrets stand in the bytes of a file, whether or not it is well
+/// formed: in elements that hold one, beside names, and in formats that are one.
+pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
+    formats::find(bytes, Mode::of(bytes)).into_iter().map(|found| found.range).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,541 @@
+//! Values that stand beside a name: settings, fields, variables, options, and the parts of
+//! addresses and of `client.keys`. Read by hand, because what a value is depends on how it is
+//! quoted and what follows it.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+
+use super::Kind;
+use super::formats::{Found, Mode};
+
+/// The shortest value that is hidden beside a name.
+const SHORTEST: usize = 4;
+
+/// What parts the words of a command line that stands in JSON.
+const NUL_IN_JSON: &[u8] = br"\u0000";
+
+/// How far a quoted value may reach.
+const LONGEST: usize = 16 * 1024;
+
+fn at(text: &[u8], index: usize) -> Option<u8> {
+    text.get(index).copied()
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || byte == b'.'
+}
+
+fn skip(text: &[u8], mut from: usize, is: impl Fn(u8) -> bool) -> usize {
+    while at(text, from).is_some_and(&is) {
+        from += 1;
+    }
+    from
+}
+
+fn back(text: &[u8], mut from: usize, is: impl Fn(u8) -> bool) -> usize {
+    while from > 0 && at(text, from - 1).is_some_and(&is) {
+        from -= 1;
+    }
+    from
+}
+
+/// A value beside a name that counts where it is the end of a longer one too.
+pub(super) fn named(text: &[u8], name: Range<usize>, kind: Kind, mode: Mode, all: &mut Vec<Found>) {
+    if let Some(found) = assigned(text, &name, kind, mode).or_else(|| option(text, &name, kind)) {
+        all.push(found);
+    }
+}
+
+/// The same of a name that is a word of its own.
+pub(super) fn word(text: &[u8], name: Range<usize>, kind: Kind, mode: Mode, all: &mut Vec<Found>) {
+    let before = name.start.checked_sub(1).and_then(|before| at(text, before));
+    if before.is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
+        named(text, name, kind, mode, all);
+    }
+}
+
+/// A name that is a secret's only as an option of a command.
+pub(super) fn option_only(text: &[u8], name: Range<usize>, kind: Kind, _: Mode, all: &mut Vec<Found>) {
+    all.extend(option(text, &name, kind));
+}
+
+/// The name `key`: of a secret only when the value looks like one.
+pub(super) fn key(text: &[u8], name: Range<usize>, kind: Kind, mode: Mode, all: &mut Vec<Found>) {
+    let before = name.start.checked_sub(1).and_then(|before| at(text, before));
+    if before.is_some_and(is_name) {
+        return;
+    }
+    let found = assigned(text, &name, kind, mode).or_else(|| option(text, &name, kind)).filter(|found| {
+        let value = text.get(found.range.clone()).unwrap_or_default();
+        let is_plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte));
+        value.len() >= 24 && is_plain && is_strong(value)
+    });
+    all.extend(found);
+}
+
+/// `name = value` in any of its spellings: of shells, INI, YAML, JSON (in JSON too), Python,
+/// PowerShell, URLs and connection strings.
+fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<Found> {
+    let mut here = skip(text, name.end, |byte| byte.is_ascii_digit());
+    let quoted_name = {
+        let quote = skip(text, here, |byte| byte == b'\\');
+        let is_quote = at(text, quote).filter(|byte| b"\"'`".contains(byte));
+        if is_quote.is_some() {
+            here = quote + 1;
+        }
+        is_quote
+    };
+    // `$env["TOKEN"] = ...`, `${env:TOKEN} = ...`
+    here = skip(text, here, |byte| byte == b']' || byte == b'}');
+    here = skip(text, here, is_blank);
+    let (mut here, is_colon) = separator(text, here)?;
+    here = skip(text, here, is_blank);
+    // `token: str = "..."`: what stands between is a type.
+    if is_colon && quoted_name.is_none() {
+        let end = skip(text, here, |byte| is_name(byte) || b"[]|".contains(&byte));
+        let after = skip(text, end, is_blank);
+        if end > here && after > end && at(text, after) == Some(b'=') && at(text, after + 1) == Some(b' ') {
+            here = skip(text, after + 1, is_blank);
+        }
+    }
+    // YAML: the value stands on the next line.
+    if is_colon && matches!(at(text, here), Some(b'|' | b'>')) {
+        let end = skip(text, here + 1, |byte| b"+-0123456789".contains(&byte));
+        let end = skip(text, end, |byte| is_blank(byte) || byte == b'\r');
+        if at(text, end) == Some(b'\n') {
+            here = skip(text, end + 1, is_blank);
+            let value = here..skip(text, here, |byte| byte != b'\n' && byte != b'\r');
+            return accept(text, value, kind);
+        }
+    }
+    // `u'...'`, `b"..."`, `$'...'`, `@"..."`.
+    if matches!(at(text, here), Some(b'u' | b'b' | b'r' | b'$' | b'@'))
+        && matches!(at(text, here + 1), Some(b'"' | b'\''))
+    {
+        here += 1;
+    }
+    let slashes = skip(text, here, |byte| byte == b'\\') - here;
+    if let Some(quote @ (b'"' | b'\'')) = at(text, here + slashes) {
+        let start = here + slashes + 1;
+        if let Some(end) = closing(text, start, quote, slashes) {
+            return accept(text, start..end, kind);
+        }
+        here = start;
+    }
+    let starts_line = quoted_name.is_none() && starts_line(text, name.start);
+    let end = bare(text, here, starts_line, mode);
+    let value = trim(text, here..end);
+    let bytes = text.get(value.clone())?;
+    // A number or a word of JSON, which has to stay one.
+    if quoted_name == Some(b'"') && is_colon && bytes.iter().all(u8::is_ascii_digit) {
+        let mut found = accept(text, value, kind)?;
+        found.fill = b'1';
+        return Some(found);
+    }
+    if mode == Mode::Code
+        && !(is_strong(bytes) && bytes.iter().all(|byte| is_name(*byte) || b"+/=".contains(byte)))
+    {
+        return None;
+    }
+    // "invalid token: the one of yesterday": a sentence goes on.
+    if is_colon && quoted_name.is_none() && bytes.iter().all(u8::is_ascii_alphabetic) {
+        let rest = text.get(value.end..)?;
+        let goes_on = rest.first().is_some_and(|byte| is_blank(*byte))
+            && rest.iter().find(|byte| !is_blank(**byte)).is_some_and(|byte| byte.is_ascii_alphabetic());
+        if goes_on && mode != Mode::Settings {
+            return None;
+        }
+    }
+    accept(text, value, kind)
+}
+
+/// `=`, `:`, `:=`, `=>`; where it ends, and whether it is a colon.
+fn separator(text: &[u8], here: usize) -> Option<(usize, bool)> {
+    match (at(text, here)?, at(text, here + 1)) {
+        (b'=', Some(b'=' | b'~')) => None,
+        (b'=', Some(b'>')) | (b':', Some(b'=')) => Some((here + 2, false)),
+        (b'=', _) => Some((here + 1, false)),
+        (b':', Some(b':')) => None,
+        (b':', _) => Some((here + 1, true)),
+        _ => None,
+    }
+}
+
+/// Where a quoted text ends. Inside of JSON inside of JSON a quote has one or three backslashes
+/// in front, and the quote that closes has as many as the one that opened.
+fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize> {
+    let mut here = start;
+    let limit = text.len().min(start + LONGEST);
+    while here < limit {
+        let byte = at(text, here)?;
+        if byte == b'\n' && here.checked_sub(1).and_then(|before| at(text, before)) != Some(b'\\') {
+            return None;
+        }
+        if byte == quote {
+            let run = here - back(text, here, |byte| byte == b'\\').max(start);
+            if quote == b'\'' && slashes == 0 || run % (2 * (slashes + 1)) == slashes {
+                return Some(here - slashes);
+            }
+        }
+        here += 1;
+    }
+    None
+}
+
+/// The name is the first thing of its line.
+fn starts_line(text: &[u8], name: usize) -> bool {
+    let start = back(text, name, |byte| is_name(byte) || byte == b':');
+    let from = text.get(..start).unwrap_or_default();
+    let line = from.rsplit(|&byte| byte == b'\n' || byte == 0).next().unwrap_or_default();
+    let mut line = line.trim_ascii();
+    while let Some(rest) = [
+        &b"-"[..],
+        b"\"",
+        b"'",
+        b"$",
+        b"export",
+        b"set",
+        b"setx",
+        b"local",
+        b"readonly",
+        b"declare",
+        b"Environment=",
+    ]
+    .iter()
+    .find_map(|word| line.strip_suffix(*word))
+    {
+        line = rest.trim_ascii_end();
+    }
+    line.is_empty()
+}
+
+/// Where a value without quotes ends.
+fn bare(text: &[u8], start: usize, starts_line: bool, mode: Mode) -> usize {
+    let mut here = start;
+    let limit = text.len().min(start + LONGEST);
+    while here < limit {
+        let Some(byte) = at(text, here) else { break };
+        let next = at(text, here + 1);
+        let ends = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_whitespace() || byte == 0);
+        match byte {
+            // Goes on in the next line.
+            b'\\' if next == Some(b'\n') => here += 2,
+            b'\r' | b'\n' | 0 => break,
+            _ if mode == Mode::Settings && starts_line => {
+                if is_blank(byte) && matches!(next, Some(b'#' | b';')) {
+                    break;
+                }
+                here += 1;
+            }
+            b'"' | b'\'' | b'<' | b'>' | b'`' => break,
+            byte if byte.is_ascii_whitespace() => break,
+            b';' | b'&' | b',' if !starts_line || ends(next) || next == Some(b'&') => break,
+            _ => here += 1,
+        }
+    }
+    here
+}
+
+/// Without what belongs to the text around: a closing bracket that was not opened inside, a
+/// backslash of an escaped quote, a full stop.
+fn trim(text: &[u8], value: Range<usize>) -> Range<usize> {
+    let mut end = value.end;
+    while end > value.start {
+        let Some(bytes) = text.get(value.start..end) else { break };
+        let opened = |open: u8| bytes.contains(&open);
+        match bytes.last() {
+            Some(b'\\') => end -= 1,
+            Some(byte) if byte.is_ascii_whitespace() => end -= 1,
+            Some(b')') if !opened(b'(') => end -= 1,
+            Some(b']') if !opened(b'[') => end -= 1,
+            Some(b'}') if !opened(b'{') => end -= 1,
+            // `SECRET: command not found`
+            Some(b':') => end -= 1,
+            _ => break,
+        }
+    }
+    value.start..end
+}
+
+fn accept(text: &[u8], value: Range<usize>, kind: Kind) -> Option<Found> {
+    let bytes = text.get(value.clone())?;
+    // A password may be of blanks and words, a reference to a file is none.
+    (bytes.len() >= SHORTEST && is_secret_value(bytes)).then(|| Found::new(value, kind))
+}
+
+/// `--name value`, also as two words of a list in JSON and of a command line in /proc.
+fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
+    let mut start = back(text, name.start, is_name);
+    let escape = start.checked_sub(1).and_then(|escape| text.get(escape..name.start));
+    let in_json = escape.is_some_and(|text| text.starts_with(NUL_IN_JSON));
+    if in_json {
+        start += NUL_IN_JSON.len() - 1;
+    }
+    if at(text, start) != Some(b'-') {
+        return None;
+    }
+    let before = start.checked_sub(1).and_then(|before| at(text, before));
+    if !in_json && before.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"\"'\0`(=[>".contains(&byte)) {
+        return None;
+    }
+    let mut here = name.end;
+    let gap = skip(text, here, is_blank);
+    if gap > here {
+        here = gap;
+    } else if at(text, here) == Some(0) {
+        here += 1;
+    } else if text.get(here..).is_some_and(|rest| rest.starts_with(NUL_IN_JSON)) {
+        here += NUL_IN_JSON.len();
+    } else {
+        let quote = skip(text, here, |byte| byte == b'\\');
+        if !matches!(at(text, quote), Some(b'"' | b'\'')) {
+            return None;
+        }
+        let comma = skip(text, quote + 1, |byte| byte.is_ascii_whitespace());
+        if at(text, comma) != Some(b',') {
+            return None;
+        }
+        here = skip(text, comma + 1, |byte| byte.is_ascii_whitespace());
+    }
+    let slashes = skip(text, here, |byte| byte == b'\\') - here;
+    if let Some(quote @ (b'"' | b'\'')) = at(text, here + slashes) {
+        let start = here + slashes + 1;
+        if let Some(end) = closing(text, start, quote, slashes) {
+            let value = text.get(start..end)?;
+            return if value.starts_with(b"-") { None } else { accept(text, start..end, kind) };
+        }
+        here = start;
+    }
+    let end = skip(text, here, |byte| !byte.is_ascii_whitespace() && !b"\"'<>\0`|".contains(&byte));
+    let word = text.get(here..end)?;
+    let end = memchr::memmem::find(word, NUL_IN_JSON).map_or(end, |nul| here + nul);
+    let value = trim(text, here..end);
+    let bytes = text.get(value.clone())?;
+    let is_prose = bytes.iter().all(u8::is_ascii_lowercase)
+        && at(text, value.end) == Some(b' ')
+        && at(text, value.end + 1).is_some_and(|byte| byte.is_ascii_lowercase());
+    if bytes.starts_with(b"-") || is_prose {
+        return None;
+    }
+    accept(text, value, kind)
+}
+
+/// Whether a value is one, and not a way to get one, nor a word of a language.
+pub(super) fn is_secret_value(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    if is_masked(value) || value.starts_with(b"=") {
+        return false;
+    }
+    !is_expansion(value) && !is_path(value) && !is_expression(value) && !is_placeholder(value)
+}
+
+/// Overwritten by this program or another.
+pub(super) fn is_masked(value: &[u8]) -> bool {
+    let Some(first) = value.first() else { return true };
+    value.iter().all(|byte| byte == first) && (value.len() < 8 || b"*xX.-_1#".contains(first))
+}
+
+/// `$1`, `${TOKEN}`, `$(cat /etc/token)`, `%TOKEN%`, `{{ token }}`, `{token}`, `%s`.
+fn is_expansion(value: &[u8]) -> bool {
+    match value {
+        [b'$', b'(' | b'{', ..] | [b'{', b'{', ..] | [b'`', ..] => true,
+        [b'$', rest @ ..] | [b'@', rest @ ..] => {
+            rest.iter().all(|byte| is_name(*byte) || b":[]>*@#?!$\"'".contains(byte)) && rest.len() < 40
+        }
+        [b'%', rest @ ..] => {
+            let name = rest.strip_suffix(b"%").unwrap_or(rest);
+            name.len() < 40 && name.iter().all(|byte| is_name(*byte) || b"()".contains(byte))
+        }
+        [b'{', rest @ ..] => rest
+            .strip_suffix(b"}")
+            .is_some_and(|name| name.iter().all(|byte| is_name(*byte) || *byte == b'!')),
+        [b'<', ..] => true,
+        _ => false,
+    }
+}
+
+/// A file that holds it.
+fn is_path(value: &[u8]) -> bool {
+    let roots: [&[u8]; 17] = [
+        b"/etc/",
+        b"/var/",
+        b"/opt/",
+        b"/run/",
+        b"/usr/",
+        b"/home/",
+        b"/root/",
+        b"/tmp/",
+        b"/dev/",
+        b"/proc/",
+        b"/srv/",
+        b"/mnt/",
+        b"./",
+        b"../",
+        b"~/",
+        b"/Library/",
+        b"/Users/",
+    ];
+    let is_windows = matches!(value, [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
+    let plain = value.iter().all(|byte| is_name(*byte) || b"/\\: ${}~%*".contains(byte));
+    plain
+        && (is_windows
+            || roots.iter().any(|root| value.starts_with(root))
+            || value.starts_with(b"etc/")
+            || value.starts_with(b"file:/"))
+}
+
+/// `getenv("TOKEN")`, `os.environ["TOKEN"]`, `args.token`, `Optional[str]`.
+fn is_expression(value: &[u8]) -> bool {
+    let name = skip(value, 0, |byte| is_name(byte) && byte != b'-');
+    let starts = value.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    match at(value, name) {
+        _ if !starts => false,
+        Some(b'(' | b'[') => true,
+        Some(b':') => value.get(name..name + 2) == Some(b"::"),
+        None => {
+            // Words joined by dots, none with a digit: no secret looks like this.
+            value.contains(&b'.')
+                && value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'.' || *byte == b'_')
+        }
+        Some(_) => false,
+    }
+}
+
+/// Words of languages and of manuals.
+fn is_placeholder(value: &[u8]) -> bool {
+    const WORDS: [&str; 24] = [
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "string",
+        "boolean",
+        "required",
+        "optional",
+        "expired",
+        "invalid",
+        "missing",
+        "empty",
+        "unset",
+        "redacted",
+        "hidden",
+        "masked",
+        "default",
+        "input",
+        "stdin",
+        "prompt",
+        "self",
+        "text",
+    ];
+    let text = value.to_ascii_lowercase();
+    WORDS.iter().any(|word| text == word.as_bytes())
+        || text.starts_with(b"your_")
+        || text.starts_with(b"your-")
+}
+
+/// Eight bytes or more with a digit and a letter.
+pub(super) fn is_strong(value: &[u8]) -> bool {
+    value.len() >= 8
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && !value.starts_with(b"ipv6-")
+}
+
+/// `-u user:X`: X is a password, and no group, port or part of a time.
+pub(super) fn is_password_of_user(text: &[u8], range: &Range<usize>) -> bool {
+    let value = text.get(range.clone()).unwrap_or_default();
+    // `docker run -u 1000:1000`, `-u wazuh:wazuh`: numbers and the same name twice.
+    let user = text.get(..range.start.saturating_sub(1)).unwrap_or_default();
+    let same = user.ends_with(value) && value.iter().all(u8::is_ascii_alphabetic) && value != b"admin";
+    is_secret_value(value) && !value.iter().all(u8::is_ascii_digit) && !same
+}
+
+/// `user:password` in base64.
+pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+    use base64::alphabet::STANDARD;
+    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let decoded = GeneralPurpose::new(&STANDARD, lenient).decode(value).ok()?;
+    std::str::from_utf8(&decoded).ok()?;
+    Some(decoded)
+}
+
+/// `scheme://user:password@host`, from `://` on.
+pub(super) fn userinfo(text: &[u8], anchor: Range<usize>, kind: Kind, _: Mode, all: &mut Vec<Found>) {
+    let start = anchor.end;
+    let end = skip(text, start, |byte| !byte.is_ascii_whitespace() && !b"<>\"'`\0\\|".contains(&byte));
+    let Some(authority) = text.get(start..end.min(start + 2048)) else { return };
+    let path = memchr::memchr3(b'/', b'?', b'#', authority).unwrap_or(authority.len());
+    let mut sign = authority.get(..path).and_then(|host| memchr::memrchr(b'@', host));
+    let colon = memchr::memchr(b':', authority);
+    // The password may have a / in it, but then what is behind the : is no port.
+    if sign.is_none()
+        && let Some(colon) = colon.filter(|colon| *colon < path)
+    {
+        let port = skip(authority, colon + 1, |byte| byte.is_ascii_digit());
+        let is_port = matches!(at(authority, port), None | Some(b'/' | b'?' | b'#')) && port > colon + 1;
+        if !is_port {
+            sign = memchr::memrchr(b'@', authority);
+        }
+    }
+    let Some(sign) = sign else { return };
+    let user = start..start + colon.filter(|colon| *colon < sign).unwrap_or(sign);
+    let password = (user.end + 1).min(start + sign)..start + sign;
+    let value = text.get(password.clone()).unwrap_or_default();
+    if value.is_empty() {
+        // A token alone.
+        if let Some(token) = text.get(user.clone()).filter(|token| token.len() >= 16 && is_strong(token)) {
+            let _ = token;
+            all.push(Found::new(user, kind));
+        }
+    } else if !is_expansion(value) && !is_masked(value) {
+        let token = text.get(user.clone()).is_some_and(|user| user.len() >= 16 && is_strong(user));
+        if token {
+            all.push(Found::new(user.clone(), kind));
+        }
+        all.push(Found { user: Some(user), ..Found::new(password, kind) });
+    }
+}
+
+/// `ID NAME any KEY`: from ` any ` on.
+pub(super) fn agent_key(text: &[u8], anchor: Range<usize>, kind: Kind, _: Mode, all: &mut Vec<Found>) {
+    let name = back(text, anchor.start, |byte| !byte.is_ascii_whitespace());
+    let id = back(text, name.saturating_sub(1), |byte| byte.is_ascii_digit());
+    let numbered = name > 0 && at(text, name - 1) == Some(b' ') && name - 1 > id && name < anchor.start;
+    let end = skip(text, anchor.end, |byte| byte.is_ascii_hexdigit());
+    if numbered && end - anchor.end >= 32 {
+        all.push(Found::new(anchor.end..end, kind));
+    }
+}
+
+/// Lines of `client.keys`: `ID NAME ADDRESS KEY`.
+pub(super) fn lines_of_keys(text: &[u8], all: &mut Vec<Found>) {
+    let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text).map(|end| end + 1));
+    for start in starts {
+        let id = skip(text, start, |byte| byte.is_ascii_digit());
+        if id < start + 3 || id > start + 10 || at(text, id) != Some(b' ') {
+            continue;
+        }
+        let name = skip(text, id + 1, |byte| !byte.is_ascii_whitespace());
+        if name == id + 1 || at(text, name) != Some(b' ') {
+            continue;
+        }
+        let address = skip(text, name + 1, |byte| !byte.is_ascii_whitespace());
+        if address == name + 1 || at(text, address) != Some(b' ') {
+            continue;
+        }
+        let key = skip(text, address + 1, |byte| byte.is_ascii_hexdigit());
+        if key >= address + 1 + 32 {
+            all.push(Found::new(address + 1..key, Kind::AgentKey));
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! A capture answers as the host did, holds no secret, and is refused when it is hostile.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ar_doctor::capture::{self, Form, Recorder, Summary, Wanted};
+use ar_doctor::facts::{Facts, install};
+use ar_doctor::host::{Host, open_source};
+use ar_doctor::redact::Redactor;
+use ar_doctor::report::{Report, json, show};
+use support::cases::{Case, cases};
+
+fn options(target: &Path) -> capture::Options<'_> {
+    let is_archive = target.extension().is_some_and(|extension| extension == "gz");
+    capture::Options {
+        target,
+        form: if is_archive { Form::Archive } else { Form::Directory },
+        max_size: 64 << 20,
+        label: "captured".to_owned(),
+        home: None,
+        since: None,
+        made_by: "the tests",
+        made_at: 1_795_262_400,
+        stop: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+/// Captures a host, as the command does.
+fn capture(host: &dyn Host, target: &Path) -> Summary {
+    write(host, &Redactor::new(), &options(target)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What the commands say of a host, but for what names the source.
+fn said(host: &dyn Host) -> String {
+    let redactor = Redactor::new();
+    let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
+    let facts = Facts::new(host, &redactor, install);
+    let diagnosis = ar_doctor::engine::run(&facts, &ar_doctor::engine::Options::default());
+    let report =
+        Report { facts: &facts, diagnosis: &diagnosis, redactor: &redactor, response: None, timings: None };
+    let mut said = json::to_text(&json::check(&report)).expect("JSON");
+    if let Some(view) = show::View::new(&facts, &redactor) {
+        said.push_str(&json::to_text(&view.document()).expect("JSON"));
+    }
+    let is_about = |line: &&str| {
+        let line = line.trim_start();
+        let sources = ["\"source\": \"tree\",", "\"source\": \"capture\",", "\"source\": \"live\","];
+        !line.starts_with("\"label\": ") && !sources.contains(&line)
+    };
+    said.lines().filter(is_about).collect::<Vec<_>>().join("\n")
+}
+
+/// Where two texts differ first, with the lines around.
+fn difference(one: &str, other: &str) -> Option<String> {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let at = one.iter().zip(&other).position(|(one, other)| one != other);
+    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+    let around =
+        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
+    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
+}
+
+/// Why a capture says something else than its host; none when it does not.
+fn round_trip(name: &str, host: &dyn Host, form: &str) -> Option<String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join(form);
+    capture(host, &target);
+    let captured = open_source(&target).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let difference = difference(&said(host), &said(&*captured))?;
+    Some(format!("{name}:\n{difference}"))
+}
+
+#[test]
+fn every_base_host_says_the_same_captured() {
+    let mut wrong = Vec::new();
+    for name in support::BASES {
+        let host = support::base(name);
+        wrong.extend(round_trip(name, &host, "x.tar.gz"));
+        wrong.extend(round_trip(name, &host, "x"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_row_of_the_grid_says_the_same_captured() {
+    let rows: Vec<&Case> = cases().collect();
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from).min(4) {
+            scope.spawn(|| {
+                while let Some(case) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut host = support::base(case.base);
+                    case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+                    if install::find(&host, None).is_ok() {
+                        let found = round_trip(&case.name(), &host, "x.tar.gz");
+                        wrong.lock().expect("no panic").extend(found);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic");
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n\n"));
+}
+
+/// A base host on a real disk, with real owners and modes.
+fn built(base: &str, root: &Path) -> ar_doctor::host::tree::TreeHost {
+    let host = support::base(base);
+    host.materialise(root).unwrap_or_else(|error| panic!("{base}: {error}"));
+    ar_doctor::host::tree::TreeHost::open(root).unwrap_or_else(|error| panic!("{base}: {error}"))
+}
+
+#[test]
+fn a_home_built_for_real_says_the_same_captured() {
+    let mut wrong = Vec::new();
+    for base in support::BASES {
+        let scratch = support::Scratch::new();
+        let host = built(base, &scratch.path().join("root"));
+        wrong.extend(round_trip(base, &host, "x.tar.gz"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Ids, subjects and order of what is found, with the verdict: what pseudonyms must not change.
+fn found(host: &dyn Host) -> Vec<String> {
+    let outcome = support::diagnose(host);
+    let lines = outcome.diagnosis.findings().map(|finding| format!("{} {}", finding.check, finding.severity));
+    let verdicts = outcome.diagnosis.responses.iter().map(|response| format!("{:?}", response.verdict));
+    lines.chain(verdicts).collect()
+}
+
+#[test]
+fn identities_are_hidden_and_the_diagnosis_stays() {
+    for base in support::BASES {
+        let host = support::base(base);
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("x.tar.gz");
+        let redactor = Redactor::new();
+        redactor.redact_identities([7; 32]);
+        write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{base}: {error}"));
+        let captured = open_source(&target).unwrap_or_else(|error| panic!("{base}: {error}"));
+        assert_eq!(found(&*captured), found(&host), "{base}");
+        let names = redactor.map();
+        assert!(!names.is_empty(), "{base}");
+        let machine = captured.machine();
+        let hostname = &machine.get().expect("a machine").hostname;
+        assert_ne!(Some(hostname), host.machine().get().map(|machine| &machine.hostname), "{base}");
+    }
+}
+
+fn write(
+    host: &dyn Host,
+    redactor: &Redactor,
+    options: &capture::Options<'_>,
+) -> Result<Summary, capture::Error> {
+    let recorder = Recorder::new(host);
+    let install = install::find(&recorder, None).unwrap_or_else(|error| panic!("{error}"));
+    let facts = Facts::new(&recorder, redactor, install);
+    let diagnosis = capture::look(&facts, redactor, Wanted::default());
+    let documents = || capture::documents(&facts, &diagnosis, redactor);
+    capture::write(&recorder, redactor, &documents, options)
+}
+
+#[test]
+fn whoever_reads_it_a_capture_of_root_is_roots() {
+    let mut host = support::base("agent-4.14-debian");
+    let directory = tempfile::tempdir().expect("a directory");
+    let (all, some) = (directory.path().join("all.tar.gz"), directory.path().join("some.tar.gz"));
+    capture(&host, &all);
+    host.set_reader(1000, &[1000]);
+    let sealed = said(&host);
+    capture(&host, &some);
+    let captured = open_source(&some).expect("a capture");
+    assert_eq!(captured.reader_uid(), 1000);
+    assert_eq!(difference(&sealed, &said(&*captured)), None);
+    assert!(sealed.contains("denied"));
+    assert_eq!(open_source(&all).expect("a capture").reader_uid(), 0);
+}
+
+#[test]
+fn nothing_is_overwritten_and_nothing_half_is_left() {
+    let host = support::base("manager-4.14-debian");
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["x.tar.gz", "x"] {
+        let target = directory.path().join(name);
+        capture(&host, &target);
+        let redactor = Redactor::new();
+        let error = write(&host, &redactor, &options(&target)).expect_err("it is there");
+        assert!(matches!(error, capture::Error::Exists(_)), "{error}");
+        // Stopped while it is written.
+        let other = directory.path().join(format!("other-{name}"));
+        let stopped = options(&other);
+        stopped.stop.store(true, Ordering::Relaxed);
+        let error = write(&host, &redactor, &stopped).expect_err("it was stopped");
+        assert!(matches!(error, capture::Error::Stopped), "{error}");
+    }
+    let mut left: Vec<_> =
+        std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["x", "x.tar.gz"]);
+    use std::os::unix::fs::MetadataExt as _;
+    let mode = |name: &str| std::fs::metadata(directory.path().join(name)).unwrap().mode() & 0o7777;
+    assert_eq!((mode("x.tar.gz"), mode("x"), mode("x/host.json")), (0o600, 0o700, 0o600));
+    assert_eq!(mode("x/files/var/ossec/etc/ossec.conf"), 0o600);
+}
+
+/// A device that is full, as the kernel has one: whatever is written there fails so.
+#[test]
+fn a_full_disk_leaves_nothing_behind() {
+    if !nix::unistd::geteuid().is_root() {
+        support::skip("a small file system needs root");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let script = "mount -t tmpfs -o size=8k ar-doctor \"$1\" && \"$2\" capture --from \"$3\" -o \"$1/x.tar.gz\"; \
+                  code=$?; ls -A \"$1\"; exit $code";
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "--propagation", "private", "sh", "-c", script, "sh"])
+        .arg(directory.path())
+        .arg(env!("CARGO_BIN_EXE_ar-doctor"))
+        .arg(support::base_path("manager-4.14-debian"))
+        .output()
+        .expect("unshare runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("unshare") || said.contains("mount") {
+        support::skip("unshare(1) and mount(8) do not work here");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("No space left") && said.contains("nothing was left behind"), "{said}");
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn it_is_never_written_below_the_home() {
+    if !nix::unistd::geteuid().is_root() {
+        support::skip("owners of a real home need root");
+        return;
+    }
+    let scratch = support::Scratch::new();
+    let root = scratch.path().join("root");
+    built("agent-4.14-debian", &root);
+    std::os::unix::fs::symlink(root.join("var/ossec/logs"), scratch.path().join("link")).unwrap();
+    for target in [root.join("var/ossec/tmp/x.tar.gz"), scratch.path().join("link/x"), root.join("var/ossec")]
+    {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+            .args(["capture", "--from"])
+            .arg(&root)
+            .arg("-o")
+            .arg(&target)
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("where nothing is written") || said.contains("No such file"), "{said}");
+    }
+}
+
+/// A manager with logs of so many MiB, almost all of it holes between lines, and so many agents.
+fn large(root: &Path, mib: u64, agents: u32) {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    built("manager-4.14-debian", root);
+    let home = root.join("var/ossec");
+    let mut keys = std::io::BufWriter::new(std::fs::File::create(home.join("etc/client.keys")).unwrap());
+    for agent in 1..=agents {
+        let key = format!("{agent:016x}").repeat(4);
+        writeln!(keys, "{agent:03} agent-{agent} any {key}").unwrap();
+    }
+    drop(keys);
+    std::fs::create_dir_all(home.join("logs/alerts")).unwrap();
+    for (name, line) in [
+        ("logs/ossec.log", "2026/11/20 14:0%:00 wazuh-analysisd: INFO: (7203): Reading rules file 'x.xml'"),
+        (
+            "logs/alerts/alerts.json",
+            r#"{"timestamp":"2026-11-20T14:0%:00.000+0000","rule":{"level":5,"id":"5712","groups":["sshd"]},"agent":{"id":"003","name":"web-01"},"manager":{"name":"siem-01"},"id":"1.2","full_log":"sshd: x","data":{"srcip":"203.0.113.9"},"location":"/var/log/auth.log"}"#,
+        ),
+    ] {
+        let mut log = std::fs::File::create(home.join(name)).unwrap();
+        // An old line in each MiB, so that it can be told where the new ones begin.
+        let old = line
+            .replace("14:0%", "11:00")
+            .replace("2026/11/20", "2026/11/01")
+            .replace("2026-11-20", "2026-11-01");
+        for mebibyte in 0..mib / 2 {
+            log.seek(SeekFrom::Start(mebibyte << 20)).unwrap();
+            writeln!(log, "\n{old}").unwrap();
+        }
+        log.seek(SeekFrom::Start(mib << 19)).unwrap();
+        writeln!(log).unwrap();
+        let mut log = std::io::BufWriter::new(log);
+        for minute in 0..10 {
+            for _ in 0..2000 {
+                writeln!(log, "{}", line.replace('%', &minute.to_string())).unwrap();
+            }
+        }
+    }
+}
+
+/// Seconds and bytes that a capture of it takes, and the size of the file.
+fn cost_of(root: &Path, target: &Path) -> (f64, u64, u64) {
+    let start = std::time::Instant::now();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["capture", "--from"])
+        .arg(root)
+        .arg("-o")
+        .arg(target)
+        .output()
+        .expect("the binary runs");
+    let seconds = start.elapsed().as_secs_f64();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let used = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).unwrap();
+    (seconds, u64::try_from(used.max_rss()).unwrap() << 10, std::fs::metadata(target).unwrap().len())
+}
+
+#[test]
+fn a_large_manager_costs_what_is_read() {
+    let scratch = support::Scratch::new();
+    let (root, target) = (scratch.path().join("root"), scratch.path().join("x.tar.gz"));
+    large(&root, 24, 2000);
+    let (_, memory, size) = cost_of(&root, &target);
+    assert!(memory < 160 << 20, "{} MiB", memory >> 20);
+    assert!(size < 8 << 20, "{size} bytes");
+    let host = ar_doctor::host::tree::TreeHost::open(&root).unwrap();
+    let captured = open_source(&target).unwrap();
+    assert_eq!(difference(&said(&host), &said(&*captured)), None);
+}
+
+/// `cargo test --release --test capture -- --ignored --nocapture large`
+#[test]
+#[ignore = "takes a release build"]
+#[allow(clippy::print_stderr, reason = "it prints figures")]
+fn fifty_gib_and_a_hundred_thousand_agents() {
+    let scratch = support::Scratch::new();
+    let (root, target) = (scratch.path().join("root"), scratch.path().join("x.tar.gz"));
+    large(&root, 50 << 10, 100_000);
+    let (seconds, memory, size) = cost_of(&root, &target);
+    eprintln!("{seconds:.1} s, {} MiB of memory, a file of {} KiB", memory >> 20, size >> 10);
+    assert!(seconds < 30.0 && memory < 64 << 20, "{seconds:.1} s, {} MiB", memory >> 20);
+}

@@ -1,0 +1,108 @@
+//! What each kind of secret looks like where it stands.
+
+/// What each kind looks like where it stands; `S` is the secret.
+pub(crate) const FORMS: &[(&str, &str)] = &[
+    ("cluster-key", "<cluster><key>S</key></cluster>"),
+    ("cluster-key", "\"key\": \"S\""),
+    ("cluster-key", "key: S"),
+    ("enrollment-password", "<authorization_pass>S</authorization_pass>"),
+    ("enrollment-password", "WAZUH_REGISTRATION_PASSWORD=S"),
+    ("enrollment-password", "WAZUH_REGISTRATION_PASSWORD='S' apt-get install wazuh-agent"),
+    ("password", "<password>S</password>"),
+    ("password", "password: S"),
+    ("password", "password: \"S\""),
+    ("password", "  password   =   'S'"),
+    ("password", "MYSQL_PWD=S"),
+    ("password", "SMTP_PASS=S mail -s x"),
+    ("password", "export DB_PASSWORD=S"),
+    ("password", "$Password = \"S\""),
+    ("password", "$env:DB_PASSWORD = 'S'"),
+    ("password", "os.environ[\"DB_PASSWORD\"] = \"S\""),
+    ("password", "password: str = \"S\""),
+    ("password", "my %h = (password => 'S');"),
+    ("password", "{\"password\":\"S\"}"),
+    ("password", r#"{"x":"{\"password\":\"S\"}"}"#),
+    ("password", "requests.get(u, auth=None, password='S')"),
+    ("password", "curl --password S https://x"),
+    ("password", "curl --proxy-user admin:S https://x"),
+    ("password", "curl -u admin:S https://x"),
+    ("password", "[\"curl\", \"-u\", \"admin:S\"]"),
+    ("password", "[\"x\", \"--password\", \"S\"]"),
+    ("password", "x\0--password\0S\0y"),
+    ("password", "mysql -u root -pS wazuh"),
+    ("password", "sshpass -p S ssh host"),
+    ("password", "openssl rsa -passin pass:S -in k"),
+    ("password", "machine x login y password S"),
+    ("password", "CREATE USER 'x' IDENTIFIED BY 'S'"),
+    ("password", "ConvertTo-SecureString \"S\" -AsPlainText -Force"),
+    ("password", "requirepass S"),
+    ("password", "x.sh -p S y"),
+    ("password", "Server=db;Database=x;User Id=sa;Password=S;Encrypt=true"),
+    ("password", "Server=db;Pwd=S;"),
+    ("api-key", "<api_key>S</api_key>"),
+    ("api-key", "x-api-key: S"),
+    ("api-key", "curl -H 'X-Api-Key: S' https://x"),
+    ("api-key", "https://x.example/report?apikey=S&resource=1"),
+    ("api-key", "\"routing_key\": \"S\""),
+    ("api-key", "--api-key S"),
+    ("api-key", "VT_API_KEY=S"),
+    ("hook-url", "<hook_url>https://x.example/S</hook_url>"),
+    ("hook-url", "https://hooks.slack.com/services/T0/B0/S"),
+    ("hook-url", "https://discord.com/api/webhooks/1/S"),
+    ("hook-url", "https://x.webhook.office.com/webhookb2/S"),
+    ("hook-url", "https://api.telegram.org/bot12345:S/sendMessage"),
+    ("hook-url", "https://events.pagerduty.com/integration/S/enqueue"),
+    ("hook-url", "WEBHOOK_URL=https://x.example/S"),
+    ("hook-url", "webhook = \"https://x.example/S\""),
+    ("token", "<token>S</token>"),
+    ("token", "<client_secret>S</client_secret>"),
+    ("token", "accessToken=S"),
+    ("token", "token = 'S'"),
+    ("token", "--token S"),
+    ("token", "--auth-token=S"),
+    ("token", "X-Auth-Token: S"),
+    ("token", "//registry.npmjs.org/:_authToken=S"),
+    ("token", "<extra_args>--token S -v</extra_args>"),
+    ("cloud-key", "AWS_SECRET_ACCESS_KEY=S"),
+    ("cloud-key", "<secret_access_key>S</secret_access_key>"),
+    ("cloud-key", "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=S;EndpointSuffix=core"),
+    ("cloud-key", "Endpoint=sb://x/;SharedAccessKeyName=root;SharedAccessKey=S"),
+    ("cloud-key", "https://x.blob.core.windows.net/c?sv=2020&sig=S&se=1"),
+    ("connection-string", "postgres://admin:S@db.example/x"),
+    ("connection-string", "mongodb+srv://admin:S@c0.example/x?w=1"),
+    ("connection-string", "redis://:S@cache:6379/0"),
+    ("connection-string", "https://S@github.com/x/y"),
+    ("authorization-header", "Authorization: Bearer S"),
+    ("authorization-header", "Authorization: S"),
+    ("authorization-header", "{\"Authorization\": \"Bearer S\"}"),
+    ("authorization-header", "curl -H \"authorization: token S\" u"),
+    ("cookie", "Cookie: session=S; theme=1"),
+    ("cookie", "Set-Cookie: sid=S; HttpOnly"),
+    ("snmp-community", "rocommunity S 10.0.0.0/8"),
+    ("snmp-community", "snmp-server community S RO"),
+    ("snmp-community", "snmpget -v2c -c S 192.0.2.1 sysDescr"),
+    ("snmp-community", "<community>S</community>"),
+    ("json-web-token", "eyJhbGciOiJIUzI1NiJ9.S.c2ln"),
+    ("private-key", "-----BEGIN PRIVATE KEY-----\nS\n-----END PRIVATE KEY-----"),
+    ("private-key", "-----BEGIN OPENSSH PRIVATE KEY-----\nS\nS\n-----END OPENSSH PRIVATE KEY-----"),
+    ("private-key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\\nS\\n-----END ENCRYPTED PRIVATE KEY-----"),
+    ("private-key", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nS"),
+    ("private-key", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nS\n-----END PGP PRIVATE KEY BLOCK-----"),
+    ("private-key", "\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nS\\n-----END PRIVATE KEY-----\\n\""),
+    ("private-key", "Private-Lines: 2\nS\nS\nPrivate-MAC: 00"),
+];
+
+/// Only an `S` that stands alone is a place for the secret.
+pub(crate) fn planted(form: &str, secret: &str) -> String {
+    let mut out = String::new();
+    let bytes = form.as_bytes();
+    for (at, letter) in form.char_indices() {
+        let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
+        let after = bytes.get(at + 1).copied().unwrap_or(b' ');
+        let escape = at >= 2 && bytes[at - 2] == b'\\' && before == b'n';
+        let attached = form.get(at.saturating_sub(2)..at) == Some("-p");
+        let alone = (!before.is_ascii_alphanumeric() || escape || attached) && !after.is_ascii_alphanumeric();
+        if letter == 'S' && alone { out.push_str(secret) } else { out.push(letter) }
+    }
+    out
+}
