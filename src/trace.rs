@@ -457,7 +457,8 @@ pub struct Timeline {
     by_program: HashMap<u32, Vec<usize>>,
     view: View,
     only: Only,
-    pairs: HashMap<u64, Pair>,
+    /// Each by itself: a table of pairs would move all of them whenever it grows.
+    pairs: HashMap<u64, Box<Pair>>,
     index: HashMap<Place, Vec<u64>>,
     blocks: HashMap<(Host, u32, u64), u64>,
     due: BinaryHeap<Reverse<(i64, u64)>>,
@@ -553,7 +554,7 @@ impl Timeline {
             who: 0,
             due,
         };
-        self.pairs.insert(serial, pair);
+        self.pairs.insert(serial, Box::new(pair));
         self.trace.most_open = self.trace.most_open.max(self.pairs.len());
         serial
     }
@@ -789,8 +790,11 @@ impl Timeline {
                     pair.seen.asked.is_none()
                 }
         };
-        let found =
-            serials.into_iter().flatten().copied().find(|serial| self.pairs.get(serial).is_some_and(&fits));
+        let found = serials
+            .into_iter()
+            .flatten()
+            .copied()
+            .find(|serial| self.pairs.get(serial).is_some_and(|pair| fits(pair)));
         if undo {
             if let Some(serial) = found {
                 self.reverted(serial, at);

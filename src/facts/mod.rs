@@ -471,6 +471,42 @@ impl<'h> Facts<'h> {
         content
     }
 
+    /// Hands out a large file some whole lines at a time, secrets remembered, so that no more of it
+    /// is held. It fails when it has more than `most` bytes.
+    fn each_lines(&self, path: &Path, most: u64, mut each: impl FnMut(&[u8])) -> Fact<()> {
+        self.host.open(path).and_then(|source| {
+            if source.truncated() || source.size() > most {
+                return Value::Failed(format!("is larger than {most} bytes, the most that is read"));
+            }
+            let mut tell = |lines: &[u8]| {
+                self.redactor.learn(path, lines);
+                each(lines);
+            };
+            let mut buffer = vec![0; 256 * 1024];
+            let (mut at, mut filled) = (0, 0);
+            loop {
+                match source.read_at(&mut buffer[filled..], at) {
+                    Ok(0) => break,
+                    Ok(read) => (at, filled) = (at + read as u64, filled + read),
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Value::Failed(error.to_string()),
+                }
+                let end = memchr::memrchr(b'\n', &buffer[..filled]).map(|feed| feed + 1);
+                // A line as long as the buffer comes in parts.
+                let end = end.or((filled == buffer.len()).then_some(filled)).unwrap_or(0);
+                if end > 0 {
+                    tell(&buffer[..end]);
+                    buffer.copy_within(end..filled, 0);
+                    filled -= end;
+                }
+            }
+            if filled > 0 {
+                tell(&buffer[..filled]);
+            }
+            Value::Known(())
+        })
+    }
+
     /// The texts in the first bytes of a file that a pattern fits ([`Host::search`]).
     pub fn search(&self, path: &Path, limit: u64, pattern: &str) -> Fact<Matches> {
         self.host.search(path, limit, pattern)
