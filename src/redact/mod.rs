@@ -188,6 +188,12 @@ impl Redactor {
                 }
             }
         }
+        drop(index);
+        // Of what is taken for a path the last name alone may be told.
+        let parts: Vec<&[u8]> = secret.split(|byte| matches!(byte, b'/' | b'\\')).collect();
+        if parts.len() > 1 {
+            parts.into_iter().filter(|part| pair::is_strong(part)).for_each(|part| self.remember(kind, part));
+        }
     }
 
     /// Remembers the value of an environment variable when its name says that it is secret.
@@ -303,8 +309,17 @@ impl Redactor {
             }
             // The lines of a key stand in a row where line breaks were lost.
             if found.kind == Kind::PrivateKey {
-                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= 16) {
+                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= LONG) {
                     self.remember(found.kind, line);
+                }
+            }
+            // `session=X; theme=1`
+            if found.kind == Kind::Cookie {
+                for pair in value.split(|byte| *byte == b';') {
+                    let value = memchr::memchr(b'=', pair).and_then(|equals| pair.get(equals + 1..));
+                    if let Some(value) = value.filter(|value| pair::is_strong(value)) {
+                        self.remember(found.kind, value);
+                    }
                 }
             }
             let user = found.user.clone().and_then(|user| bytes.get(user)).filter(|user| !user.is_empty());

@@ -187,6 +187,17 @@ fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize
     None
 }
 
+/// The end of a word of a command line: all of it up to the quote that closes, where one opens it.
+pub(super) fn quoted_word(text: &[u8], end_of: Range<usize>) -> Range<usize> {
+    let start =
+        back(text, end_of.start, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | 0));
+    let quote = start.checked_sub(1).and_then(|quote| at(text, quote));
+    let Some(quote @ (b'"' | b'\'')) = quote else { return end_of };
+    let slashes = start - 1 - back(text, start - 1, |byte| byte == b'\\');
+    let end = closing(text, start, quote, slashes).unwrap_or(end_of.end);
+    end_of.start..end.max(end_of.end)
+}
+
 /// The name is the first thing of its line.
 fn starts_line(text: &[u8], name: usize) -> bool {
     let start = back(text, name, |byte| is_name(byte) || byte == b':');
