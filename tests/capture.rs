@@ -87,9 +87,8 @@ fn every_base_host_says_the_same_captured() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-#[test]
-fn every_row_of_the_grid_says_the_same_captured() {
-    let rows: Vec<&Case> = cases().collect();
+/// Rows of the grid, each captured with and without pseudonyms.
+fn rows_say_the_same_captured(rows: &[&Case]) {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -99,8 +98,9 @@ fn every_row_of_the_grid_says_the_same_captured() {
                     let mut host = support::base(case.base);
                     case.apply(&mut host).unwrap_or_else(|error| panic!("{}: {error}", case.name()));
                     if install::find(&host, None).is_ok() {
-                        let found = round_trip(&case.name(), &host, "x.tar.gz");
-                        wrong.lock().expect("no panic").extend(found);
+                        let plain = round_trip(&case.name(), &host, "x.tar.gz");
+                        let hidden = hidden_round_trip(&case.name(), &host).err();
+                        wrong.lock().expect("no panic").extend(plain.into_iter().chain(hidden));
                     }
                 }
             });
@@ -108,6 +108,22 @@ fn every_row_of_the_grid_says_the_same_captured() {
     });
     let wrong = wrong.into_inner().expect("no panic");
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n\n"));
+}
+
+/// One row of five, not always the same one, so that rows that are alike in pairs all have their turn.
+#[test]
+fn every_fifth_row_of_the_grid_says_the_same_captured() {
+    let is_chosen = |row: &usize| row % 5 == row / 5 % 5;
+    let rows: Vec<&Case> =
+        cases().enumerate().filter(|(row, _)| is_chosen(row)).map(|(_, case)| case).collect();
+    rows_say_the_same_captured(&rows);
+}
+
+/// `cargo test --test capture -- --ignored every_row`
+#[test]
+#[ignore = "takes minutes"]
+fn every_row_of_the_grid_says_the_same_captured() {
+    rows_say_the_same_captured(&cases().collect::<Vec<_>>());
 }
 
 /// A base host on a real disk, with real owners and modes.
@@ -128,27 +144,35 @@ fn a_home_built_for_real_says_the_same_captured() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// Ids, subjects and order of what is found, with the verdict: what pseudonyms must not change.
-fn found(host: &dyn Host) -> Vec<String> {
+/// Ids and order of what is found, with the verdicts: what pseudonyms must not change.
+fn found(host: &dyn Host) -> String {
     let outcome = support::diagnose(host);
     let lines = outcome.diagnosis.findings().map(|finding| format!("{} {}", finding.check, finding.severity));
     let verdicts = outcome.diagnosis.responses.iter().map(|response| format!("{:?}", response.verdict));
-    lines.chain(verdicts).collect()
+    lines.chain(verdicts).collect::<Vec<_>>().join("\n")
+}
+
+/// Captures a host with pseudonyms and opens that; an error when it says something else.
+fn hidden_round_trip(name: &str, host: &dyn Host) -> Result<(Box<dyn Host>, Redactor), String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x.tar.gz");
+    let redactor = Redactor::new();
+    redactor.redact_identities([7; 32]);
+    write(host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let captured = open_source(&target).unwrap_or_else(|error| panic!("{name}: {error}"));
+    match difference(&found(host), &found(&*captured)) {
+        Some(difference) => Err(format!("{name}, identities hidden:\n{difference}")),
+        None => Ok((captured, redactor)),
+    }
 }
 
 #[test]
 fn identities_are_hidden_and_the_diagnosis_stays() {
     for base in support::BASES {
         let host = support::base(base);
-        let directory = tempfile::tempdir().expect("a directory");
-        let target = directory.path().join("x.tar.gz");
-        let redactor = Redactor::new();
-        redactor.redact_identities([7; 32]);
-        write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{base}: {error}"));
-        let captured = open_source(&target).unwrap_or_else(|error| panic!("{base}: {error}"));
-        assert_eq!(found(&*captured), found(&host), "{base}");
-        let names = redactor.map();
-        assert!(!names.is_empty(), "{base}");
+        let (captured, redactor) =
+            hidden_round_trip(base, &host).unwrap_or_else(|difference| panic!("{difference}"));
+        assert!(!redactor.map().is_empty(), "{base}");
         let machine = captured.machine();
         let hostname = &machine.get().expect("a machine").hostname;
         assert_ne!(Some(hostname), host.machine().get().map(|machine| &machine.hostname), "{base}");
@@ -209,6 +233,86 @@ fn nothing_is_overwritten_and_nothing_half_is_left() {
     let mode = |name: &str| std::fs::metadata(directory.path().join(name)).unwrap().mode() & 0o7777;
     assert_eq!((mode("x.tar.gz"), mode("x"), mode("x/host.json")), (0o600, 0o700, 0o600));
     assert_eq!(mode("x/files/var/ossec/etc/ossec.conf"), 0o600);
+}
+
+/// Whoever wrote it by another way than the redactor: what was read is looked for in all that is written.
+#[test]
+fn a_secret_that_would_leak_fails_it() {
+    let host = support::base("agent-4.14-debian");
+    let directory = tempfile::tempdir().expect("a directory");
+    const SECRET: &str = "made by 5w0rdf1sh";
+    for name in ["x.tar.gz", "x"] {
+        let target = directory.path().join(name);
+        let redactor = Redactor::new();
+        // In manifest.json the name of the program is written as it is.
+        redactor.remember(ar_doctor::redact::Kind::Password, SECRET.as_bytes());
+        let options = capture::Options { made_by: SECRET, ..options(&target) };
+        let error = write(&host, &redactor, &options).expect_err("a leak");
+        assert!(matches!(error, capture::Error::Leak { .. }), "{name}: {error}");
+        let said = error.to_string();
+        assert!(said.contains("manifest.json would hold a secret") && said.contains("password"), "{said}");
+        assert!(!said.contains(SECRET), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_it_is_called_is_hidden_in_it() {
+    let host = support::base("agent-4.14-debian");
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("5w0rdf1sh-web.tar.gz");
+    let redactor = Redactor::new();
+    redactor.remember(ar_doctor::redact::Kind::Password, b"5w0rdf1sh");
+    write(&host, &redactor, &options(&target)).unwrap();
+    let mut unpacked = Vec::new();
+    let file = std::fs::File::open(&target).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(file), &mut unpacked).unwrap();
+    assert!(memchr::memmem::find(&unpacked, b"5w0rdf1sh").is_none());
+    assert!(memchr::memmem::find(&unpacked, b"*********-web/host.json").is_some());
+    open_source(&target).expect("a capture");
+}
+
+#[test]
+fn a_signal_while_it_is_written_leaves_nothing_behind() {
+    use nix::sys::signal::{Signal, kill};
+    if !nix::unistd::geteuid().is_root() {
+        support::skip("owners of a real home need root");
+        return;
+    }
+    let scratch = support::Scratch::new();
+    let root = scratch.path().join("root");
+    large(&root, 24, 2000);
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = || std::fs::read_dir(directory.path()).unwrap().count();
+    for (name, signal) in [
+        ("x.tar.gz", Signal::SIGINT),
+        ("x.tar.gz", Signal::SIGTERM),
+        ("x", Signal::SIGINT),
+        ("x", Signal::SIGHUP),
+    ] {
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+            .args(["capture", "--from"])
+            .arg(&root)
+            .arg("-o")
+            .arg(directory.path().join(name))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        // The unfinished one is there while it is written.
+        let begun = std::time::Instant::now();
+        while left() == 0 {
+            assert!(begun.elapsed().as_secs() < 120, "nothing is written");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{name} {signal}: {said}");
+        assert!(said.contains("interrupted; nothing was left behind"), "{name} {signal}: {said}");
+        assert!(output.stdout.is_empty());
+        assert_eq!(left(), 0, "{name} {signal}");
+    }
 }
 
 /// A device that is full, as the kernel has one: whatever is written there fails so.

@@ -161,7 +161,9 @@ pub fn write(
     }
     let cleaner = Cleaner::new(redactor);
     let top = options.target.file_name().map_or_else(|| "capture".into(), |name| name.to_string_lossy());
-    let top = top.strip_suffix(".tar.gz").or(top.strip_suffix(".tgz")).unwrap_or(&top).to_owned();
+    let top = top.strip_suffix(".tar.gz").or(top.strip_suffix(".tgz")).unwrap_or(&top);
+    // Whoever gets it may give it another name, but this one stays in it.
+    let top = cleaner.path(Path::new(top)).display().to_string();
     let mut summary;
     match options.form {
         Form::Archive => {
@@ -827,5 +829,50 @@ impl<'r> Scan<'r> {
                 leak
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const SECRET: &[u8] = b"5w0rdf1sh-5w0rdf1sh";
+
+    /// What is found in an entry whose bytes come in parts of 7.
+    fn found(name: &str, content: &[u8]) -> Option<Kind> {
+        let redactor = Redactor::new();
+        redactor.remember(Kind::Token, SECRET);
+        let mut scan = Scan::new(&redactor);
+        let begin = scan.met(name, Met::Begin(content.len() as u64));
+        let bytes = content.chunks(7).fold(None, |leak, part| leak.or(scan.met(name, Met::Bytes(part))));
+        begin.or(bytes).or(scan.met(name, Met::End)).map(|leak| leak.kind)
+    }
+
+    fn packed(content: &[u8]) -> Vec<u8> {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    }
+
+    #[test]
+    fn a_remembered_secret_is_found_wherever_it_stands() {
+        let text = [b"some text before it ", SECRET, b" and behind"].concat();
+        let leak = Some(Kind::Token);
+        assert_eq!(found("files/var/ossec/logs/x.log", &text), leak);
+        assert_eq!(found("report.json", &text), leak);
+        assert_eq!(found("files/x.log.gz", &packed(&text)), leak);
+        // One that is cut off, as a capture of such a log is.
+        let cut = packed(&text);
+        assert_eq!(found("files/x.log.gz", &cut[..cut.len() - 8]), leak);
+        assert_eq!(found("files/5w0rdf1sh-5w0rdf1sh/x", b""), leak);
+        let encoded = STANDARD.encode(&text);
+        assert_eq!(found(MANIFEST, format!("{{\"found\": [\"{encoded}\"]}}").as_bytes()), leak);
+
+        let hidden = [b"some text before it ", b"*".repeat(SECRET.len()).as_slice(), b" and behind"].concat();
+        for name in ["files/x.log", MANIFEST, "report.json"] {
+            assert_eq!(found(name, &hidden), None, "{name}");
+        }
+        assert_eq!(found("files/x.log.gz", &packed(&hidden)), None);
     }
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::{Facts, TextFile};
 use crate::host::{Fact, FileType, Meta, Value};
 use crate::wazuh::ar_conf::{self, ArConf};
-use crate::wazuh::client_keys::{self, ClientKeys};
+use crate::wazuh::client_keys::ClientKeys;
 use crate::wazuh::internal_options::{self, KNOWN, Known, Setting};
 use crate::wazuh::merged_mg;
 use crate::wazuh::ossec_conf::Role;
@@ -165,12 +165,9 @@ impl StateFile {
 }
 
 fn keys(facts: &Facts<'_>) -> Fact<ClientKeys> {
-    facts.head(&facts.under_home("etc/client.keys"), KEYS).and_then(|content| {
-        if content.truncated {
-            return Value::Failed(format!("is larger than {KEYS} bytes, the most that is read"));
-        }
-        Value::Known(client_keys::read(&content.bytes))
-    })
+    let mut keys = ClientKeys::default();
+    let read = facts.each_lines(&facts.under_home("etc/client.keys"), KEYS, |lines| keys.go_on(lines));
+    read.map(|()| keys)
 }
 
 fn merged(facts: &Facts<'_>, name: String, path: &Path) -> Group {

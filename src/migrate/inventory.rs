@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::facts::{AgentConfFile, ArConfFile, ConfigFile, Facts, TextFile};
 use crate::host::{Fact, FileType, Process};
+use crate::wazuh::client_keys::ClientKeys;
 use crate::wazuh::ossec_conf::Role;
 use crate::wazuh::stock;
 use crate::wazuh::version::Version;
@@ -197,7 +198,7 @@ impl<'a> Inventory<'a> {
             blind(&["C28"], file.bytes.unknown());
         }
         if facts.role() == Role::Manager && !facts.is_bare() {
-            blind(&["C24"], facts.head(&facts.under_home("etc/client.keys"), LOG).unknown());
+            blind(&["C24"], facts.delivery().keys.unknown());
         }
         let config = facts.config();
         let bound: Vec<u32> = config
@@ -214,17 +215,7 @@ impl<'a> Inventory<'a> {
             }
         }
         let agents = if facts.role() == Role::Manager && !facts.is_bare() {
-            // Only counted: the keys in it are secrets and never leave this line.
-            facts.head(&facts.under_home("etc/client.keys"), LOG).get().map(|content| {
-                content
-                    .bytes
-                    .split(|byte| *byte == b'\n')
-                    .filter(|line| line.first().is_some_and(u8::is_ascii_digit))
-                    .filter(|line| {
-                        !line.split(|byte| *byte == b' ').nth(1).is_some_and(|name| name.starts_with(b"!"))
-                    })
-                    .count()
-            })
+            facts.delivery().keys.get().map(ClientKeys::agents)
         } else {
             None
         };

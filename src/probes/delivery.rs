@@ -10,7 +10,7 @@ use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Severity, Sub
 use crate::host::{Fact, Gap, GapKind, Process};
 use crate::wazuh::ar_conf::{self, ArConf};
 use crate::wazuh::behavior;
-use crate::wazuh::client_keys::Entry;
+use crate::wazuh::client_keys::{ClientKeys, Entry};
 use crate::wazuh::install::Kind;
 use crate::wazuh::internal_options::KNOWN;
 use crate::wazuh::ossec_conf::{Configuration, Connection, Dispatch, Role};
@@ -437,8 +437,8 @@ fn keys(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, connected: Option<bool>) {
     }
     let path = facts.under_home("etc/client.keys").display().to_string();
     let entries = keys.get().map_or(&[][..], |keys| keys.entries.as_slice());
-    let bad = entries.iter().find(|(_, entry)| matches!(entry, Entry::BadAddress { .. }));
-    let usable = keys.get().is_some_and(|keys| keys.agents().next().is_some());
+    let bad = entries.iter().find(|(_, entry)| *entry == Entry::BadAddress);
+    let usable = keys.get().is_some_and(|keys| keys.agents() > 0);
     if usable && bad.is_none() {
         return;
     }
@@ -1001,7 +1001,7 @@ fn no_agent_connected(facts: &Facts<'_>, sink: &mut Sink<'_, '_>, read: &Configu
         sink.unknown(checks::NO_AGENT_CONNECTED, concerned, gap);
         return;
     }
-    let registered = keys.get().map_or(0, |keys| keys.agents().count());
+    let registered = keys.get().map_or(0, ClientKeys::agents);
     let up = daemon(facts, "remoted").and_then(Daemon::process).zip(facts.now().get().copied());
     if state.number("tcp_sessions") != Some(0)
         || registered == 0

@@ -11,21 +11,18 @@ const LINE: usize = 2048 - 1;
 pub enum Entry {
     /// An agent that may connect.
     Agent {
-        /// Its number as text, three digits or more; empty where the word is no number.
-        id: String,
+        /// Its number; none where the word is none as analysisd writes it.
+        id: Option<u32>,
     },
     /// An agent that was removed: its name starts with `!` or `#`.
     Removed {
-        /// Its number as text.
-        id: String,
+        /// Its number.
+        id: Option<u32>,
     },
     /// A line that is no entry: (1401), passed over.
     Malformed,
     /// An address that is none: (1237), every daemon that reads the file exits.
-    BadAddress {
-        /// Whose.
-        id: String,
-    },
+    BadAddress,
 }
 
 /// What the daemons make of the file.
@@ -33,20 +30,15 @@ pub enum Entry {
 pub struct ClientKeys {
     /// Line, from 1, and what it says; comments are left out.
     pub entries: Vec<(u64, Entry)>,
+    /// Lines that were read.
+    lines: u64,
 }
 
 /// Reads the file as `src/os_crypto/shared/keys.c OS_ReadKeys` does (4.2 to 5.0.1): a line that
 /// starts with `#` or a blank is a comment, the rest is cut at the first three blanks.
 pub fn read(bytes: &[u8]) -> ClientKeys {
     let mut keys = ClientKeys::default();
-    for (at, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        let number = at as u64 + 1;
-        for piece in line.chunks(LINE) {
-            if let Some(entry) = entry(piece) {
-                keys.entries.push((number, entry));
-            }
-        }
-    }
+    keys.go_on(bytes);
     keys
 }
 
@@ -56,11 +48,6 @@ fn entry(line: &[u8]) -> Option<Entry> {
     if line.is_empty() || line.starts_with(b"#") || line.starts_with(b" ") {
         return None;
     }
-    // A word in the wrong place may be the key.
-    let number = |bytes: &[u8]| {
-        let plain = !bytes.is_empty() && bytes.len() <= 10 && bytes.iter().all(u8::is_ascii_digit);
-        if plain { String::from_utf8_lossy(bytes).into_owned() } else { String::new() }
-    };
     let mut words = line.splitn(4, |&byte| byte == b' ');
     let (id, name) = (words.next()?, words.next());
     let Some(name) = name else { return Some(Entry::Malformed) };
@@ -71,31 +58,47 @@ fn entry(line: &[u8]) -> Option<Entry> {
         return Some(Entry::Malformed);
     };
     if os_match::valid_ip(address).is_none() {
-        return Some(Entry::BadAddress { id: number(id) });
+        return Some(Entry::BadAddress);
     }
     Some(Entry::Agent { id: number(id) })
 }
 
+/// The number of an agent. analysisd writes it with three digits at least and remoted compares
+/// texts (`src/analysisd/alerts/exec.c`, `src/remoted/ar-forward.c`): `4` is none, `004` is.
+fn number(word: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(word).ok()?;
+    text.parse().ok().filter(|number: &u32| format!("{number:03}") == text)
+}
+
 impl ClientKeys {
-    /// The numbers of the agents that may connect, in the order of the file.
-    pub fn agents(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter_map(|(_, entry)| match entry {
-            Entry::Agent { id } => Some(id.as_str()),
-            _ => None,
-        })
+    /// Reads what comes next in the file, in whole lines.
+    pub fn go_on(&mut self, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.lines += 1;
+            for piece in line.chunks(LINE) {
+                self.entries.extend(entry(piece).map(|entry| (self.lines, entry)));
+            }
+        }
     }
 
-    /// Whether an agent of this number may connect. analysisd writes it with three digits at
-    /// least, remoted compares texts (`src/analysisd/alerts/exec.c`, `src/remoted/ar-forward.c`).
+    /// How many agents may connect.
+    pub fn agents(&self) -> usize {
+        self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Agent { .. })).count()
+    }
+
+    /// Whether an agent of this number may connect.
     pub fn has(&self, id: i32) -> bool {
-        let wanted = format!("{id:03}");
-        self.agents().any(|id| id == wanted)
+        self.holds(id, |id| Entry::Agent { id })
     }
 
     /// Whether an agent of this number was removed.
     pub fn has_removed(&self, id: i32) -> bool {
-        let wanted = format!("{id:03}");
-        self.entries.iter().any(|(_, entry)| matches!(entry, Entry::Removed { id } if *id == wanted))
+        self.holds(id, |id| Entry::Removed { id })
+    }
+
+    fn holds(&self, id: i32, entry: impl Fn(Option<u32>) -> Entry) -> bool {
+        let wanted = u32::try_from(id).map(|id| entry(Some(id)));
+        wanted.is_ok_and(|wanted| self.entries.iter().any(|(_, entry)| *entry == wanted))
     }
 }
 
@@ -106,19 +109,19 @@ mod tests {
 
     const KEY: &str = "feedfacefeedface";
 
-    fn agent(id: &str) -> Entry {
-        Entry::Agent { id: id.to_owned() }
+    fn agent(id: u32) -> Entry {
+        Entry::Agent { id: Some(id) }
     }
 
     #[test]
     fn lines_as_the_daemons_take_them() {
-        let id = |id: &str| id.to_owned();
+        let removed = Entry::Removed { id: Some(1) };
         for (line, wanted) in [
-            (format!("001 web any {KEY}"), Some(agent("001"))),
-            (format!("1000 db 10.0.0.0/8 {KEY}\r"), Some(agent("1000"))),
-            (format!("001 !web any {KEY}"), Some(Entry::Removed { id: id("001") })),
-            (format!("001 #*web any {KEY}"), Some(Entry::Removed { id: id("001") })),
-            ("001 !gone".to_owned(), Some(Entry::Removed { id: id("001") })),
+            (format!("001 web any {KEY}"), Some(agent(1))),
+            (format!("1000 db 10.0.0.0/8 {KEY}\r"), Some(agent(1000))),
+            (format!("001 !web any {KEY}"), Some(removed.clone())),
+            (format!("001 #*web any {KEY}"), Some(removed.clone())),
+            ("001 !gone".to_owned(), Some(removed.clone())),
             (format!("# 001 web any {KEY}"), None),
             (format!(" 001 web any {KEY}"), None),
             ("\n".to_owned(), Some(Entry::Malformed)),
@@ -126,8 +129,8 @@ mod tests {
             (KEY.to_owned(), Some(Entry::Malformed)),
             ("001 web any".to_owned(), Some(Entry::Malformed)),
             (format!("001\tweb any {KEY}"), Some(Entry::Malformed)),
-            (format!("001 web nowhere {KEY}"), Some(Entry::BadAddress { id: id("001") })),
-            (format!("001 web  {KEY}"), Some(Entry::BadAddress { id: id("001") })),
+            (format!("001 web nowhere {KEY}"), Some(Entry::BadAddress)),
+            (format!("001 web  {KEY}"), Some(Entry::BadAddress)),
         ] {
             let read = read(line.as_bytes());
             let found = read.entries.into_iter().next().map(|(_, entry)| entry);
