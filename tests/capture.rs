@@ -235,6 +235,28 @@ fn nothing_is_overwritten_and_nothing_half_is_left() {
     assert_eq!(mode("x/files/var/ossec/etc/ossec.conf"), 0o600);
 }
 
+/// What is told of a response whose arguments hold a secret is the same, to the sum of its definition.
+#[test]
+fn a_secret_in_arguments_changes_no_sum() {
+    let mut host = support::base("manager-4.14-debian");
+    let path = Path::new("/var/ossec/etc/ossec.conf");
+    let text = host.read(path, 1 << 20).get().map(|content| content.bytes.clone()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let executable = "<executable>";
+    assert!(text.contains(executable), "{text}");
+    let secret = "<extra_args>--api-key 5w0rdf1sh5w0rdf1sh5w0rdf1sh</extra_args>\n    <executable>";
+    host.write(path, text.replace(executable, secret)).unwrap();
+    assert_eq!(round_trip("a secret in arguments", &host, "x.tar.gz"), None);
+    let sums = |text: &str| text.matches("\"definition_sha256\": \"").count();
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    let said = said(&*open_source(&target).expect("a capture"));
+    assert!(sums(&said) > 0 && !said.contains("5w0rdf1sh"), "{said}");
+    let held = std::fs::read_to_string(target.join("files/var/ossec/etc/ossec.conf")).unwrap();
+    assert!(held.contains("--api-key *************"), "{held}");
+}
+
 /// Whoever wrote it by another way than the redactor: what was read is looked for in all that is written.
 #[test]
 fn a_secret_that_would_leak_fails_it() {

@@ -282,6 +282,8 @@ impl<'h> Facts<'h> {
 
     /// SHA-256 of how a response is defined: its block and its `<command>` without comments
     /// and blanks, or its line of ar.conf. None where the file is the definition (5.x agents).
+    /// Secrets in it are hidden before: nobody can try out what gives the sum, and a capture has
+    /// the same one.
     pub fn definition(&self, response: &Response) -> Option<String> {
         let mut text = Vec::new();
         if let Some(block) = response.block {
@@ -300,7 +302,7 @@ impl<'h> Facts<'h> {
             text.push(0);
             text.extend_from_slice(response.timeout.unwrap_or_default().to_string().as_bytes());
         }
-        Some(hex(&Sha256::digest(&text)))
+        Some(hex(&Sha256::digest(self.redactor.hide(&text))))
     }
 
     /// The last traces in active-responses.log that came to their end, in the host's time.
