@@ -1,7 +1,7 @@
 //! Secrets of every kind, planted where they live in every file that is read: none is in any
 //! form of any report, nor in what is packed.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
 
 #[path = "support/forms.rs"]
 mod forms;
@@ -588,7 +588,7 @@ fn judge(base: &str, all: &[Planted], number: usize) -> Result<BTreeMap<&'static
             return Err(leak(file, &bytes, secret, &told));
         }
     }
-    if number / 2 % ARCHIVES == 0 {
+    if (number / 2).is_multiple_of(ARCHIVES) {
         let (what, entries) = match captured(&host, identities, number / (2 * ARCHIVES) % 2 == 1) {
             Ok(entries) => (if identities { "archive, identities hidden" } else { "archive" }, entries),
             Err(why) => return Err(format!("{base}: {why}\nplanted:\n{told}")),
