@@ -85,7 +85,7 @@ fn rules(data: &Path) {
                 usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
             };
             let before = own();
-            loaded = load(sources.iter().copied(), &Surroundings::default()).rules.len();
+            loaded = load(&sources, &Surroundings::default()).rules.len();
             (own() - before) as f64 / 1e3
         })
         .collect();

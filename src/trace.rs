@@ -16,7 +16,7 @@ pub mod said;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
-use crate::findings::Stage;
+use crate::findings::{CheckId, Stage, checks};
 use said::{Said, Text};
 
 /// A run that begins so much later than its alert is not waited for, in milliseconds. A lock
@@ -51,6 +51,14 @@ const MAX_SPANS: usize = 256;
 const ABSENT: &str = "execd found no such file when it first looked";
 
 const DAY: i64 = 86_400_000;
+
+/// Checks of what stands in an alert.
+const OF_ALERTS: [CheckId; 4] = [
+    checks::PAYLOAD_FIELD_MISSING,
+    checks::PAYLOAD_FIELD_TYPE,
+    checks::PAYLOAD_ADDRESS,
+    checks::ALERT_FIELD_MISSING,
+];
 
 /// Where a response runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -240,10 +248,15 @@ impl Fit {
 }
 
 impl Row {
-    /// Whether it stopped at a stage; none where that cannot be told. That it ran says nothing
-    /// of what stands behind its contract.
-    pub fn fit(&self, stage: Stage) -> Option<Fit> {
+    /// Whether it stopped at the stage of a check; none where that cannot be told. That it ran says
+    /// nothing of what stands behind its contract.
+    pub fn fit(&self, check: CheckId) -> Option<Fit> {
+        let stage = check.check().stage;
+        let is_missed =
+            |gap: &Gap| gap.from == Stage::Trigger || gap.from >= Stage::Contract && gap.to <= Stage::Effect;
         match (&self.gap, self.outcome) {
+            // What an alert lacks is missed by the script alone.
+            (Some(gap), Outcome::Failed) if OF_ALERTS.contains(&check) && is_missed(gap) => Some(Fit::Agrees),
             (_, Outcome::Unknown | Outcome::Pending) => None,
             (Some(gap), _) if stage < gap.from => Some(Fit::Behind),
             (Some(gap), Outcome::Failed | Outcome::Unanswered) if stage > gap.to => Some(Fit::Before),

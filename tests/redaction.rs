@@ -10,24 +10,25 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs every command that prints something of a host.
+/// Runs every command that prints something of a host, in every form.
 fn everything(host: &Path) -> String {
+    let temp = tempfile::tempdir().expect("a temporary directory");
     let mut all = String::new();
-    for arguments in [
-        &["check", "-v", "--why"][..],
-        &["check", "--format", "json"],
-        &["check", "-q"],
-        &["show", "-v"],
-        &["show", "--format", "json"],
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
-            .args(arguments)
-            .arg("--from")
-            .arg(host)
-            .output()
-            .expect("the binary runs");
+    let mut run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ar-doctor"));
+        command.current_dir(temp.path());
+        let host = fs::canonicalize(host).expect("it is there");
+        let output = command.args(arguments).arg("--from").arg(host).output().expect("the binary runs");
         all.push_str(&String::from_utf8_lossy(&output.stdout));
         all.push_str(&String::from_utf8_lossy(&output.stderr));
+    };
+    let forms = ["json", "markdown", "sarif"];
+    let outputs = forms.map(|form| format!("--output={form}=report.{form}"));
+    run(&["check", "-v", "--why", &outputs[0], &outputs[1], &outputs[2]]);
+    run(&["show", "-v"]);
+    run(&["show", "--format", "json"]);
+    for form in forms {
+        all.push_str(&fs::read_to_string(temp.path().join(format!("report.{form}"))).expect("a report"));
     }
     all
 }
@@ -351,7 +352,7 @@ fn secrets_of_a_replay_stay_inside() {
         let event = place.file(&format!("{number}.json"), &planted.event);
         let script = place.file(&format!("{number}.sh"), &planted.script);
         let mut all = String::new();
-        let mut more: Vec<&[&str]> = vec![&["--color", "never"], &["-v"], &["--format", "json"]];
+        let mut more: Vec<&[&str]> = vec![&["-v", "--color", "never"], &["--format", "json"]];
         if planted.event != play::ALERT {
             more.push(&["--check-only"]);
         }

@@ -5,6 +5,7 @@
 #[path = "support/week.rs"]
 mod week;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -253,6 +254,13 @@ fn each_gap_is_named_by_its_stage() {
         assert_eq!(counted["expected"], 2, "{shown}");
         assert_eq!(counted["unexpected"], 0, "{shown}");
         assert_eq!(counted["not_reverted"], 0, "{shown}");
+        // Who refuses it has got it.
+        if ossec.contains("(1311)") && *from == "resolve" || ossec.contains("(1317)") {
+            assert_eq!(
+                (&row["steps"][1]["state"], &row["steps"][2]["state"]),
+                (&"passed".into(), &"seen".into())
+            );
+        }
     }
 }
 
@@ -474,4 +482,115 @@ fn check_shows_the_last_alert() {
     assert_eq!(timeline(host.path())["fit"], "answered");
     let said = flat(&check(host.path(), &[]));
     assert!(said.contains("despite it: it stands at deliver"), "{said}");
+}
+
+/// A gzipped text.
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).expect("it is packed");
+    packed.finish().expect("it is packed")
+}
+
+#[test]
+fn what_logrotate_set_aside_is_read_too() {
+    let all = ["Starting", "add", "keys", "continue", "Ended"];
+    let day = 86_400_000;
+    let (one, two) = (alert(AT - 2 * day, 5763, 1, "192.0.2.7"), alert(AT - day, 5763, 2, "192.0.2.8"));
+    let lost = alert(AT, 5763, 1, "192.0.2.9");
+    let alerts = [
+        one.clone(),
+        back(AT - 2 * day + 2000, 0, "host-deny", "add", &one),
+        back(AT - 2 * day + 1_802_000, 0, "host-deny", "delete", &one),
+        two.clone(),
+        back(AT - day + 2000, 0, "host-deny", "add", &two),
+        back(AT - day + 1_802_000, 0, "host-deny", "delete", &two),
+        lost,
+    ];
+    // The newest part is empty.
+    let host = small(&alerts, "", "");
+    let part = |at: i64, of: &str| {
+        let mut log = String::new();
+        whole(&mut log, at + 1000, of, &all);
+        whole(&mut log, at + 1_801_000, of, &["Starting", "delete", "Ended"]);
+        log
+    };
+    let files = [
+        ("logs/active-responses.log.1".to_owned(), part(AT - day, &two).into_bytes()),
+        ("logs/active-responses.log.2.gz".to_owned(), gzip(&part(AT - 2 * day, &one))),
+    ];
+    put(host.path(), &files);
+    let document = trace(host.path(), &[], 1);
+    let entry = &document["responses"][1];
+    assert_eq!(counts(entry), [3, 2, 0, 0, 1, 0, 0, 0, 0], "{entry}");
+    let read = document["read"]["files"].as_array().expect("files");
+    assert!(read.contains(&"logs/active-responses.log.2.gz".into()), "{read:?}");
+    // What is no longer there may have held the first one.
+    std::fs::remove_file(host.path().join(week::HOME).join("logs/active-responses.log.2.gz"))
+        .expect("it is there");
+    let json = host.path().join("host.json");
+    let text = std::fs::read_to_string(&json).expect("the capture");
+    let text = text.replace("\"/var/ossec/logs/active-responses.log.2.gz\": {},", "");
+    std::fs::write(&json, text).expect("it is written");
+    let alerts = [alert(AT - 2 * day, 5763, 1, "192.0.2.7"), alerts[6].clone()];
+    put(host.path(), &[("logs/alerts/alerts.json".to_owned(), (alerts.join("\n") + "\n").into_bytes())]);
+    let document = trace(host.path(), &[], 1);
+    let entry = &document["responses"][1];
+    assert_eq!((&entry["unknown"], &entry["unanswered"]), (&1.into(), &1.into()), "{entry}");
+}
+
+/// The log of an agent in a copy of its host.
+fn agent(log: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts/agent-4.14-debian");
+    week::copy(&base, directory.path());
+    put(directory.path(), &[("logs/active-responses.log".to_owned(), log.as_bytes().to_vec())]);
+    directory
+}
+
+#[test]
+fn a_run_without_a_request_is_told() {
+    let mut log = String::new();
+    for (minute, text) in [(0, "Starting"), (0, "Invalid input format"), (5, "Starting"), (9, "Starting")] {
+        say(&mut log, AT + minute * 60_000, "firewall-drop", text);
+    }
+    // That of one who undoes is no other run.
+    let of = alert(AT - 5_000_000, 5712, 3, "192.0.2.7");
+    for text in ["Starting", &request("firewall-drop", "delete", &of), "Ended"] {
+        say(&mut log, AT + 720_000, "firewall-drop", text);
+    }
+    let host = agent(&log);
+    let document = trace(host.path(), &[], 1);
+    let entry = document["responses"].as_array().expect("responses").iter();
+    let entry = entry.clone().find(|entry| entry["name"] == "firewall-drop600").expect("it is there");
+    assert_eq!((&entry["expected"], &entry["failed"]), (&3.into(), &3.into()), "{entry}");
+    assert_eq!(document["alerts"][0]["gap"]["stage"], "contract");
+    assert_eq!(document["alerts"][0]["rule"], "");
+    let said = text(&run(host.path(), &[]));
+    assert!(said.contains("a run that wrote no request"), "{said}");
+    // Of a rule that was asked for nothing is known.
+    assert!(text(&run(host.path(), &["--rule", "5712"])).contains("No response left a trace"));
+}
+
+#[test]
+fn lines_of_a_clock_that_is_ahead_are_waited_for() {
+    let of = alert(AT, 5712, 3, "192.0.2.7");
+    let mut log = String::new();
+    let ahead = AT + 19_800_000;
+    for (text, seconds) in [("Starting", 0), ("add", 0), ("keys", 0), ("continue", 1), ("Ended", 1)] {
+        let line = match text {
+            "add" | "continue" => request("firewall-drop", text, &of),
+            "keys" => keys("firewall-drop", "192.0.2.7"),
+            other => other.to_owned(),
+        };
+        say(&mut log, ahead + seconds * 1000, "firewall-drop", &line);
+    }
+    let document = trace(agent(&log).path(), &[], 0);
+    assert_eq!(document["alerts"][0]["outcome"], "confirmed", "{document}");
+}
+
+#[test]
+fn what_is_too_young_is_not_called_answered() {
+    let host = small(&[alert(NOW - 10_000, 5763, 1, "192.0.2.7")], "", "");
+    let said = text(&run(host.path(), &["-q"]));
+    assert_eq!(said, "Whether 1 alert was answered cannot be told yet.\n");
 }

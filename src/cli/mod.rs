@@ -93,7 +93,7 @@ struct Global {
     /// Show advice, passed stages and whole lists
     #[arg(short, long, global = true, action = ArgAction::SetTrue, conflicts_with = "quiet")]
     verbose: bool,
-    /// check, replay, trace: print the first line only; show: print nothing
+    /// check, replay, trace: print the first line only; lint, migrate, show, simulate: print nothing
     #[arg(short, long, global = true, action = ArgAction::SetTrue)]
     quiet: bool,
     /// The Wazuh directory, as the host names it [default: found]

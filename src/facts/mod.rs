@@ -25,7 +25,6 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::baseline::Baseline;
 use crate::findings::{Evidence, ResponseIndex};
@@ -756,15 +755,14 @@ impl<'h> Facts<'h> {
             // Most of them were read for the rules.
             let loaded = self.rules().get();
             let (host, home) = (self.host, self.install.home.as_path());
-            let files =
-                on_all_processors(&paths, |path| match loaded.and_then(|rules| rules.refused.get(path)) {
-                    Some(refused) => RulesetFile {
-                        shown: shown_below(home, path),
-                        refused: Fact::known(path.display().to_string(), refused.clone()),
-                    },
-                    None => ruleset_file(host, home, path),
-                });
-            Fact::known("ruleset", files)
+            let file = |path: &PathBuf| match loaded.and_then(|rules| rules.refused.get(path)) {
+                Some(refused) => RulesetFile {
+                    shown: shown_below(home, path),
+                    refused: Fact::known(path.display().to_string(), refused.clone()),
+                },
+                None => ruleset_file(host, home, path),
+            };
+            Fact::known("ruleset", paths.iter().map(file).collect())
         })
     }
 
@@ -1033,40 +1031,6 @@ struct Ending {
     is_cut: bool,
     /// The file is longer than what was collected of it.
     goes_on: bool,
-}
-
-/// Threads that are worth starting for files.
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(8)
-}
-
-/// Works on every item no other thread has taken.
-fn take_turns<'i, I>(next: &AtomicUsize, items: &'i [I], mut work: impl FnMut(usize, &'i I)) {
-    loop {
-        let index = next.fetch_add(1, Relaxed);
-        let Some(item) = items.get(index) else { return };
-        work(index, item);
-    }
-}
-
-/// Does the same with all items, on as many threads as there are processors.
-fn on_all_processors<'i, I: Sync, O: Send>(items: &'i [I], work: impl Fn(&'i I) -> O + Sync) -> Vec<O> {
-    let next = AtomicUsize::new(0);
-    let share = || {
-        let mut done = Vec::new();
-        take_turns(&next, items, |index, item| done.push((index, work(item))));
-        done
-    };
-    let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..processors().min(items.len())).map(|_| scope.spawn(share)).collect();
-        let mut done = share();
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, output)| output).collect()
 }
 
 /// The words of a process's command line, as one text.

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
+use std::sync::{OnceLock, mpsc};
 
 use super::{CONFIG_LIMIT, Facts, TextFile};
 use crate::findings::Evidence;
@@ -13,11 +12,14 @@ use crate::redact::Redactor;
 use crate::wazuh::ossec_conf::ResponseBlock;
 use crate::wazuh::rules::files::{self, Files};
 use crate::wazuh::rules::{
-    self, BUILT_IN_DECODERS, Bound, Content, MAX_MESSAGES, Message, MessageKind, Never, Parsed, Place,
-    RuleFacts, Ruleset, SourceFile, Surroundings, Unbindable,
+    self, BUILT_IN_DECODERS, Bound, Content, Loading, MAX_MESSAGES, Message, MessageKind, Never, Parsed,
+    Place, RuleFacts, Ruleset, SourceFile, Surroundings, Unbindable,
 };
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::{self, Element};
+
+/// Rules files that are parsed before the first of them is loaded.
+const AHEAD: usize = 32;
 
 /// Why OS_XML refuses a file and where, by path; nothing for a file it accepts.
 pub type Refused = HashMap<PathBuf, Option<Box<(xml::Error, Evidence)>>>;
@@ -332,27 +334,6 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
     };
     let (host, redactor) = (facts.host, facts.redactor);
     let (decoder_paths, rule_paths) = (of(&files.decoders), of(&files.rules));
-    let why_refused = |path: &Path, bytes: &[u8], parsed: &Parsed<'_>| {
-        parsed.refused().map(|error| Box::new(super::refused(home, path, bytes, error.clone())))
-    };
-    let mut refused = Refused::new();
-    let names = super::on_all_processors(&decoder_paths, |path| {
-        let bytes = read_one(host, redactor, home, path);
-        let parsed = Parsed::of(bytes.get()?);
-        Some((why_refused(path, bytes.get()?, &parsed), rules::decoder_names(&parsed)))
-    });
-    let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
-    let mut decoders = Some(built_in.collect::<BTreeSet<_>>());
-    for (path, read) in decoder_paths.into_iter().zip(names) {
-        let own = read.and_then(|(why, own)| {
-            refused.insert(path, why);
-            own
-        });
-        decoders = decoders.zip(own).map(|(mut all, own)| {
-            all.extend(own);
-            all
-        });
-    }
     let lists = files
         .lists
         .iter()
@@ -366,47 +347,62 @@ pub(super) fn read(facts: &Facts<'_>) -> Fact<Rules> {
         .collect::<Option<Vec<_>>>()
         .map(|lists| lists.into_iter().flatten().collect::<Vec<_>>());
 
-    let surroundings = Surroundings {
-        version: facts.version(),
-        decoders: decoders.as_ref(),
-        lists: lists.as_deref(),
-        max_fields: None,
+    let why_refused = |path: &Path, bytes: &[u8], parsed: &Parsed<'_>| {
+        parsed.refused().map(|error| Box::new(super::refused(home, path, bytes, error.clone())))
     };
     let rule_files: Vec<OnceLock<Fact<Vec<u8>>>> = rule_paths.iter().map(|_| OnceLock::new()).collect();
-    let parsed: Vec<OnceLock<_>> = rule_paths.iter().map(|_| OnceLock::new()).collect();
-    let parse = |index: usize| -> Option<&(Parsed<'_>, _)> {
-        let (path, file) = (rule_paths.get(index)?, rule_files.get(index)?);
-        let parse = || {
-            let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get()?;
-            let parsed = Parsed::of(bytes);
-            let why = why_refused(path, bytes, &parsed);
-            Some((parsed, why))
-        };
-        parsed.get(index)?.get_or_init(parse).as_ref()
-    };
-    let sources = files.rules.iter().enumerate().map(|(index, named)| SourceFile {
-        path: &named.path,
-        content: match (parse(index), rule_files.get(index).and_then(OnceLock::get).and_then(Fact::unknown)) {
-            (Some((parsed, _)), _) => Content::Parsed(parsed),
-            (None, Some(_)) => Content::Unknown,
-            (None, None) => Content::Missing(2, "No such file or directory"),
-        },
-    });
-    // The other processors run ahead and have the files read and parsed when they are loaded here.
-    let next = AtomicUsize::new(0);
+    let mut refused = Refused::new();
     let set = std::thread::scope(|scope| {
-        for _ in 1..super::processors() {
-            scope.spawn(|| super::take_turns(&next, &rule_paths, |index, _| _ = parse(index)));
+        // Another thread reads and parses rules files ahead of the loading, but not far: memory
+        // that is used again costs less than more of it.
+        let (ahead, parsed) = mpsc::sync_channel(AHEAD);
+        let to_parse = rule_paths.iter().zip(&rule_files);
+        scope.spawn(move || {
+            for (path, file) in to_parse {
+                let bytes = file.get_or_init(|| read_one(host, redactor, home, path)).get();
+                if ahead.send(bytes.map(|bytes| Parsed::of(bytes))).is_err() {
+                    return;
+                }
+            }
+        });
+
+        let built_in = BUILT_IN_DECODERS.iter().map(|name| name.as_bytes().to_vec());
+        let mut decoders = Some(built_in.collect::<BTreeSet<_>>());
+        for path in decoder_paths {
+            let bytes = read_one(host, redactor, home, &path);
+            let own = bytes.get().and_then(|bytes| {
+                let parsed = Parsed::of(bytes);
+                refused.insert(path.clone(), why_refused(&path, bytes, &parsed));
+                rules::decoder_names(&parsed)
+            });
+            decoders = decoders.zip(own).map(|(mut all, own)| {
+                all.extend(own);
+                all
+            });
         }
-        rules::load(sources, &surroundings)
+        let surroundings = Surroundings {
+            version: facts.version(),
+            decoders: decoders.as_ref(),
+            lists: lists.as_deref(),
+            max_fields: None,
+        };
+        let mut loading = Loading::new(&surroundings);
+        for ((named, path), (file, parsed)) in
+            files.rules.iter().zip(&rule_paths).zip(rule_files.iter().zip(parsed))
+        {
+            let bytes = file.get();
+            if let (Some(bytes), Some(parsed)) = (bytes.and_then(Fact::get), &parsed) {
+                refused.insert(path.clone(), why_refused(path, bytes, parsed));
+            }
+            let content = match (&parsed, bytes.and_then(Fact::unknown)) {
+                (Some(parsed), _) => Content::Parsed(parsed),
+                (None, Some(_)) => Content::Unknown,
+                (None, None) => Content::Missing(2, "No such file or directory"),
+            };
+            loading.file(&SourceFile { path: &named.path, content });
+        }
+        loading.end()
     });
-    // After a file that ends analysisd, the rest is not loaded.
-    for index in 0..rule_paths.len() {
-        parse(index);
-    }
-    for (path, parsed) in rule_paths.iter().zip(parsed) {
-        refused.extend(parsed.into_inner().flatten().map(|(_, why)| (path.clone(), why)));
-    }
     let gap = rule_files.iter().find_map(|file| file.get().and_then(Fact::unknown));
     let bytes = rule_files.into_iter().map(|file| file.into_inner().and_then(Fact::into_known)).collect();
     Fact::known(SOURCE, Rules { set, files, gap, refused, bytes })

@@ -292,6 +292,10 @@ fn response(bytes: &[u8]) -> Option<Line<'_>> {
     let before = bytes.get(..path)?;
     let start = before.iter().rposition(|byte| matches!(byte, b' ' | b'"')).map_or(0, |at| at + 1);
     if local.is_some() && start == 20 {
+        // A relative path, or a whole one.
+        if path > start && !(before.get(start) == Some(&b'/') && before.ends_with(b"/")) {
+            return None;
+        }
         let end = memchr::memmem::find(behind, b": ");
         // A text may be empty, and then the blank behind the colon may be gone.
         let (name, text) = match end {

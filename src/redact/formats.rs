@@ -99,6 +99,8 @@ enum Take {
     Pattern(Regex),
     /// The same, when a second look at the text and the group agrees.
     Checked(Regex, fn(&[u8], &Range<usize>) -> bool),
+    /// The same of a word of a command line, which goes on to the quote that closes it.
+    Word(Regex, fn(&[u8], &Range<usize>) -> bool),
     /// By hand.
     Hand(fn(&[u8], Range<usize>, Kind, Mode, &mut Vec<Found>)),
 }
@@ -287,6 +289,12 @@ impl Builder {
         }
     }
 
+    fn word(&mut self, kind: Kind, anchors: &[&str], pattern: &str, check: fn(&[u8], &Range<usize>) -> bool) {
+        if let Some(regex) = self.regex(pattern) {
+            self.add(kind, anchors, Before::Alone, Take::Word(regex, check));
+        }
+    }
+
     fn elements(&mut self) {
         for &(name, kind) in ELEMENTS {
             // The text of an element, with or without an end tag.
@@ -295,7 +303,8 @@ impl Builder {
                 &[name],
                 Before::Tag,
                 &format!(r"(?is:{name}(?:\s[^<>]*)?>\s*([^<]*[^<\s]))"),
-                |_, _| true,
+                // `<key>/etc/filebeat/certs/filebeat-key.pem</key>` of the indexer.
+                |text, range| !pair::is_key_file(text.get(range.clone()).unwrap_or_default()),
             );
             // `<key X`: the `>` is missing, or X is no attribute.
             self.checked(
@@ -462,38 +471,25 @@ impl Builder {
     fn options(&mut self) {
         let value = r#"([^\s"'<>\\]{2,})"#;
         let gap = r#"(?:[ \t]+|\x00|\\*["'],\s*)\\*["']?"#;
-        self.checked(
+        self.word(
             Kind::Password,
             &["-u", "--user", "--proxy-user"],
-            Before::Alone,
             &format!(r#"(?i:-u|--(?:proxy-)?user)(?:{gap}|=)[^\s:"'<>/\\]+:{value}"#),
             pair::is_password_of_user,
         );
-        self.checked(
-            Kind::Password,
-            &["-p"],
-            Before::Alone,
-            &format!(r#"-p{gap}([^\s"'<>/\\]{{6,}})"#),
-            |text, range| {
-                let value = text.get(range.clone()).unwrap_or_default();
-                pair::is_secret_value(value) && pair::is_strong(value)
-            },
-        );
-        self.checked(
-            Kind::Password,
-            &["-p"],
-            Before::Alone,
-            r#"-p([^\s"'<>\\-][^\s"'<>\\]{2,})"#,
-            |text, range| {
-                pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
-                    && is_behind(text, range.start, &[b"mysql", b"mariadb", b"sshpass"])
-            },
-        );
-        self.checked(Kind::Password, &["-p"], Before::Alone, &format!(r#"-p{gap}{value}"#), |text, range| {
+        self.word(Kind::Password, &["-p"], &format!(r#"-p{gap}([^\s"'<>/\\]{{6,}})"#), |text, range| {
+            let value = text.get(range.clone()).unwrap_or_default();
+            pair::is_secret_value(value) && pair::is_strong(value)
+        });
+        self.word(Kind::Password, &["-p"], r#"-p\\*["']?([^\s"'<>\\-][^\s"'<>\\]{2,})"#, |text, range| {
+            pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
+                && is_behind(text, range.start, &[b"mysql", b"mariadb", b"sshpass"])
+        });
+        self.word(Kind::Password, &["-p"], &format!(r#"-p{gap}{value}"#), |text, range| {
             pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
                 && is_behind(text, range.start, &[b"sshpass"])
         });
-        self.checked(Kind::Password, &["pass:"], Before::Alone, r#"pass:([^\s"'<>]{4,})"#, |text, range| {
+        self.word(Kind::Password, &["pass:"], r#"pass:([^\s"'<>]{4,})"#, |text, range| {
             pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
         });
         self.pattern(
@@ -629,6 +625,10 @@ fn try_rules(
             Take::Checked(regex, check) => {
                 let found = group(regex.captures(rest)).filter(|range| check(text, range));
                 all.extend(found.map(|range| Found::new(range, rule.kind)));
+            }
+            Take::Word(regex, check) => {
+                let found = group(regex.captures(rest)).filter(|range| check(text, range));
+                all.extend(found.map(|range| Found::new(pair::quoted_word(text, range), rule.kind)));
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::Kind;
+use super::{Kind, pair};
 
 /// Secrets shorter than this are hidden only where they were read: hiding `yes` everywhere would
 /// hide the report.
@@ -14,6 +14,9 @@ pub(super) const SHORTEST: usize = 6;
 
 /// Secrets of this length are found by their first bytes of this number.
 pub(super) const LONG: usize = 8;
+
+/// So much of one is hidden although the rest of it is not there: a text may be cut.
+const BEGUN: usize = 16;
 
 /// A secret that was found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,16 +59,18 @@ impl Index {
         self.secrets.len()
     }
 
-    /// Every place where a secret stands, `short` ones only when asked; of those that begin at one
+    /// Every place where a secret stands, `short` ones and beginnings of others only when asked; of those that begin at one
     /// place the longest. They may overlap. It ends when `found` returns false.
     pub(super) fn find(&self, text: &[u8], short: bool, mut found: impl FnMut(Hit) -> bool) {
         if !self.long.is_empty() {
             for (at, window) in text.windows(LONG).enumerate() {
                 let Ok(window) = <[u8; LONG]>::try_from(window) else { return };
-                if self.long.contains(u64::from_le_bytes(window))
-                    && let Some(hit) = self.longest_at(text, at, LONG)
-                    && !found(hit)
-                {
+                if !self.long.contains(u64::from_le_bytes(window)) {
+                    continue;
+                }
+                let begun = if short { self.cut_at(text, at) } else { None };
+                let hits = [self.longest_at(text, at, LONG), begun];
+                if hits.into_iter().flatten().any(|hit| !found(hit)) {
                     return;
                 }
             }
@@ -98,6 +103,35 @@ impl Index {
         }
         None
     }
+
+    /// The beginning of a secret, where a text was cut: two secrets are beside it in their order.
+    fn cut_at(&self, text: &[u8], at: usize) -> Option<Hit> {
+        let rest = text.get(at..text.len().min(at + self.longest))?;
+        let before = self.secrets.range::<[u8], _>((Bound::Unbounded, Bound::Included(rest))).next_back();
+        let behind = self.secrets.range::<[u8], _>((Bound::Excluded(rest), Bound::Unbounded)).next();
+        let beside = [before, behind].into_iter().flatten();
+        let common = beside.map(|(secret, kind)| {
+            (secret.iter().zip(rest).take_while(|(one, other)| one == other).count(), *kind)
+        });
+        let (common, kind) = common.max_by_key(|(common, _)| *common)?;
+        let begun = rest.get(..common)?;
+        let goes_on = text.get(at + common..)?;
+        let is_cut = goes_on.is_empty() || goes_on == b"]" || goes_on.starts_with("…".as_bytes());
+        let is_enough = common >= BEGUN || is_cut && common >= LONG;
+        (is_enough && pair::is_strong(behind_host(begun))).then_some(Hit {
+            start: at,
+            end: at + common,
+            kind,
+        })
+    }
+}
+
+/// What stands behind the host of a URL: that one is no secret.
+pub(super) fn behind_host(text: &[u8]) -> &[u8] {
+    let Some(host) = memchr::memmem::find(text, b"://").and_then(|at| text.get(at + 3..)) else {
+        return text;
+    };
+    memchr::memchr(b'/', host).and_then(|at| host.get(at..)).unwrap_or_default()
 }
 
 /// The first bytes as a number.

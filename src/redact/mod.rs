@@ -171,7 +171,9 @@ impl Redactor {
             let is_number = secret.len() < 8 && secret.iter().all(u8::is_ascii_digit);
             is_number || COMMON.iter().any(|word| lower == word.as_bytes())
         };
-        if secret.len() < SHORTEST || pair::is_masked(secret) || is_common() {
+        // A host alone: what is secret of such an address is its path.
+        let is_host = kind == Kind::HookUrl && index::behind_host(secret).len() < 2;
+        if secret.len() < SHORTEST || pair::is_masked(secret) || is_common() || is_host {
             return;
         }
         let mut index = self.secrets();
@@ -187,6 +189,17 @@ impl Redactor {
                     index.insert(line, kind);
                 }
             }
+            // Of what is taken for a path or a command a part alone may be told. No host, no date.
+            let is_part = |part: &&[u8]| {
+                let is_plain = match kind {
+                    Kind::HookUrl => !part.contains(&b'.'),
+                    Kind::Cookie => !secret.contains(&b';'),
+                    _ => true,
+                };
+                is_plain && pair::is_strong(part)
+            };
+            let parts = form.split(|byte| b"/\\&|;<>\"'".contains(byte));
+            parts.filter(is_part).for_each(|part| index.insert(part.trim_ascii(), kind));
         }
     }
 
@@ -304,8 +317,19 @@ impl Redactor {
             }
             // The lines of a key stand in a row where line breaks were lost.
             if found.kind == Kind::PrivateKey {
-                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= 16) {
+                for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= LONG) {
                     self.remember(found.kind, line);
+                }
+            }
+            // `session=X; theme=1`
+            if found.kind == Kind::Cookie {
+                for pair in value.split(|byte| *byte == b';') {
+                    let value = memchr::memchr(b'=', pair).and_then(|equals| pair.get(equals + 1..));
+                    if let Some(value) =
+                        value.filter(|value| pair::is_strong(value) && !value.contains(&b' '))
+                    {
+                        self.remember(found.kind, value);
+                    }
                 }
             }
             let user = found.user.clone().and_then(|user| bytes.get(user)).filter(|user| !user.is_empty());

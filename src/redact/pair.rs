@@ -73,7 +73,9 @@ pub(super) fn key(text: &[u8], name: Range<usize>, kind: Kind, mode: Mode, all: 
     let found = assigned(text, &name, kind, mode).or_else(|| option(text, &name, kind)).filter(|found| {
         let value = text.get(found.range.clone()).unwrap_or_default();
         let is_plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte));
-        value.len() >= 24 && is_plain && is_strong(value)
+        // Both belong to no base64: it is the name of an object in a store.
+        let is_name = value.contains(&b'/') && value.contains(&b'-');
+        value.len() >= 24 && is_plain && !is_name && is_strong(value)
     });
     all.extend(found);
 }
@@ -185,6 +187,17 @@ fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize
         here += 1;
     }
     None
+}
+
+/// The value at the end of a word of a command line, up to the quote that closes the word.
+pub(super) fn quoted_word(text: &[u8], value: Range<usize>) -> Range<usize> {
+    let start =
+        back(text, value.start, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | 0));
+    let quote = start.checked_sub(1).and_then(|quote| at(text, quote));
+    let Some(quote @ (b'"' | b'\'')) = quote else { return value };
+    let slashes = start - 1 - back(text, start - 1, |byte| byte == b'\\');
+    let end = closing(text, start, quote, slashes).unwrap_or(value.end);
+    value.start..end.max(value.end)
 }
 
 /// The name is the first thing of its line.
@@ -301,6 +314,11 @@ fn option(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
             return None;
         }
         here = skip(text, comma + 1, |byte| byte.is_ascii_whitespace());
+        // `"--token", dest="token"`: the next argument of a call, and no word of a list.
+        let value = skip(text, here, |byte| byte == b'\\');
+        if !matches!(at(text, value), Some(b'"' | b'\'')) {
+            return None;
+        }
     }
     let slashes = skip(text, here, |byte| byte == b'\\') - here;
     if let Some(quote @ (b'"' | b'\'')) = at(text, here + slashes) {
@@ -357,6 +375,12 @@ fn is_expansion(value: &[u8]) -> bool {
         [b'<', ..] => true,
         _ => false,
     }
+}
+
+/// A file in PEM form, or one that is called so.
+pub(super) fn is_key_file(value: &[u8]) -> bool {
+    let ends = [&b".pem"[..], b".key", b".crt"];
+    is_path(value) && ends.iter().any(|end| value.ends_with(end))
 }
 
 /// A file that holds it.

@@ -374,6 +374,47 @@ fn the_scanner_finds_what_blocks_cut() {
 }
 
 #[test]
+fn names_of_files_hosts_and_arguments_are_no_secrets() {
+    let redactor = Redactor::new();
+    for text in [
+        "<ssl><key>/etc/filebeat/certs/filebeat-key.pem</key></ssl>",
+        "parser.add_argument('-k', '--secret_key', dest='secret_key')",
+        "{'Key': 'AWSLogs/166157441623/elasticloadbalancing/us-west-1/2021/12/21'}",
+    ] {
+        assert_eq!(redactor.text(text).as_str(), text);
+    }
+    redactor.mark(b"<hook_url>https://api.example.com</hook_url>");
+    redactor.mark(b"<hook_url>https://n8n-01.example.com/hooks/Zx81Zx81Zx81</hook_url>");
+    for text in ["see https://api.example.com/ip", "https://n8n-01.example.com/health"] {
+        assert_eq!(redactor.text(text).as_str(), text);
+    }
+}
+
+#[test]
+fn what_is_left_of_a_secret_is_hidden() {
+    let redactor = Redactor::new();
+    redactor.mark(b"password: 'Zx81Zx81Zx81Zx81Zx81'\ntoken = 'Qs5iXJA44Ly8\"/S7ABj40l4'\n");
+    redactor.mark(b"Cookie: session=In3o5By0S%3D4IrZhfcj; theme=1");
+    for text in [
+        "it was Zx81Zx81Z…",
+        "it was Zx81Zx81Z",
+        "Zx81Zx81Zx81Zx81Z and",
+        "bin/S7ABj40l4 is",
+        "In3o5By0S=4IrZhfcj",
+    ] {
+        assert!(redactor.text(text).as_str().contains("********"), "{text}");
+    }
+    for text in [
+        "curl -u 'admin:Xr0xCw6S2\\W6XAl7J81\"Qx' u",
+        "sshpass -p 'Xr0xCw6S2\"W6XAl7J81' ssh",
+        "mysql -p'Xr0xCw6S2' x",
+    ] {
+        let out = Redactor::new().text(text);
+        assert!(!out.as_str().contains("J81") && !out.as_str().contains("S2"), "{out}");
+    }
+}
+
+#[test]
 fn the_ledger_counts_and_tells_no_value() {
     let redactor = Redactor::new();
     let path = Path::new("etc/ossec.conf");

@@ -808,11 +808,11 @@ impl View<'_, '_> {
             stages: result.stages.iter().map(|stage| self.stage(stage)).collect(),
             verdict: ResponseVerdict { suppressed: result.accepted, ..result.verdict.into() },
             timeline: self.report.diagnosis.trace.as_ref().and_then(|trace| {
-                let stage = match result.verdict {
-                    engine::Verdict::Stops(stage, _) | engine::Verdict::Bent(stage, _) => Some(stage),
+                let check = match result.verdict {
+                    engine::Verdict::Stops(_, check) | engine::Verdict::Bent(_, check) => Some(check),
                     _ => None,
                 };
-                timeline(self.report.redactor, trace, result.index, stage)
+                timeline(self.report.redactor, trace, result.index, check)
             }),
         })
     }

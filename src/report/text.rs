@@ -367,8 +367,7 @@ impl Writer<'_, '_> {
         };
         let known = entry.finding.responses.iter().filter(|index| !is_shown(index) && last(index).is_some());
         let Some(&index) = known.max_by_key(last) else { return Vec::new() };
-        let stage = entry.finding.check.check().stage;
-        timeline_text(self.report.redactor, trace, index, stage, self.options.verbose)
+        timeline_text(self.report.redactor, trace, index, entry.finding.check, self.options.verbose)
     }
 
     /// `new` or `same`, against a baseline.

@@ -7,7 +7,7 @@ use super::json::Tool;
 use super::page::{Page, Text, Tone};
 use super::{TOOL, VERSION, instant, short};
 use crate::facts::Facts;
-use crate::findings::{ResponseIndex, Stage};
+use crate::findings::{CheckId, ResponseIndex, Stage};
 use crate::redact::{Redacted, Redactor};
 use crate::trace::gather::{Asked, Gathered, Response};
 use crate::trace::{Counts, Fit, Gap, GapCount, Host, Outcome, Row, STEPS, Step, Total};
@@ -313,12 +313,12 @@ pub struct TimelineEntry {
     pub fit: Option<&'static str>,
 }
 
-/// The timeline of a response, where one is known. `stage` is where it is said to stop.
+/// The timeline of a response, where one is known. `check` is what is said to stop it.
 pub(super) fn timeline(
     redactor: &Redactor,
     gathered: &Gathered,
     response: ResponseIndex,
-    stage: Option<Stage>,
+    check: Option<CheckId>,
 ) -> Option<TimelineEntry> {
     let (response, total) = gathered.of(response)?;
     let last = total.last.as_ref()?;
@@ -332,18 +332,19 @@ pub(super) fn timeline(
         not_back: total.not_back,
         gaps: total.gaps.iter().map(|one| stop(redactor, one)).collect(),
         last: alert(redactor, redactor.text(&response.name), last),
-        fit: stage.and_then(|stage| last.fit(stage)).map(Fit::name),
+        fit: check.and_then(|check| last.fit(check)).map(Fit::name),
     })
 }
 
-/// The same in words, a few lines. `stage` is that of what is wrong.
+/// The same in words, a few lines. `check` is of what is wrong.
 pub(super) fn timeline_text(
     redactor: &Redactor,
     gathered: &Gathered,
     response: ResponseIndex,
-    stage: Stage,
+    check: CheckId,
     verbose: bool,
 ) -> Vec<Text> {
+    let stage = check.check().stage;
     let Some((response, total)) = gathered.of(response) else { return Vec::new() };
     let Some(last) = &total.last else { return Vec::new() };
     let host = |text: &str| Text::new().host(&redactor.text(text));
@@ -381,7 +382,7 @@ pub(super) fn timeline_text(
             _ => comma(second).own("answered"),
         },
     };
-    second = match last.fit(stage) {
+    second = match last.fit(check) {
         None | Some(Fit::Agrees) => second,
         Some(Fit::Answered) => {
             second.own("; this was before the fault, or despite it: it stands at ").own(stage.name())

@@ -1,7 +1,7 @@
 //! Reads the logs of a host into a [`Timeline`]: alerts from the oldest file to the newest, and
 //! beside them the lines of `active-responses.log` and of execd, as far as the alerts have come.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
 
@@ -625,6 +625,9 @@ fn follow(
     let now = now.or(last).max(last).or(logs.last);
     let lines = logs.programs.lines.merge(logs.daemons.lines);
     let trace = timeline.finish(now);
+    // Both logs lie in one directory.
+    let mut known = BTreeSet::new();
+    gaps.retain(|gap| known.insert(gap.clone()));
     Ok(Gathered { responses, trace, view, alerts, stats, lines, files, since, now, gaps, notes })
 }
 

@@ -1,55 +1,21 @@
 //! Lines of `active-responses.log`, as far as they say when a response ran.
 //!
-//! `YYYY/MM/DD HH:MM:SS active-response/bin/NAME: TEXT` in the host's local time
-//! (`src/active-response/active_responses.c write_debug_file`, 4.14). A stock
-//! program ends its run with `Ended`, which says that it came to its end and not
+//! A stock program ends its run with `Ended`, which says that it came to its end and not
 //! that it blocked anything.
 
 use std::collections::BTreeMap;
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use crate::findings::signatures::Log;
+use crate::logs::line::{Form, Line, Time};
 
-/// One line that a response wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line<'a> {
-    /// Its time as if it were UTC, seconds since 1970.
-    pub local: i64,
-    /// The executable below `active-response/bin`.
-    pub name: &'a [u8],
-    /// What it says.
-    pub text: &'a [u8],
-}
-
-/// Reads a line without its line feed; none when it is no such line.
-pub fn line(bytes: &[u8]) -> Option<Line<'_>> {
-    let (time, rest) = bytes.split_at_checked(19)?;
-    let local = time_of(time)?;
-    let rest = rest.strip_prefix(b" ")?;
-    let colon = memchr::memmem::find(rest, b": ")?;
-    let (program, text) = (rest.get(..colon)?, rest.get(colon + 2..)?);
-    const DIRECTORY: &[u8] = b"active-response/bin/";
-    let at = memchr::memmem::find(program, DIRECTORY)?;
-    let is_path = at == 0 || program.starts_with(b"/") && program.get(at - 1) == Some(&b'/');
-    let name = program.get(at + DIRECTORY.len()..).filter(|name| is_path && !name.is_empty())?;
-    Some(Line { local, name, text: text.trim_ascii() })
-}
-
-/// `2026/11/20 10:41:12` as if it were UTC.
-fn time_of(text: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let number = |from: usize, to: usize| -> Option<i16> {
-        let digits = text.get(from..to)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
-    };
-    let marks: Vec<u8> =
-        [4, 7, 10, 13, 16].iter().filter_map(|&at| text.as_bytes().get(at).copied()).collect();
-    if marks != b"// ::" {
-        return None;
+/// A line that a response wrote, and its time as if it were UTC, in seconds since 1970; none when
+/// it is no such line.
+fn line(bytes: &[u8]) -> Option<(i64, Line<'_>)> {
+    let line = Line::read(Log::ActiveResponses, bytes);
+    match line.time {
+        Some(Time::Local(local)) if line.form == Form::Text => Some((local, line)),
+        _ => None,
     }
-    let part = |from: usize| number(from, from + 2).and_then(|number| i8::try_from(number).ok());
-    let time = DateTime::new(number(0, 4)?, part(5)?, part(8)?, part(11)?, part(14)?, part(17)?, 0).ok()?;
-    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 /// The last trace of a response that worked.
@@ -78,7 +44,7 @@ pub fn tail(bytes: &[u8], is_cut: bool) -> Tail {
         end: Option<i64>,
         says_when_it_starts: bool,
     }
-    let mut seen: BTreeMap<&[u8], Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<Vec<u8>, Seen> = BTreeMap::new();
     let mut last = None;
     let mut lines = bytes.split(|&byte| byte == b'\n');
     if is_cut {
@@ -86,12 +52,12 @@ pub fn tail(bytes: &[u8], is_cut: bool) -> Tail {
     }
     for text in lines.map(<[u8]>::trim_ascii).filter(|text| !text.is_empty()) {
         let read = line(text);
-        last = read.map(|line| line.local);
-        let Some(line) = read else { continue };
-        let seen = seen.entry(line.name).or_default();
-        seen.line = line.local;
-        match line.text {
-            b"Ended" => seen.end = Some(line.local),
+        last = read.as_ref().map(|(local, _)| *local);
+        let Some((local, line)) = read else { continue };
+        let seen = seen.entry(line.tag.into_owned()).or_default();
+        seen.line = local;
+        match &*line.message {
+            b"Ended" => seen.end = Some(local),
             b"Starting" => seen.says_when_it_starts = true,
             _ => {}
         }
@@ -101,7 +67,7 @@ pub fn tail(bytes: &[u8], is_cut: bool) -> Tail {
         Seen { says_when_it_starts: true, .. } => None,
         Seen { line: time, .. } => Some(Trace { time, is_end: false }),
     };
-    let traces = seen.into_iter().filter_map(|(name, seen)| Some((name.to_vec(), trace(seen)?))).collect();
+    let traces = seen.into_iter().filter_map(|(name, seen)| Some((name, trace(seen)?))).collect();
     Tail { traces, last }
 }
 
@@ -123,11 +89,11 @@ mod tests {
 
     #[test]
     fn lines_of_responses() {
-        let read = line(b"2026/11/20 10:41:12 active-response/bin/firewall-drop: Ended").unwrap();
-        assert_eq!((read.name, read.text), (&b"firewall-drop"[..], &b"Ended"[..]));
-        assert_eq!(read.local, 1_795_171_272);
-        let read = line(b"2026/11/20 10:41:12 /var/ossec/active-response/bin/x.py: a: b").unwrap();
-        assert_eq!((read.name, read.text), (&b"x.py"[..], &b"a: b"[..]));
+        let (local, read) = line(b"2026/11/20 10:41:12 active-response/bin/firewall-drop: Ended").unwrap();
+        assert_eq!((&*read.tag, &*read.message), (&b"firewall-drop"[..], &b"Ended"[..]));
+        assert_eq!(local, 1_795_171_272);
+        let (_, read) = line(b"2026/11/20 10:41:12 /var/ossec/active-response/bin/x.py: a: b").unwrap();
+        assert_eq!((&*read.tag, &*read.message), (&b"x.py"[..], &b"a: b"[..]));
         for text in [
             "",
             "2026/11/20 10:41:12",

@@ -1,6 +1,10 @@
 //! Lines of `logs/ossec.log` that tell how a daemon came and went: its start, the signal that ended
 //! it, the error it gave up with.
 
+use crate::findings::catalogue::Level;
+use crate::findings::signatures::Log;
+use crate::logs::line::{self, Time};
+
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -27,44 +31,30 @@ pub struct Line {
     pub text: String,
 }
 
-/// Reads the lines of the log that count; others are passed over. With debug, the daemon's name is
-/// followed by its process number and a place in the source
-/// (`src/shared/debug_op.c _log`, `src/error_messages/information_messages.h`, 4.14).
+/// Reads the lines of the log that count; others are passed over
+/// (`src/error_messages/information_messages.h`, 4.14).
 pub fn read(bytes: &[u8]) -> Vec<Line> {
     bytes.split(|byte| *byte == b'\n').filter_map(line).collect()
 }
 
 fn line(bytes: &[u8]) -> Option<Line> {
-    // `2026/11/20 10:00:05 wazuh-execd: INFO: ...`
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let stamp = std::str::from_utf8(bytes.get(..19)?).ok()?;
-    let time = jiff::civil::DateTime::strptime("%Y/%m/%d %H:%M:%S", stamp).ok()?;
-    let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let rest = text.get(20..)?;
-    let end = rest.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'))?;
-    let daemon = rest.get(..end).filter(|name| !name.is_empty())?.to_owned();
-    let rest = rest.get(end..)?;
-    let level = |name: &str| {
-        let at = rest.find(name)?;
-        // Only what stands before the message is its level.
-        rest.get(..at).filter(|before| !before.contains(": ") || before.contains("():"))?;
-        rest.get(at + name.len()..)
-    };
-    let event = if let Some(message) = level(": INFO: ") {
-        match message.strip_prefix("Started (pid: ") {
+    let read = line::Line::read(Log::Ossec, bytes);
+    let Some(Time::Local(time)) = read.time else { return None };
+    let daemon = read.tag.split(|byte| *byte == b':').next().filter(|name| !name.is_empty())?;
+    let message = String::from_utf8_lossy(&read.message);
+    let event = match read.level? {
+        Level::Info => match message.strip_prefix("Started (pid: ") {
             Some(pid) => Event::Started(pid.split(')').next()?.parse().ok()?),
-            None if message.starts_with("(1225): SIGNAL ") => Event::Signalled,
+            None if read.number == Some(1225) && message.starts_with("SIGNAL ") => Event::Signalled,
             None => return None,
-        }
-    } else if level(": CRITICAL: ").is_some() {
-        Event::Critical
-    } else if level(": ERROR: ").is_some() {
-        Event::Error
-    } else {
-        return None;
+        },
+        Level::Critical => Event::Critical,
+        Level::Error => Event::Error,
+        _ => return None,
     };
-    Some(Line { time, daemon, event, text })
+    let daemon = String::from_utf8_lossy(daemon).into_owned();
+    Some(Line { time, daemon, event, text: String::from_utf8_lossy(bytes).into_owned() })
 }
 
 /// Times at which a daemon was started although the log holds no end of it after the start before.

@@ -455,12 +455,35 @@ pub struct Ruleset {
     nodes_of: Vec<Vec<usize>>,
 }
 
-/// Reads rules files in this order. After a file that ends analysisd none is asked for.
-pub fn load<'a>(
-    files: impl IntoIterator<Item = SourceFile<'a>>,
-    surroundings: &'a Surroundings<'_>,
-) -> Ruleset {
-    read::load(files, surroundings)
+/// Reads rules files in this order.
+pub fn load(files: &[SourceFile<'_>], surroundings: &Surroundings<'_>) -> Ruleset {
+    let mut loading = Loading::new(surroundings);
+    files.iter().for_each(|file| loading.file(file));
+    loading.end()
+}
+
+/// Rules files being read one after the other, so that not all of them need be there at once.
+pub struct Loading<'a> {
+    reader: read::Reader<'a>,
+}
+
+impl<'a> Loading<'a> {
+    /// Before the first file.
+    pub fn new(surroundings: &'a Surroundings<'_>) -> Self {
+        Self { reader: read::Reader::new(surroundings) }
+    }
+
+    /// Reads the next file; none is read after one that ends analysisd.
+    pub fn file(&mut self, file: &SourceFile<'_>) {
+        if !self.reader.set.is_fatal() {
+            self.reader.load(file);
+        }
+    }
+
+    /// After the last file.
+    pub fn end(self) -> Ruleset {
+        self.reader.set
+    }
 }
 
 impl Ruleset {

@@ -279,7 +279,7 @@ pub fn config(data: &[u8]) {
     shared.blocks.iter().for_each(|block| holds(block.span, text));
     let around = Surroundings { version: version(second), ..Surroundings::default() };
     let files = [SourceFile { path: b"etc/rules/local_rules.xml", content: Content::Bytes(text) }];
-    let rules = rules::load(files, &around);
+    let rules = rules::load(&files, &around);
     let _ = rules::decoder_names(&rules::Parsed::of(text));
     for response in 0..read.responses.len() {
         let response = &read.responses[response];

@@ -150,34 +150,38 @@ fn fill(template: &str, arguments: &[&[u8]]) -> Vec<u8> {
 /// A fault that ends the reading of everything.
 struct Fatal;
 
-struct Reader<'a> {
-    set: Ruleset,
+pub(super) struct Reader<'a> {
+    pub(super) set: Ruleset,
     around: &'a Surroundings<'a>,
     /// Where the file's first message stands.
     first: usize,
     file: usize,
-    path: &'a [u8],
 }
 
-pub(super) fn load<'a>(
-    files: impl IntoIterator<Item = SourceFile<'a>>,
-    around: &'a Surroundings<'_>,
-) -> Ruleset {
-    let mut reader = Reader { set: Ruleset::default(), around, first: 0, file: 0, path: &[] };
-    for source in files {
-        reader.file = reader.set.files.len();
-        reader.path = source.path;
-        reader.set.files.push(source.path.to_vec());
-        reader.first = reader.set.messages.len();
-        let outcome = reader.file(&source);
-        reader.keep_the_last();
+/// `w_get_attr_val_by_name`
+fn attribute<'e>(element: &'e Element<'_>, name: &str) -> Option<&'e [u8]> {
+    let found = element.attributes.iter().find(|one| *one.name == *name.as_bytes())?;
+    Some(&found.value)
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(around: &'a Surroundings<'_>) -> Self {
+        Self { set: Ruleset::default(), around, first: 0, file: 0 }
+    }
+
+    pub(super) fn load(&mut self, source: &SourceFile<'_>) {
+        self.file = self.set.files.len();
+        self.set.files.push(source.path.to_vec());
+        self.first = self.set.messages.len();
+        let outcome = self.file(source);
+        self.keep_the_last();
         if outcome.is_err() {
             let text = fill("(1220): Error loading the rules: '{}'.", &[source.path]);
-            let last = reader.set.messages.last();
+            let last = self.set.messages.last();
             let kind = last.map_or(MessageKind::BadRoot, |message| message.kind.clone());
             let rule = last.and_then(|message| message.rule);
-            let place = last.map_or_else(|| reader.whole_file(), |message| message.place);
-            reader.set.messages.push(Message {
+            let place = last.map_or_else(|| self.whole_file(), |message| message.place);
+            self.set.messages.push(Message {
                 kind,
                 level: LogLevel::Critical,
                 number: Some(1220),
@@ -188,19 +192,9 @@ pub(super) fn load<'a>(
                 drops_rule: false,
                 logged: true,
             });
-            break;
         }
     }
-    reader.set
-}
 
-/// `w_get_attr_val_by_name`
-fn attribute<'e>(element: &'e Element<'_>, name: &str) -> Option<&'e [u8]> {
-    let found = element.attributes.iter().find(|one| *one.name == *name.as_bytes())?;
-    Some(&found.value)
-}
-
-impl Reader<'_> {
     fn has(&self, behavior: &Behavior) -> bool {
         behavior.holds(self.around.version)
     }

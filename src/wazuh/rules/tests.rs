@@ -18,7 +18,7 @@ pub(super) fn load_texts(texts: &[&str], around: &Surroundings<'_>) -> Ruleset {
     let sources = sources
         .map(|(text, name)| SourceFile { path: name.as_bytes(), content: Content::Bytes(text.as_bytes()) })
         .collect::<Vec<_>>();
-    load(sources, around)
+    load(&sources, around)
 }
 
 /// The root of category syslog and some rules in a group `g,`.
@@ -237,13 +237,13 @@ fn what_ends_analysisd_and_what_does_not() {
     }
     let missing =
         SourceFile { path: b"etc/rules/x.xml", content: Content::Missing(2, "No such file or directory") };
-    let set = load([missing], &Surroundings::default());
+    let set = load(&[missing], &Surroundings::default());
     assert_eq!(
         set.messages[0].text,
         b"(1103): Could not open file 'etc/rules/x.xml' due to [(2)-(No such file or directory)]."
     );
     let unknown = SourceFile { path: b"x", content: Content::Unknown };
-    assert!(!load([unknown], &Surroundings::default()).is_complete());
+    assert!(!load(&[unknown], &Surroundings::default()).is_complete());
 }
 
 #[test]
@@ -592,7 +592,7 @@ fn the_stock_rules() {
         .map(|(path, bytes)| SourceFile { path, content: Content::Bytes(bytes) })
         .collect::<Vec<_>>();
     let around = Surroundings { decoders: Some(&decoders), ..Surroundings::default() };
-    let set = load(sources, &around);
+    let set = load(&sources, &around);
     assert_eq!(set.messages, []);
     assert_eq!(set.rules.len(), 4512);
     let unique = set.rules.iter().map(|rule| rule.id).collect::<BTreeSet<_>>();

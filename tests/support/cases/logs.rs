@@ -36,6 +36,14 @@ fn said(host: &mut CaptureHost, path: &str, lines: &str) -> Done {
     Ok(())
 }
 
+/// As logrotate does it, with `create`.
+fn set_aside(host: &mut CaptureHost) -> Done {
+    let old = text(host, RESPONSES);
+    host.write(format!("{RESPONSES}.1"), old)?;
+    host.write(RESPONSES, "")?;
+    Ok(())
+}
+
 /// Every line that is no failure, as current as can be, in the log it belongs to.
 fn all_but_failures(host: &mut CaptureHost) -> Done {
     for (kind, path) in [(Log::Ossec, OSSEC), (Log::ActiveResponses, RESPONSES), (Log::Api, API)] {
@@ -116,6 +124,15 @@ pub(super) const CASES: &[Case] = &[
         log(host, &[STARTS, "2026/11/20 14:00:08 wazuh-analysisd: ERROR: (1210): Queue 'queue/alerts/execq' not accessible: 'Connection refused'\n\
             2026/11/20 14:00:09 wazuh-analysisd: INFO: Connected to 'queue/alerts/execq' (exec queue)\n"])
     }).not_on_a_tree(NO_TIMES),
+    fault(checks::TOOL_MISSING, "the shell of a script says so without a time", AGENT, |host| {
+        said(host, RESPONSES, "2026/11/20 14:06:12 active-response/bin/edge-block.sh: Starting\n\
+            /var/ossec/active-response/bin/edge-block.sh: line 9: curl: command not found\n")
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::TOOL_MISSING, "the shell of a script says so, and the next run does not", AGENT, |host| {
+        said(host, RESPONSES, "/var/ossec/active-response/bin/edge-block.sh: line 9: curl: command not found\n\
+            2026/11/20 14:07:12 active-response/bin/edge-block.sh: Starting\n\
+            2026/11/20 14:07:12 active-response/bin/edge-block.sh: Ended\n")
+    }).not_on_a_tree(NO_TIMES),
     fault(checks::TOOL_MISSING, "the last run of a response did not find its tool", AGENT, |host| {
         said(host, RESPONSES, "2026/11/20 14:06:12 active-response/bin/firewall-drop: Starting\n\
             2026/11/20 14:06:12 active-response/bin/firewall-drop: The iptables file 'iptables' is not accessible: No such file or directory (2)\n\
@@ -136,6 +153,15 @@ pub(super) const CASES: &[Case] = &[
     }).not_on_a_tree(NO_TIMES),
     fault(checks::PAYLOAD_FIELD_MISSING, "no message of three that a program logged has a source address", AGENT, |host| {
         runs(host, &[(5, ELSEWHERE), (6, ELSEWHERE), (7, ELSEWHERE)])
+    }).not_on_a_tree(NO_TIMES),
+    fault(checks::PAYLOAD_FIELD_MISSING, "three such messages in the log that logrotate has just set aside", AGENT, |host| {
+        runs(host, &[(5, ELSEWHERE), (6, ELSEWHERE), (7, ELSEWHERE)])?;
+        set_aside(host)
+    }).not_on_a_tree(NO_TIMES),
+    near(checks::PAYLOAD_FIELD_MISSING, "the next message had a source address, in the log after logrotate", AGENT, |host| {
+        runs(host, &[(5, ELSEWHERE), (6, ELSEWHERE)])?;
+        set_aside(host)?;
+        said(host, RESPONSES, &run_of(7, GOOD))
     }).not_on_a_tree(NO_TIMES),
     fault(checks::PAYLOAD_FIELD_MISSING, "one message without a source address, and no other of its rule", AGENT, |host| {
         runs(host, &[(5, ELSEWHERE)])

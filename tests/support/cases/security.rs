@@ -222,6 +222,16 @@ pub(super) const CASES: &[Case] = &[
         Ok(())
     })
     .not_on_a_tree(NO_KERNEL),
+    fault(checks::SELINUX_START_DENIED, "in a text log that logrotate set aside with a date", RHEL, |host| {
+        domain(host, "init_t")?;
+        moved_from_home(host)?;
+        host.remove(AUDIT)?.remove_process(702)?;
+        let line = format!("Nov 20 14:00:00 web-01 kernel: audit: type=1400 audit({TIME}:5): {}\n", START.record());
+        host.write("/var/log/messages", "Nov 20 14:05:00 web-01 rsyslogd: rotated\n")?;
+        host.write("/var/log/messages-20261120", line)?;
+        Ok(())
+    })
+    .not_on_a_tree(NO_KERNEL),
     near(checks::SELINUX_START_DENIED, "the record says permissive", RHEL, |host| {
         domain(host, "responder_t")?;
         Avc { source: "responder_t", target: "var_t", permissive: 1, success: "yes", ..START }.audited(host)
