@@ -109,6 +109,10 @@ impl<'b, R: Read> Blocks<'b, R> {
                 }
                 continue;
             }
+            // Not the rest of a line, either: behind that begins another's.
+            if self.offset >= self.until {
+                return Ok(None);
+            }
             if self.skipping {
                 match memchr(b'\n', fresh) {
                     Some(at) => {
@@ -123,9 +127,6 @@ impl<'b, R: Read> Blocks<'b, R> {
                     }
                 }
                 continue;
-            }
-            if self.offset >= self.until {
-                return Ok(None);
             }
             let own = usize::try_from(self.until - self.offset).unwrap_or(usize::MAX);
             // The end of the last line that begins in the part, or else the last end there is.

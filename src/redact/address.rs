@@ -51,7 +51,7 @@ const SPECIAL_V4: [Special; 16] = [
     v4(240, 0, 0, 4, true),      // reserved, broadcast, most netmasks
 ];
 
-const SPECIAL_V6: [Special; 10] = [
+const SPECIAL_V6: [Special; 12] = [
     v6(0, 0, 8, true),          // unspecified, loopback, mapped (mapped ones go the way of IPv4)
     v6(0x64, 0xff9b, 32, true), // NAT64 (the well-known prefix goes the way of IPv4)
     v6(0x100, 0, 64, true),     // discard
@@ -60,7 +60,9 @@ const SPECIAL_V6: [Special; 10] = [
     v6(0x2001, 0xdb8, 32, false), // documentation
     v6(0x2002, 0, 16, false),   // 6to4
     v6(0x3fff, 0, 20, false),   // documentation
-    v6(0xfc00, 0, 6, false),    // unique local (fc00::/7), link-local and what is next to it
+    v6(0xfc00, 0, 7, false),    // unique local
+    v6(0xfe80, 0, 16, false),   // link-local
+    v6(0xfec0, 0, 10, false),   // site-local
     v6(0xff00, 0, 8, true),     // multicast
 ];
 

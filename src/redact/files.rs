@@ -38,16 +38,7 @@ impl Sort {
         let name =
             path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let compressed: [&[u8]; 7] = [
-            b"\x1f\x8b",
-            b"PK\x03\x04",
-            b"\xfd7zXZ",
-            b"BZh",
-            b"\x28\xb5\x2f\xfd",
-            b"7z\xbc\xaf",
-            b"\x04\x22\x4d\x18",
-        ];
-        if compressed.iter().any(|magic| bytes.starts_with(magic)) {
+        if magic(bytes) > 0 {
             return Self::Opaque;
         }
         if ["p12", "pfx", "jks", "keystore", "kdbx", "gpg", "keytab", "ppk12"].contains(&extension) {
@@ -78,6 +69,20 @@ impl Sort {
             _ => Mode::of(bytes),
         })
     }
+}
+
+/// Bytes at the beginning of what is compressed that say by what it is, and nothing else.
+pub(super) fn magic(bytes: &[u8]) -> usize {
+    let compressed: [&[u8]; 7] = [
+        b"\x1f\x8b",
+        b"PK\x03\x04",
+        b"\xfd7zXZ",
+        b"BZh",
+        b"\x28\xb5\x2f\xfd",
+        b"7z\xbc\xaf",
+        b"\x04\x22\x4d\x18",
+    ];
+    compressed.into_iter().find(|magic| bytes.starts_with(magic)).map_or(0, <[u8]>::len)
 }
 
 impl Fields {

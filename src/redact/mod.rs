@@ -234,8 +234,9 @@ impl Redactor {
         let found = match files::Sort::of(path, bytes) {
             files::Sort::Plain(mode) => formats::find(bytes, mode),
             files::Sort::Opaque => {
-                let secret = hidden.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r'));
-                secret.for_each(|byte| *byte = b'*');
+                // What kind of file it is stays.
+                let rest = hidden.iter_mut().skip(files::magic(bytes));
+                rest.filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
                 self.enter(path, Kind::Opaque, 1);
                 return hidden;
             }

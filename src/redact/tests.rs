@@ -292,9 +292,8 @@ fn files_are_known_by_their_names() {
         assert_eq!(String::from_utf8_lossy(&out), shown, "{path}");
         assert_eq!(redactor.file(Path::new(path), &out), out, "{path}: a second time");
     }
-    assert!(
-        Redactor::new().file(Path::new("a.log"), b"\x1f\x8b\x08\x00packed").iter().all(|byte| *byte == b'*')
-    );
+    let packed = Redactor::new().file(Path::new("a.log"), b"\x1f\x8b\x08\x00packed");
+    assert_eq!(packed, b"\x1f\x8b********", "by what it is packed stays");
 }
 
 /// A secret with `secret` in it, as other files may write it.
