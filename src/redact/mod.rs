@@ -198,8 +198,11 @@ impl Redactor {
                 };
                 is_plain && pair::is_strong(part)
             };
-            let parts = form.split(|byte| b"/\\&|;<>\"'".contains(byte));
-            parts.filter(is_part).for_each(|part| index.insert(part.trim_ascii(), kind));
+            let separators: [&[u8]; 2] = [b"/\\", b"/\\&|;<>\"'"];
+            for by in separators {
+                let parts = form.split(|byte| by.contains(byte)).filter(is_part);
+                parts.for_each(|part| index.insert(part.trim_ascii(), kind));
+            }
         }
     }
 
