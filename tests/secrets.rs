@@ -31,6 +31,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use forms::{FORMS, planted};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 /// Where a secret is planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -728,15 +729,20 @@ const LEAST: [(&str, usize); 20] = [
     ("simulate as JSON", 256),
 ];
 
-fn run(cases: u32) {
+/// `is_drawn`: other cases each time, else always the same.
+fn run(cases: u32, is_drawn: bool) {
     let seen = Mutex::new(BTreeMap::<&str, usize>::new());
     let wrong = Mutex::new(Vec::<String>::new());
-    let next = AtomicUsize::new(0);
     // The half of them each: two processors are everywhere.
-    let half = || {
+    let half = |first: u8| {
+        let next = AtomicUsize::new(usize::from(first));
         let config =
             ProptestConfig { cases: cases / 2, failure_persistence: None, ..ProptestConfig::default() };
-        let mut runner = proptest::test_runner::TestRunner::new(config);
+        let mut runner = if is_drawn {
+            TestRunner::new(config)
+        } else {
+            TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[first; 32]))
+        };
         let strategy =
             (proptest::sample::select(support::BASES), proptest::collection::vec(any_planted(), 1..6));
         let result = runner.run(&strategy, |(base, all)| {
@@ -744,7 +750,7 @@ fn run(cases: u32) {
             if wrong.lock().expect("no panic").len() >= 20 {
                 return Ok(());
             }
-            match judge(base, &all, next.fetch_add(1, Ordering::Relaxed)) {
+            match judge(base, &all, next.fetch_add(2, Ordering::Relaxed)) {
                 Ok(hidden) => {
                     let mut seen = seen.lock().expect("no panic");
                     hidden.into_iter().for_each(|(what, count)| *seen.entry(what).or_default() += count);
@@ -756,7 +762,7 @@ fn run(cases: u32) {
         result.unwrap_or_else(|error| panic!("{error}"));
     };
     std::thread::scope(|scope| {
-        for half in [scope.spawn(half), scope.spawn(half)] {
+        for half in [scope.spawn(|| half(0)), scope.spawn(|| half(1))] {
             half.join().expect("no panic");
         }
     });
@@ -765,7 +771,8 @@ fn run(cases: u32) {
     let seen = seen.into_inner().expect("no panic");
     // Reports in which nothing had to be hidden prove nothing.
     println!("{seen:#?}");
-    for (what, least) in LEAST {
+    // What seldom shows a planted text is asked for it in the ten thousand only.
+    for (what, least) in LEAST.into_iter().filter(|(_, least)| is_drawn || *least <= 100) {
         let count = seen.get(what).copied().unwrap_or(0);
         assert!(
             count >= cases as usize / least,
@@ -776,11 +783,11 @@ fn run(cases: u32) {
 
 #[test]
 fn no_secret_leaves() {
-    run(256);
+    run(256, false);
 }
 
 #[test]
 #[ignore = "some minutes"]
 fn no_secret_leaves_in_ten_thousand_cases() {
-    run(10_000);
+    run(10_000, true);
 }
