@@ -51,7 +51,9 @@ fn said(host: &dyn Host) -> String {
     let is_about = |line: &&str| {
         let line = line.trim_start();
         let sources = ["\"source\": \"tree\",", "\"source\": \"capture\",", "\"source\": \"live\","];
-        !line.starts_with("\"label\": ") && !sources.contains(&line)
+        // Of a file that is no text a capture holds no bytes but those that say so.
+        let is_binary = line.starts_with("\"text\": ") && line.contains("\\u0000");
+        !line.starts_with("\"label\": ") && !sources.contains(&line) && !is_binary
     };
     said.lines().filter(is_about).collect::<Vec<_>>().join("\n")
 }

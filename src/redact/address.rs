@@ -61,7 +61,7 @@ const SPECIAL_V6: [Special; 12] = [
     v6(0x2002, 0, 16, false),   // 6to4
     v6(0x3fff, 0, 20, false),   // documentation
     v6(0xfc00, 0, 7, false),    // unique local
-    v6(0xfe80, 0, 16, false),   // link-local
+    v6(0xfe80, 0, 64, false),   // link-local: agentd knows no other, and nobody uses the rest of /10
     v6(0xfec0, 0, 10, false),   // site-local
     v6(0xff00, 0, 8, true),     // multicast
 ];

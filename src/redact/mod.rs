@@ -237,9 +237,8 @@ impl Redactor {
         let found = match files::Sort::of(path, bytes) {
             files::Sort::Plain(mode) => formats::find(bytes, mode),
             files::Sort::Opaque => {
-                // What kind of file it is stays.
-                let rest = hidden.iter_mut().skip(files::magic(bytes));
-                rest.filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
+                // What kind of file it is stays, and with its NULs that it is no text.
+                fill(&mut hidden, files::magic(bytes)..bytes.len(), b'*');
                 self.enter(path, Kind::Opaque, 1);
                 return hidden;
             }

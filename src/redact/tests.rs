@@ -293,7 +293,7 @@ fn files_are_known_by_their_names() {
         assert_eq!(redactor.file(Path::new(path), &out), out, "{path}: a second time");
     }
     let packed = Redactor::new().file(Path::new("a.log"), b"\x1f\x8b\x08\x00packed");
-    assert_eq!(packed, b"\x1f\x8b********", "by what it is packed stays");
+    assert_eq!(packed, b"\x1f\x8b*\x00******", "what it is stays");
 }
 
 /// A secret with `secret` in it, as other files may write it.
