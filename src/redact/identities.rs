@@ -51,7 +51,7 @@ pub struct Pair {
 /// Names that stay: accounts and words that Wazuh's logic or every host has. They tell nothing of
 /// whose host it is.
 const RESERVED: &str = "\
-any all none localhost localdomain local server servers client clients manager managers agent agents master worker node \
+any all none manager_ip localhost localdomain local server servers client clients manager managers agent agents master worker node \
 node01 node02 cluster default wazuh ossec ossecm ossecr ossece active-response active response responses command commands \
 root daemon bin sys adm lp sync shutdown halt mail news uucp operator games ftp proxy www-data backup list irc gnats nobody \
 nogroup messagebus syslog sshd systemd ntp chrony postfix dovecot mysql mariadb postgres postgresql nginx apache apache2 httpd \
