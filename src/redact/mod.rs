@@ -7,6 +7,7 @@
 //! published list.
 
 mod address;
+mod element;
 mod files;
 mod formats;
 mod identities;
