@@ -239,7 +239,10 @@ impl Redactor {
             files::Sort::Plain(mode) => formats::find(bytes, mode),
             files::Sort::Opaque => {
                 // What kind of file it is stays, and with its NULs that it is no text.
-                fill(&mut hidden, files::magic(bytes)..bytes.len(), b'*');
+                let packed = hidden.get_mut(files::magic(bytes)..).unwrap_or_default();
+                for part in packed.split_mut(|byte| *byte == 0) {
+                    fill(part, b'*');
+                }
                 self.enter(path, Kind::Opaque, 1);
                 return hidden;
             }
@@ -247,7 +250,7 @@ impl Redactor {
                 let mut counted = BTreeMap::new();
                 sort.each(bytes, &mut |range, kind| {
                     *counted.entry(kind).or_insert(0) += 1;
-                    fill(&mut hidden, range, b'*');
+                    fill(hidden.get_mut(range).unwrap_or_default(), b'*');
                 });
                 for (kind, count) in counted {
                     self.enter(path, kind, count);
@@ -373,7 +376,7 @@ impl Redactor {
                 *counted.entry(found.kind).or_default() += u64::from(!pair::is_masked(value));
             }
             end = end.max(found.range.end);
-            fill(hidden, found.range, found.fill);
+            fill(hidden.get_mut(found.range).unwrap_or_default(), found.fill);
         }
         if let Some(place) = place {
             for (kind, count) in counted {
@@ -395,12 +398,10 @@ impl Redactor {
     }
 }
 
-/// Line breaks stay, and what parts the words of a command line.
-fn fill(bytes: &mut [u8], range: Range<usize>, with: u8) {
-    for byte in bytes.get_mut(range).unwrap_or_default() {
-        if !matches!(byte, b'\n' | b'\r' | 0) {
-            *byte = with;
-        }
+/// Line breaks stay.
+fn fill(secret: &mut [u8], with: u8) {
+    for byte in secret.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')) {
+        *byte = with;
     }
 }
 
