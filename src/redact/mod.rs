@@ -207,11 +207,14 @@ impl Redactor {
         }
     }
 
-    /// Remembers the value of an environment variable when its name says that it is secret.
-    pub fn variable(&self, name: &[u8], value: &[u8]) {
-        if is_secret_variable(name) && pair::is_secret_value(value) {
+    /// Remembers the value of an environment variable when its name says that it is secret;
+    /// whether it does.
+    pub fn variable(&self, name: &[u8], value: &[u8]) -> bool {
+        let is_secret = is_secret_variable(name, value) && pair::is_secret_value(value);
+        if is_secret {
             self.remember(Kind::Variable, value);
         }
+        is_secret
     }
 
     /// Text that may leave.
@@ -503,10 +506,9 @@ fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// One of its words says so.
-fn is_secret_variable(name: &[u8]) -> bool {
-    let name = name.to_ascii_uppercase();
-    let whole = [
+/// One of its words says so, or the end of one when the value looks like a secret, too.
+fn is_secret_variable(name: &[u8], value: &[u8]) -> bool {
+    const WORDS: [&str; 12] = [
         "PASS",
         "PWD",
         "PW",
@@ -520,12 +522,17 @@ fn is_secret_variable(name: &[u8]) -> bool {
         "COOKIE",
         "DSN",
     ];
-    let word = |word: &[u8]| whole.iter().any(|known| word == known.as_bytes());
-    let inside = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL"];
-    let paths = ["SSH_AUTH_SOCK", "XAUTHORITY", "PWD", "OLDPWD", "GPG_TTY"];
-    !paths.iter().any(|known| name == known.as_bytes())
-        && (name.split(|byte| *byte == b'_').any(word)
-            || inside.iter().any(|part| memchr::memmem::find(&name, part.as_bytes()).is_some()))
+    const INSIDE: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL"];
+    const ENDS: [&str; 3] = ["PASS", "AUTH", "KEY"];
+    const PATHS: [&str; 5] = ["SSH_AUTH_SOCK", "XAUTHORITY", "PWD", "OLDPWD", "GPG_TTY"];
+    let name = name.to_ascii_uppercase();
+    let is_word = |word: &[u8]| {
+        WORDS.iter().any(|known| word == known.as_bytes())
+            || pair::is_strong(value) && ENDS.iter().any(|end| word.ends_with(end.as_bytes()))
+    };
+    !PATHS.iter().any(|known| name == known.as_bytes())
+        && (name.split(|byte| *byte == b'_').any(is_word)
+            || INSIDE.iter().any(|part| memchr::memmem::find(&name, part.as_bytes()).is_some()))
 }
 
 /// A salt for [`Redactor::redact_identities`], from the system's source of randomness.
