@@ -54,7 +54,7 @@ enum Place {
     Response,
 }
 
-const PLACES: [Place; 16] = [
+const PLACES: [Place; 15] = [
     Place::Config,
     Place::ConfigBroken,
     Place::AgentConf,
@@ -70,7 +70,6 @@ const PLACES: [Place; 16] = [
     Place::Unit,
     Place::Options,
     Place::Arguments,
-    Place::Response,
 ];
 
 /// One secret.
@@ -209,8 +208,10 @@ fn any_secret() -> impl Strategy<Value = (&'static str, String, Vec<String>)> {
 }
 
 fn any_planted() -> impl Strategy<Value = Planted> {
-    let place = || proptest::sample::select(&PLACES[..]);
-    (place(), any_secret(), place()).prop_map(|(place, (kind, text, secrets), again)| Planted {
+    let place = proptest::sample::select(&PLACES[..]);
+    // A name tells no secret: one stands there only again. `trace` and `simulate` show little else.
+    let again = prop_oneof![2 => place.clone(), 1 => Just(Place::Response)];
+    (place, any_secret(), again).prop_map(|(place, (kind, text, secrets), again)| Planted {
         place,
         kind,
         text,
@@ -560,11 +561,7 @@ fn plant(base: &str, all: &[Planted], is_read: impl Fn(Place) -> bool) -> Sown {
     for one in all {
         // Of these files the line itself is the secret.
         let alone = |place| [Place::Keys, Place::Enrollment].contains(&place);
-        let text = match one.place {
-            Place::Response => &format!("--token {}", one.secrets[0]),
-            place if alone(place) => &one.secrets[0],
-            _ => &one.text,
-        };
+        let text = if alone(one.place) { &one.secrets[0] } else { &one.text };
         first.push(put(&mut host, one.place, text));
         told += &format!("{:?} {}: {text:?}, again in {:?}\n", one.place, one.kind, one.again);
         if is_read(one.place) {
@@ -638,7 +635,7 @@ fn judge(base: &str, all: &[Planted], number: usize) -> Result<BTreeMap<&'static
 }
 
 /// Every report reads the files of these, and all of them; of others some read parts.
-const READ: [Place; 4] = [Place::Config, Place::ConfigBroken, Place::Keys, Place::Response];
+const READ: [Place; 3] = [Place::Config, Place::ConfigBroken, Place::Keys];
 
 /// One case of so many pairs is captured.
 const ARCHIVES: usize = 4;

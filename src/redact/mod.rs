@@ -197,7 +197,7 @@ impl Redactor {
                     Kind::Cookie => !secret.contains(&b';'),
                     _ => true,
                 };
-                is_plain && pair::is_strong(part)
+                is_plain && pair::is_random(part)
             };
             let separators: [&[u8]; 2] = [b"/\\", b"/\\&|;<>\"'"];
             for by in separators {

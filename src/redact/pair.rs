@@ -474,6 +474,17 @@ pub(super) fn is_strong(value: &[u8]) -> bool {
         && !value.starts_with(b"ipv6-")
 }
 
+/// A part of a secret that is one by itself: no word, nor several joined by their capitals.
+pub(super) fn is_random(part: &[u8]) -> bool {
+    // `IncomingWebhook`: each capital begins three letters at least, but the first may be missing.
+    let is_hump = |hump: &[u8]| hump.len() >= 3 && hump.iter().skip(1).all(u8::is_ascii_lowercase);
+    let is_word = || {
+        part.iter().all(u8::is_ascii_uppercase)
+            || part.chunk_by(|_, byte| !byte.is_ascii_uppercase()).all(is_hump)
+    };
+    is_strong(part) || part.len() >= 8 && part.iter().all(u8::is_ascii_alphabetic) && !is_word()
+}
+
 /// `-u user:X`: X is a password, and no group, port or part of a time.
 pub(super) fn is_password_of_user(text: &[u8], range: &Range<usize>) -> bool {
     let value = text.get(range.clone()).unwrap_or_default();

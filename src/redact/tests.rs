@@ -417,6 +417,22 @@ fn what_is_left_of_a_secret_is_hidden() {
     }
 }
 
+/// A sign of a shell or of XML cuts a secret where it is shown in parts.
+#[test]
+fn parts_of_a_secret_are_hidden_unless_they_are_words() {
+    let redactor = Redactor::new();
+    redactor.mark(b"password: 'Fr6x91Tex8&TSHACdlZ;qLwErTyU|s5pTfhhw<IncomingWebhook>CHANGELOG/readable'");
+    for part in ["TSHACdlZ", "qLwErTyU", "s5pTfhhw", "Fr6x91Tex8"] {
+        assert_eq!(
+            redactor.text(format!("{part}: not found")).as_str(),
+            "********: not found".replace("********", &"*".repeat(part.len()))
+        );
+    }
+    for word in ["IncomingWebhook", "CHANGELOG", "readable"] {
+        assert_eq!(redactor.text(word).as_str(), word);
+    }
+}
+
 #[test]
 fn the_ledger_counts_and_tells_no_value() {
     let redactor = Redactor::new();
