@@ -270,8 +270,7 @@ fn no_sum_tells_a_secret_of_a_script() {
     let target = directory.path().join("x");
     capture(&host, &target);
     let held = ["host.json", "report.json"].map(|name| std::fs::read_to_string(target.join(name)).unwrap());
-    let (real, told) =
-        (Sums::of(script.as_bytes()), Sums::of(script.replace("5w0rdf", "******").as_bytes()));
+    let (real, told) = (Sums::of(script.as_bytes()), Sums::of(script.replace("5w0rdf", "******").as_bytes()));
     for text in held {
         assert!(!text.contains(&real.sha256) && !text.contains(&real.md5), "{text}");
         assert!(text.contains(&told.sha256), "{text}");
