@@ -354,10 +354,12 @@ pub(super) fn is_secret_value(value: &[u8]) -> bool {
     !is_expansion(value) && !is_path(value) && !is_expression(value) && !is_placeholder(value)
 }
 
-/// Overwritten by this program or another.
+/// Overwritten by this program or another, with signs around it perhaps.
 pub(super) fn is_masked(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
-    value.iter().all(|byte| byte == first) && (value.len() < 8 || b"*xX.-_1#".contains(first))
+    let is_one = value.iter().all(|byte| byte == first) && (value.len() < 8 || b"*xX.-_1#".contains(first));
+    let is_sign = |byte: &u8| byte.is_ascii_punctuation() || byte.is_ascii_whitespace();
+    is_one || memchr::memmem::find(value, b"********").is_some() && value.iter().all(is_sign)
 }
 
 /// `$1`, `${TOKEN}`, `$(cat /etc/token)`, `%TOKEN%`, `{{ token }}`, `{token}`, `%s`.
