@@ -477,7 +477,7 @@ fn what_is_accepted_is_marked_in_every_form_and_decides_nothing() {
         (&stopped["verdict"]["kind"], &stopped["verdict"]["suppressed"]),
         (&"stops".into(), &true.into())
     );
-    let schema = validator(&root().join("tests/schema/check.v1.json"));
+    let schema = validator(&root().join("tests/schema/check.v2.json"));
     assert!(schema.is_valid(&report), "{:?}", schema.iter_errors(&report).next());
     let log = parsed(&text(&run(&["--format", "sarif"])));
     let results = log["runs"][0]["results"].as_array().expect("results");
@@ -526,6 +526,57 @@ fn one_file_of_accepted_findings_counts_and_its_fault_is_one_clear_error() {
     }
 }
 
+/// A configuration of responses whose command is defined nowhere. Each of them keeps analysisd from
+/// starting, and so stops every response.
+fn faulty_blocks(blocks: usize) -> String {
+    let block = |number| {
+        format!(
+            "<active-response><command>none{number:03}</command><location>local</location>\
+             <rules_id>{number:03}</rules_id></active-response>\n"
+        )
+    };
+    format!("<ossec_config>\n{}</ossec_config>\n", (0..blocks).map(block).collect::<String>())
+}
+
+#[test]
+fn a_report_grows_with_the_responses_and_not_with_their_square() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("ossec.conf").display().to_string();
+    let check = |blocks: usize, form: &str| {
+        fs::write(&config, faulty_blocks(blocks)).expect("it is written");
+        text(&doctor(&["check", "--config", &config, "--role", "manager", "--format", form]))
+    };
+    for form in ["json", "text", "markdown", "sarif"] {
+        let (few, many) = (check(200, form).len(), check(800, form).len());
+        // Four times as many, and longer numbers.
+        assert!(many < few * 5, "{form}: {few} bytes for 200 blocks, {many} for 800");
+    }
+    for blocks in [32, 33] {
+        let report = parsed(&check(blocks, "json"));
+        let all: Vec<&Value> =
+            report["responses"].as_array().expect("responses").iter().map(|one| &one["id"]).collect();
+        assert_eq!(all.len(), blocks);
+        let schema = validator(&root().join("tests/schema/check.v2.json"));
+        assert!(schema.is_valid(&report), "{:?}", schema.iter_errors(&report).next());
+        let findings = report["findings"].as_array().expect("findings");
+        let stopping: Vec<&Value> = findings.iter().filter(|one| one["id"] == "AR010").collect();
+        assert_eq!(stopping.len(), blocks);
+        for finding in stopping {
+            let ids = match finding.get("response_set") {
+                Some(set) => {
+                    assert_eq!(finding["responses"], Value::Array(Vec::new()), "they are there, not here");
+                    let set = usize::try_from(set.as_u64().expect("a number")).expect("a place");
+                    &report["response_sets"][set]
+                }
+                None => &finding["responses"],
+            };
+            assert_eq!(finding.get("response_set").is_some(), blocks > 32, "what is short is written out");
+            assert!(ids.as_array().expect("ids").iter().eq(all.iter().copied()), "{ids}");
+        }
+        assert_eq!(report["responses"][0]["stages"][0]["reason"], "AR010 command-undefined");
+    }
+}
+
 #[test]
 fn a_baseline_says_what_is_new_gone_and_the_same_in_every_form() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -555,7 +606,7 @@ fn a_baseline_says_what_is_new_gone_and_the_same_in_every_form() {
         .collect();
     assert_eq!(states, ["same", "new", "same"]);
     assert_eq!((&report["gone"][0]["id"], &report["gone"][0]["examined"]), (&"AR034".into(), &true.into()));
-    let schema = validator(&root().join("tests/schema/check.v1.json"));
+    let schema = validator(&root().join("tests/schema/check.v2.json"));
     assert!(schema.is_valid(&report), "{:?}", schema.iter_errors(&report).next());
     let log = parsed(&run(&["--format", "sarif"]));
     for validator in validators() {
