@@ -486,6 +486,59 @@ fn what_is_accepted_is_marked_in_every_form_and_decides_nothing() {
     assert!(markdown.contains("<summary>Suppressed: 3 findings</summary>") && markdown.contains("OPS-311"));
 }
 
+/// The first part of the file is on disk when the signal comes.
+#[test]
+fn a_signal_while_a_report_is_written_leaves_no_part_of_it() {
+    use nix::sys::signal::{Signal, kill};
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("ossec.conf");
+    fs::write(&config, faulty_blocks(500)).expect("it is written");
+    let config = config.display().to_string();
+    let into = directory.path().join("reports");
+    fs::create_dir(&into).expect("it is made");
+    let target = into.join("now.sarif");
+    fs::write(&target, "last week's").expect("it is written");
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(&into).expect("it is there");
+        entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()
+    };
+    let output = format!("sarif={}", target.display());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // Whoever is too late finds a whole report, and tries again.
+        let stopped = (0..50).any(|_| {
+            let child = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+                .args(["check", "--quiet", "--config", &config, "--role", "manager", "-o", &output])
+                .env_clear()
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("the binary runs");
+            let begun = std::time::Instant::now();
+            while names().len() < 2 {
+                assert!(begun.elapsed().as_secs() < 120, "nothing is written");
+                if fs::metadata(&target).expect("it is there").len() > 20 {
+                    break;
+                }
+            }
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a number"));
+            kill(pid, signal).expect("it is there");
+            let output = child.wait_with_output().expect("it ends");
+            assert_eq!(names(), ["now.sarif"], "{signal}");
+            let now = fs::read_to_string(&target).expect("it is there");
+            if now != "last week's" {
+                assert_eq!(parsed(&now)["version"], "2.1.0", "a whole one");
+                fs::write(&target, "last week's").expect("it is written");
+                return false;
+            }
+            assert_eq!(output.status.code(), Some(130), "{signal}: {}", said(&output));
+            assert!(said(&output).contains("now.sarif was not written"), "{}", said(&output));
+            assert!(output.stdout.is_empty());
+            true
+        });
+        assert!(stopped, "{signal} never came in time");
+    }
+}
+
 #[test]
 fn one_file_of_accepted_findings_counts_and_its_fault_is_one_clear_error() {
     let directory = tempfile::tempdir().expect("a directory");
