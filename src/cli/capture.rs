@@ -3,13 +3,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::interrupt::Held;
 use super::source::Source;
 use super::{Failure, Global, exit, since, terminal};
 use crate::capture::{self, Error, Form, Recorder, Summary, Wanted};
@@ -127,16 +125,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
 
     redactor.keep(facts.responses().iter().map(|response| response.shown()));
     // From here on there is something to be taken away.
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // A second one ends the program at once.
-        let _ = signal_hook::flag::register_conditional_shutdown(
-            signal,
-            i32::from(exit::INTERRUPTED),
-            Arc::clone(&stop),
-        );
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
+    let held = Held::new();
     let options = capture::Options {
         target: &target,
         form,
@@ -146,7 +135,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         since: arguments.since.as_ref().map(|(text, _)| text.clone()).or_else(|| source.host().asked().since),
         made_by: &format!("{TOOL} {VERSION}"),
         made_at,
-        stop,
+        stop: held.noted(),
     };
     let documents = || capture::documents(&facts, &diagnosis, redactor);
     let writing = || Some(format!("writing {}", target.display()));

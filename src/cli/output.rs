@@ -1,20 +1,22 @@
 //! The forms of a report of findings and where they go: one to standard output,
 //! any number to files. The form never changes the exit status.
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
+use super::interrupt::Held;
 use super::{Failure, Global, exit, source, terminal};
 use crate::redact::Redactor;
 use crate::report::escape;
 use crate::report::markdown::Markdown;
 use crate::report::page::{Page, Text};
+
+/// Bytes that are written before a signal is looked for again.
+const PART: usize = 256 << 10;
 
 /// The form of a report of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,15 +125,25 @@ impl Output {
         mut render: impl FnMut(Form, Place) -> Result<String, Failure>,
     ) -> Result<Option<u8>, Failure> {
         let mut status = None;
+        let held = (!self.output.is_empty()).then(Held::new);
+        let is_stopped = || held.as_ref().is_some_and(Held::is_noted);
+        let interrupted = |said: String| Failure { status: exit::INTERRUPTED, error: anyhow!(said) };
         for Target { form, file } in &self.output {
             let text = render(*form, Place::File)?;
-            if let Err(error) = replace(file, text.as_bytes()) {
+            if let Err(error) = replace(file, text.as_bytes(), &is_stopped) {
+                if is_stopped() {
+                    return Err(interrupted(format!("interrupted; {} was not written", file.display())));
+                }
                 let said =
                     redactor.text(format!("{}: the report cannot be written: {error}", file.display()));
                 terminal::complain(&escape::visible(&said));
                 status = Some(exit::NOTHING);
             }
         }
+        if is_stopped() {
+            return Err(interrupted("interrupted; the files of --output were written".to_owned()));
+        }
+        drop(held);
         terminal::print(&render(self.format, Place::Terminal)?)?;
         Ok(status)
     }
@@ -171,25 +183,28 @@ fn is_below_home(file: &Path, homes: &[PathBuf]) -> bool {
 }
 
 /// Writes a file whole or not at all, readable by its owner only.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = file.file_name().ok_or_else(|| io::Error::other("names no file"))?;
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}", std::process::id()));
-    let scratch = file.with_file_name(hidden);
-    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&scratch)?;
-    let written = to.write_all(bytes).and_then(|()| to.sync_all()).and_then(|()| {
-        // It may have become something else meanwhile; a link is replaced, never followed.
-        match fs::symlink_metadata(file) {
-            Ok(meta) if !meta.is_file() => Err(io::Error::other("is no regular file")),
-            _ => fs::rename(&scratch, file),
+fn replace(file: &Path, bytes: &[u8], is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
+    let parent = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    // What is left of it when something fails is of no use to anybody: it is removed.
+    let scratch = tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(parent);
+    // Its error names a file that the user does not know.
+    let mut scratch = scratch.map_err(|error| io::Error::from(error.kind()))?;
+    for part in bytes.chunks(PART) {
+        if is_stopped() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
-    });
-    if written.is_err() {
-        // What is left of it is of no use to anybody.
-        let _ = fs::remove_file(&scratch);
+        scratch.as_file_mut().write_all(part)?;
     }
-    written
+    scratch.as_file().sync_all()?;
+    // It may have become something else meanwhile; a link is replaced, never followed.
+    if fs::symlink_metadata(file).is_ok_and(|meta| !meta.is_file()) {
+        return Err(io::Error::other("is no regular file"));
+    }
+    if is_stopped() {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    scratch.persist(file)?;
+    Ok(())
 }
 
 /// The Wazuh directories that a source has on this machine.
@@ -227,15 +242,23 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("report.json");
         fs::write(&file, "old").unwrap();
-        replace(&file, b"new").unwrap();
+        replace(&file, b"new", &|| false).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"new");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         // What cannot be replaced leaves nothing behind.
         let taken = directory.path().join("directory");
         fs::create_dir(&taken).unwrap();
-        assert!(replace(&taken, b"new").is_err());
-        assert!(replace(&directory.path().join("none/file"), b"new").is_err());
+        assert!(replace(&taken, b"new", &|| false).is_err());
+        assert!(replace(&directory.path().join("none/file"), b"new", &|| false).is_err());
+        // Nor does one that a signal stops, before or while it is written.
+        for parts in 0..3 {
+            let asked = std::cell::Cell::new(0);
+            let is_stopped = || asked.replace(asked.get() + 1) >= parts;
+            let stopped = replace(&file, &vec![b'x'; 2 * PART], &is_stopped);
+            assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
+            assert_eq!(fs::read(&file).unwrap(), b"new");
+        }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 

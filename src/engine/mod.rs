@@ -160,7 +160,9 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         .collect();
     let mut of_response: Vec<stages::Seen<'_>> = Vec::new();
     of_response.resize_with(facts.responses().len(), stages::Seen::default);
-    for finding in &findings {
+    let mut ranked: Vec<&Finding> = findings.iter().collect();
+    ranked.sort_by_cached_key(|finding| Key::of(finding));
+    for finding in ranked {
         for &index in &finding.responses {
             if let Some(seen) = of_response.get_mut(index) {
                 seen.findings.push(finding);
