@@ -245,7 +245,11 @@ fn packaged_files(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Some(gap) => sink.unknown(CHECK, users.clone(), gap),
             None => {}
         }
-        let Some(found) = found.get().filter(|found| found.md5 != packaged) else { continue };
+        if found.get().is_none_or(|found| found.md5 == packaged) {
+            continue;
+        }
+        let told = facts.told_sums(executable);
+        let Some(found) = told.get() else { continue };
         let path = executable.shown();
         sink.find(
             Finding::new(

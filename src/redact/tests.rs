@@ -347,12 +347,15 @@ fn variables_are_known_by_their_names() {
         ("X_KEY", "two-key-22"),
         ("SSH_AUTH_SOCK", "/run/agent-3"),
         ("PATH", "four-four"),
+        ("DBPASS", "five-five5"),
+        ("TURKEY", "six-six-six"),
+        ("SSHKEY", "$HOME"),
     ] {
         redactor.variable(name.as_bytes(), value.as_bytes());
     }
     assert_eq!(
-        redactor.text("one-auth-1 two-key-22 /run/agent-3 four-four").as_str(),
-        "********** ********** /run/agent-3 four-four"
+        redactor.text("one-auth-1 two-key-22 /run/agent-3 four-four five-five5 six-six-six $HOME").as_str(),
+        "********** ********** /run/agent-3 four-four ********** six-six-six $HOME"
     );
 }
 
