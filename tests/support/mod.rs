@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod layouts;
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 
