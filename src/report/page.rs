@@ -85,7 +85,8 @@ impl Text {
         if count == 1 { text } else { text.own("s") }
     }
 
-    /// How many findings there are of each severity.
+    /// Adds how many findings there are of each severity.
+    #[must_use]
     pub fn severities(self, errors: usize, warnings: usize, advice: usize) -> Self {
         self.counted(errors, "error")
             .own(", ")

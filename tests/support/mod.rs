@@ -80,6 +80,16 @@ fn thaw(path: &Path) {
     }
 }
 
+/// Where two texts differ first, with the lines around.
+pub fn difference(one: &str, other: &str) -> Option<String> {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let at = one.iter().zip(&other).position(|(one, other)| one != other);
+    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+    let around =
+        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
+    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
+}
+
 /// Where a base host lies.
 pub fn base_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts").join(name)
