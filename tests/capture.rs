@@ -381,6 +381,26 @@ fn it_is_never_written_below_the_home() {
     }
 }
 
+#[test]
+fn who_asked_for_it_is_told_its_real_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // The host is called so.
+    let target = directory.path().join("web-01.tar.gz");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["capture", "--redact", "identities", "--from"])
+        .arg(support::base_path("../tickets/web-01"))
+        .arg("-o")
+        .arg(&target)
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(target.is_file(), "{said}");
+    let named = target.display().to_string();
+    assert!(said.starts_with(&named) && said.contains(&format!("--from {named}`")), "{said}");
+    let captured = open_source(&target).expect("a capture");
+    assert_ne!(captured.machine().get().expect("a machine").hostname, "web-01");
+}
+
 /// A manager with logs of so many MiB, almost all of it holes between lines, and so many agents.
 fn large(root: &Path, mib: u64, agents: u32) {
     use std::io::{Seek as _, SeekFrom, Write as _};

@@ -202,7 +202,8 @@ fn check_target(target: &Path, homes: &[PathBuf]) -> Result<(), Failure> {
 /// What was done, and what to do next.
 fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor, global: &Global) -> String {
     let visible = |text: String| escape::visible(&redactor.text(text)).to_string();
-    let path = visible(target.display().to_string());
+    // As the one who asked for it called it: it may hold a name that is hidden in it.
+    let path = escape::visible(&Redactor::new().text(target.display().to_string())).to_string();
     if global.quiet {
         return format!("{path}\n");
     }
