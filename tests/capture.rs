@@ -171,6 +171,30 @@ fn identities_are_hidden_and_the_diagnosis_stays() {
     }
 }
 
+#[test]
+fn patterns_that_match_other_pseudonyms_are_named() {
+    let mut host = support::base("manager-4.14-debian");
+    let conf = "/var/ossec/etc/ossec.conf";
+    let text = host.read(conf.as_ref(), 1 << 20).get().expect("a configuration").bytes.clone();
+    let text = String::from_utf8(text).expect("text");
+    let (before, behind) = text.split_once("<white_list>").expect("a white list");
+    let line = before.lines().count();
+    host.write(conf, format!("{before}<white_list>.34$</white_list><white_list>{behind}"))
+        .expect("it is there");
+    for (hidden, places) in [(false, vec![]), (true, vec![format!("{conf}:{line}")])] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("x");
+        let redactor = Redactor::new();
+        if hidden {
+            redactor.redact_identities([7; 32]);
+        }
+        let summary = write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(summary.match_others, places);
+        let ledger = std::fs::read_to_string(target.join("ledger.json")).expect("a ledger");
+        assert!(places.iter().all(|place| ledger.contains(place)), "{ledger}");
+    }
+}
+
 fn write(
     host: &dyn Host,
     redactor: &Redactor,

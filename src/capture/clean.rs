@@ -38,6 +38,12 @@ impl<'r> Cleaner<'r> {
         self.redactor.ledger()
     }
 
+    /// `FILE:LINE` of patterns of addresses that match others among pseudonyms.
+    pub(super) fn match_others(&self) -> Vec<String> {
+        let changed = self.redactor.changed_patterns();
+        changed.iter().map(|(path, line)| format!("{}:{line}", self.path(path).display())).collect()
+    }
+
     /// A path that may leave.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         self.redactor.path(path)

@@ -198,6 +198,8 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
     let (entries, suppressed) = accepted(facts, findings, |used| match options.response {
         // Of the other responses nothing is known.
         Some(_) => Vec::new(),
+        // What every check looks at was not seen whole: probes know no more of what is missing.
+        None if collector_gaps(facts).next().is_some() => Vec::new(),
         None => suppressions::unmatched(facts, &made, &unknown, used),
     });
     let standing: BTreeSet<ResponseIndex> = entries
@@ -259,7 +261,10 @@ fn accepted(
 fn compared(facts: &Facts<'_>, options: &Options, baseline: &Baseline, diagnosis: &Diagnosis) -> Comparison {
     let suppressed = diagnosis.suppressed.iter().map(|suppressed| &suppressed.finding);
     let today = diagnosis.findings().chain(suppressed).map(|finding| facts.redacted(finding.fingerprint()));
-    let unknown = |id: &str| diagnosis.unknown.iter().any(|unknown| unknown.check.check().id == id);
+    // Which responses and executables there are was not seen whole: no check was made for all of them.
+    let is_blind = collector_gaps(facts).next().is_some();
+    let unknown =
+        |id: &str| is_blind || diagnosis.unknown.iter().any(|unknown| unknown.check.check().id == id);
     let is_asked = |responses: &[String]| {
         options.response.is_none()
             || diagnosis

@@ -175,7 +175,9 @@ fn closing(text: &[u8], start: usize, quote: u8, slashes: usize) -> Option<usize
     let limit = text.len().min(start + LONGEST);
     while here < limit {
         let byte = at(text, here)?;
-        if byte == b'\n' && here.checked_sub(1).and_then(|before| at(text, before)) != Some(b'\\') {
+        // A NUL ends a word of a command line.
+        let goes_on = byte != b'\n' || here.checked_sub(1).and_then(|before| at(text, before)) == Some(b'\\');
+        if byte == 0 || !goes_on {
             return None;
         }
         if byte == quote {

@@ -620,6 +620,8 @@ fn follow(
     }
     progress(&facts.shown(&path));
     logs.tell(&mut timeline, None, !view.alerts);
+    let disturbed = [&ran, &daemons].into_iter().flat_map(LogFiles::disturbed);
+    gaps.extend(disturbed.map(|gap| format!("{}: {}", gap.source, gap.why)));
     gaps.append(&mut logs.programs.gaps);
     gaps.append(&mut logs.daemons.gaps);
     let now = now.or(last).max(last).or(logs.last);

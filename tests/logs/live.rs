@@ -270,35 +270,54 @@ fn renamed_while_it_is_read() {
             fs::remove_file(&day).unwrap();
         }
     };
-    meanwhile("ossec.log", rename, 50, |before, log| {
-        let seen = numbers(log);
-        let lost: Vec<u32> = (0..before).filter(|number| !seen.contains(number)).collect();
-        assert!(lost.is_empty() || !log.gaps.is_empty(), "{lost:?} are lost without a word: {:?}", log.files);
-    });
+    meanwhile("ossec.log", rename, 50, nothing_is_lost);
+}
+
+/// What is not there is told.
+fn nothing_is_lost(before: u32, log: &LogFacts) {
+    let seen = numbers(log);
+    let lost: Vec<u32> = (0..before).filter(|number| !seen.contains(number)).collect();
+    assert!(lost.is_empty() || !log.gaps.is_empty(), "{lost:?} are lost without a word: {:?}", log.files);
+}
+
+/// Makes room for part 1 of a log, as logrotate does.
+fn move_parts(home: &Path, parts: u32) {
+    let part = |number: u32| home.join(format!("logs/ossec.log.{number}"));
+    for older in (1..=parts).rev() {
+        fs::rename(part(older), part(older + 1)).unwrap();
+    }
 }
 
 #[test]
 fn rotated_by_logrotate_while_it_is_read() {
     let rotate = |home: &Path, number: u32| {
-        let part = |number: u32| home.join(format!("logs/ossec.log.{number}"));
-        for older in (1..=number / 50).rev() {
-            fs::rename(part(older), part(older + 1)).unwrap();
-        }
-        fs::rename(home.join("logs/ossec.log"), part(1)).unwrap();
+        move_parts(home, number / 50);
+        fs::rename(home.join("logs/ossec.log"), home.join("logs/ossec.log.1")).unwrap();
     };
-    meanwhile("ossec.log", rotate, 50, |_, _| {});
+    meanwhile("ossec.log", rotate, 50, nothing_is_lost);
+}
+
+/// `copytruncate`, but slower.
+fn copy_and_cut(home: &Path) {
+    let path = home.join("logs/ossec.log");
+    fs::copy(&path, home.join("logs/ossec.log.1")).unwrap();
+    std::thread::sleep(Duration::from_millis(2));
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
 }
 
 #[test]
-#[ignore = "a race of the copy that is sometimes counted twice"]
 fn copied_and_cut_while_it_is_read() {
-    let copy = |home: &Path, _: u32| {
-        let path = home.join("logs/ossec.log");
-        fs::copy(&path, home.join("logs/ossec.log.1")).unwrap();
-        std::thread::sleep(Duration::from_millis(2));
-        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+    // Over the copy before.
+    meanwhile("ossec.log", |home, _| copy_and_cut(home), 50, |_, _| {});
+}
+
+#[test]
+fn moved_copied_and_cut_while_it_is_read() {
+    let rotate = |home: &Path, number: u32| {
+        move_parts(home, number / 50);
+        copy_and_cut(home);
     };
-    meanwhile("ossec.log", copy, 50, |_, _| {});
+    meanwhile("ossec.log", rotate, 50, nothing_is_lost);
 }
 
 #[test]

@@ -157,10 +157,18 @@ pub fn facts_of_row<'a>(case: &Case, host: &'a dyn Host, redactor: &'a Redactor)
 pub fn report(host: &dyn Host) -> String {
     let redactor = Redactor::new();
     let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
-    let facts = Facts::new(host, &redactor, install);
-    let diagnosis = engine::run(&facts, &Options::default());
-    let report =
-        Report { facts: &facts, diagnosis: &diagnosis, redactor: &redactor, response: None, timings: None };
+    as_json(&Facts::new(host, &redactor, install), &redactor)
+}
+
+/// The same of the edited host of a row, with its baseline and what it accepts.
+pub fn report_of_row(case: &Case, host: &dyn Host) -> String {
+    let redactor = Redactor::new();
+    as_json(&facts_of_row(case, host, &redactor), &redactor)
+}
+
+fn as_json(facts: &Facts<'_>, redactor: &Redactor) -> String {
+    let diagnosis = engine::run(facts, &Options::default());
+    let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
     json::to_text(&json::check(&report)).unwrap_or_else(|error| panic!("{error}"))
 }
 
