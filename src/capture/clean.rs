@@ -27,14 +27,10 @@ impl<'r> Cleaner<'r> {
         self.redactor.file(place, bytes)
     }
 
-    /// Bytes that may leave, and are of no file.
+    /// Bytes that may leave, and are of no file, or that passed the redactor once, when not all
+    /// secrets were known to it yet.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         self.redactor.hide(bytes)
-    }
-
-    /// A text that passed the redactor once, when not all secrets were known to it yet.
-    pub(super) fn document(&self, text: &str) -> Vec<u8> {
-        self.redactor.hide(text.as_bytes())
     }
 
     /// What was hidden: where, what and how often.

@@ -380,8 +380,8 @@ impl Packing<'_, '_> {
         let text = self.cleaner.clean(Path::new(MANIFEST), described.file.to_json()?.as_bytes());
         self.add(MANIFEST, &text)?;
         drop(text);
-        self.add(REPORT, &self.cleaner.document(&documents.report))?;
-        self.add(TICKET, &self.cleaner.document(&documents.ticket))?;
+        self.add(REPORT, &self.cleaner.bytes(documents.report.as_bytes()))?;
+        self.add(TICKET, &self.cleaner.bytes(documents.ticket.as_bytes()))?;
         for left in &mut left_out {
             left.path = self.cleaner.path(Path::new(&left.path)).display().to_string();
         }

@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod layouts;
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,16 @@ fn thaw(path: &Path) {
             thaw(&entry.path());
         }
     }
+}
+
+/// Where two texts differ first, with the lines around.
+pub fn difference(one: &str, other: &str) -> Option<String> {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let at = one.iter().zip(&other).position(|(one, other)| one != other);
+    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+    let around =
+        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
+    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
 }
 
 /// Where a base host lies.
