@@ -8,9 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "logs/binary.rs"]
+mod binary;
 #[path = "logs/live.rs"]
 mod live;
 mod support;
+#[path = "support/week.rs"]
+mod week;
 
 use std::io::Write as _;
 

@@ -594,3 +594,37 @@ fn what_is_too_young_is_not_called_answered() {
     let said = text(&run(host.path(), &["-q"]));
     assert_eq!(said, "Whether 1 alert was answered cannot be told yet.\n");
 }
+
+/// `2026-11-18 ####xx 6, 2 not answered (x)`
+#[test]
+fn each_day_has_a_bar() {
+    let day = 86_400_000;
+    let all = ["Starting", "add", "keys", "continue", "Ended"];
+    let (mut alerts, mut log) = (Vec::new(), String::new());
+    // Of each day: alerts that were answered, and others.
+    for (back_then, (answered, lost)) in [(3, (1, 0)), (2, (6, 2)), (0, (0, 1))] {
+        for number in 0..answered + lost {
+            let at = AT - back_then * day + number * 60_000;
+            let of = alert(at, 5763, 1, &format!("192.0.2.{}", 7 + number));
+            alerts.push(of.clone());
+            if number < answered {
+                whole(&mut log, at + 1000, &of, &all);
+                alerts.push(back(at + 2000, 0, "host-deny", "add", &of));
+            }
+        }
+    }
+    let host = small(&alerts, &log, "");
+    let said = text(&run(host.path(), &["--color", "never"]));
+    let (_, bars) = said.split_once("days ").expect("there are days");
+    let bars: Vec<&str> = bars.lines().map(str::trim).take_while(|line| line.starts_with("2026")).collect();
+    // The largest day has all of the width, one alert is seen at least.
+    assert_eq!(
+        bars,
+        [
+            format!("2026-11-17 {} 1", "#".repeat(5)),
+            format!("2026-11-18 {}{} 8, 2 not answered (x)", "#".repeat(30), "x".repeat(10)),
+            format!("2026-11-20 {} 1, 1 not answered (x)", "x".repeat(5)),
+        ],
+        "{said}"
+    );
+}

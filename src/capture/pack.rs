@@ -93,6 +93,8 @@ pub struct Summary {
     pub hidden_in: usize,
     /// What was left out that was read.
     pub left_out: Vec<Left>,
+    /// `FILE:LINE` of patterns of addresses that match others among pseudonyms.
+    pub match_others: Vec<String>,
 }
 
 /// Why there is no capture. Nothing is left behind.
@@ -306,6 +308,9 @@ struct Ledger<'a> {
     redacted: &'a [Entry],
     /// What was read and is not in it.
     left_out: &'a [Left],
+    /// `FILE:LINE` of patterns of addresses that match others among pseudonyms.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    match_others: &'a [String],
 }
 
 /// So much of a cleaned content stays in memory.
@@ -381,7 +386,9 @@ impl Packing<'_, '_> {
             left.path = self.cleaner.path(Path::new(&left.path)).display().to_string();
         }
         let redacted = self.cleaner.ledger();
-        let mut ledger = serde_json::to_vec_pretty(&Ledger { redacted: &redacted, left_out: &left_out })?;
+        let match_others = self.cleaner.match_others();
+        let parts = Ledger { redacted: &redacted, left_out: &left_out, match_others: &match_others };
+        let mut ledger = serde_json::to_vec_pretty(&parts)?;
         ledger.push(b'\n');
         self.add(LEDGER, &ledger)?;
         let places: BTreeSet<&str> = redacted.iter().map(|entry| entry.place.as_str()).collect();
@@ -392,7 +399,7 @@ impl Packing<'_, '_> {
                 None => kinds.push((entry.kind, entry.count)),
             }
         }
-        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out })
+        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out, match_others })
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -4,12 +4,15 @@
 //!
 //! Each log is searched once, in the window of `--since`, the older files first, so that a place
 //! `(file, offset)` says what came before what. No file is read twice, whatever it is called; one
-//! that is rotated meanwhile is read to where it ended when it was opened. What is kept is bounded (see [`crate::logs::scan`]). The last start of a daemon is sought beyond the
-//! window, but only when somebody asks ([`Facts::anchor`]).
+//! that is rotated meanwhile is read to where it ended when it was opened, and of one that was copied
+//! and cut either the copy is read or itself, or it is said that lines may be missing. What is kept
+//! is bounded (see [`crate::logs::scan`]). The last start of a daemon is sought beyond the window, but
+//! only when somebody asks ([`Facts::anchor`]).
 
 use std::cell::{OnceCell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,6 +110,8 @@ pub struct LogFile {
     /// Bytes on disk.
     pub size: u64,
     identity: Option<(u64, u64)>,
+    /// What tells whether a plain file that is held open was cut or written anew since ([`mark`]).
+    mark: Option<u64>,
 }
 
 /// The files of a log in a window.
@@ -117,6 +122,17 @@ pub struct LogFiles {
     pub gaps: Vec<Gap>,
     /// There are older ones, so that these hold all of the window.
     pub reaches_back: bool,
+}
+
+impl LogFiles {
+    /// Files that were cut or written anew since they were opened: of what was read of them lines
+    /// may be missing, or be in another file, too.
+    pub fn disturbed(&self) -> Vec<Gap> {
+        let is_disturbed = |(file, opened): &&(LogFile, Opened)| {
+            opened.get().is_some_and(|source| is_disturbed(file, &**source))
+        };
+        self.files.iter().filter(is_disturbed).map(|(file, _)| failed(file, CUT.to_owned())).collect()
+    }
 }
 
 /// What one log holds.
@@ -261,10 +277,10 @@ impl Facts<'_> {
     /// seconds since 1970), open.
     pub fn log_files(&self, log: Log, since: Option<i64>) -> LogFiles {
         let kept = kept(self, log);
-        let (files, gaps, mut held) = hold(self, &kept, since);
-        let reaches_back = since.is_some() && list(self, &kept, None).0.len() > files.len();
+        let Held { files, gaps, mut open, copies } = hold(self, &kept, since);
+        let reaches_back = since.is_some() && list(self, &kept, None).0.len() > files.len() + copies;
         let open = |file: LogFile| {
-            let opened = held.remove(&file.path).unwrap_or_else(|| self.open(&file.path));
+            let opened = open.remove(&file.path).unwrap_or_else(|| self.open(&file.path));
             (file, opened)
         };
         LogFiles { files: files.into_iter().map(open).collect(), gaps, reaches_back }
@@ -462,6 +478,7 @@ fn list(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
             gzip: file.gzip,
             size: file.size,
             identity: file.identity,
+            mark: None,
         };
         match end {
             Some(end) => days.push((end, known)),
@@ -471,37 +488,12 @@ fn list(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Ve
     let older = in_order(vec![days, set_aside(facts, kept, since, &mut gaps)]);
     let mut all: Vec<LogFile> = older.into_iter().map(|(_, file)| file).chain(current).collect();
     let mut known = BTreeSet::new();
-    if is_copy_in_the_making(facts, &all) {
-        all.remove(all.len() - 2);
-    }
     // Of links to one file the newest name is the one that is written to.
     all.reverse();
     all.retain(|file| file.identity.is_none_or(|identity| known.insert(identity)));
     all.reverse();
     (all, gaps)
 }
-
-/// Whether the last part is the copy that `copytruncate` of logrotate makes of the current file,
-/// which is not truncated yet.
-fn is_copy_in_the_making(facts: &Facts<'_>, files: &[LogFile]) -> bool {
-    let [.., copy, current] = files else { return false };
-    if copy.gzip || current.gzip {
-        return false;
-    }
-    // As large as they are now: the copy is made after the first look at the current file.
-    let (copy, current) = (facts.open(&copy.path), facts.open(&current.path));
-    let (Some(copy), Some(current)) = (copy.get(), current.get()) else { return false };
-    let head = |source: &dyn Source| {
-        let mut bytes = vec![0; usize::try_from(copy.size()).map_or(HEAD, |size| size.min(HEAD))];
-        let read = Source::read_at(source, &mut bytes, 0).ok()?;
-        (read == bytes.len()).then_some(bytes)
-    };
-    let is_no_larger = (1..=current.size()).contains(&copy.size());
-    is_no_larger && head(&**copy).is_some_and(|bytes| Some(bytes) == head(&**current))
-}
-
-/// Bytes at the beginning of a file by which a copy is told.
-const HEAD: usize = 4096;
 
 const DAY: i64 = 86_400;
 
@@ -552,7 +544,7 @@ fn set_aside(facts: &Facts<'_>, kept: &Kept, since: Option<i64>, gaps: &mut Vec<
         }
         let gzip = part.packing == Packing::Gzip;
         let Entry { size, identity, .. } = entry(facts, &path, name, &meta);
-        let file = LogFile { shown: facts.shown(&path), path, gzip, size, identity };
+        let file = LogFile { shown: facts.shown(&path), path, gzip, size, identity, mark: None };
         match part.order {
             Order::Date(day, tail) => dated.push(((day, tail, gzip), (end, file))),
             Order::Number(number) => numbered.push(((Reverse(number), gzip), (end, file))),
@@ -603,7 +595,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     let opened = facts.open(&current);
     let shown = opened.source.clone();
     let since = from(facts, &kept);
-    let (files, mut gaps, mut held) = hold(facts, &kept, since);
+    let Held { files, mut gaps, mut open, .. } = hold(facts, &kept, since);
     if files.is_empty() {
         return opened.and_then(|_| Value::Absent);
     }
@@ -633,7 +625,7 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
     let mut left = (facts.alerts_since == Since::Default).then_some(BUDGET);
     let mut plan: Vec<(usize, Part, Opened)> = Vec::new();
     for (number, file) in all.files.iter().enumerate().rev() {
-        let opened = held.remove(&file.path).unwrap_or_else(|| facts.open(&file.path));
+        let opened = open.remove(&file.path).unwrap_or_else(|| facts.open(&file.path));
         let Some(source) = opened.get() else {
             // One that is gone was rotated meanwhile.
             all.gaps.extend(opened.unknown());
@@ -688,8 +680,13 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
             };
             all.gaps.push(failed(file, why));
         }
-        if !file.gzip && was_cut(facts, file, &**source, part.end) {
-            all.gaps.push(failed(file, "it was cut while it was read; lines may be missing".to_owned()));
+        if is_disturbed(file, &**source) {
+            // What is in a copy that was made meanwhile may be read in the current file, too.
+            if file.path != current {
+                all.gaps.push(failed(file, ANEW.to_owned()));
+                continue;
+            }
+            all.gaps.push(failed(file, CUT.to_owned()));
         }
         if source.truncated() {
             let (kind, why) = (GapKind::NotCollected, "the capture holds only its beginning".to_owned());
@@ -710,41 +707,99 @@ fn read(facts: &Facts<'_>, log: Log) -> Fact<LogFacts> {
 
 /// A file that was opened.
 pub type Opened = Fact<Box<dyn Source>>;
-type Held = BTreeMap<PathBuf, Opened>;
 
-/// The files of a window, and the plain ones of them open: whoever renames one from now on does not
-/// take it away. When one was renamed before that, they are listed again.
-fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> (Vec<LogFile>, Vec<Gap>, Held) {
+/// The files of a window, as they were all there at one moment.
+#[derive(Default)]
+struct Held {
+    /// The older first.
+    files: Vec<LogFile>,
+    /// What could not be listed.
+    gaps: Vec<Gap>,
+    /// The plain ones, open: whoever renames one from now on does not take it away.
+    open: BTreeMap<PathBuf, Opened>,
+    /// Copies of the current file that were left out.
+    copies: usize,
+}
+
+/// Lists files and opens them, again when one was renamed, copied or cut meanwhile.
+fn hold(facts: &Facts<'_>, kept: &Kept, since: Option<i64>) -> Held {
+    let current = kept.directory.join(&kept.current);
+    let mut held = Held::default();
     for again in (0..AGAIN).rev() {
         let (files, gaps) = list(facts, kept, since);
-        let plain = files.iter().rev().filter(|file| !file.gzip).take(HELD);
-        let held: Held = plain.clone().map(|file| (file.path.clone(), facts.open(&file.path))).collect();
-        let is_moved = |file: &LogFile| {
-            let Some(opened) = held.get(&file.path).filter(|opened| opened.unknown().is_none()) else {
-                return false;
-            };
-            // Gone, another, or cut.
-            opened.get().is_none_or(|source| is_another(file, &**source) || source.size() < file.size)
+        held = Held { files, gaps, ..Held::default() };
+        for file in held.files.iter_mut().rev().filter(|file| !file.gzip).take(HELD) {
+            let opened = facts.open(&file.path);
+            file.mark = opened.get().and_then(|source| mark(&**source, source.size()));
+            held.open.insert(file.path.clone(), opened);
+        }
+        // Behind the marks: a copy that is made later changes one. Before the other look: when the
+        // current file was cut by now, its copy has reached its size.
+        let copies = copies(&held, &current);
+        let (now, _) = list(facts, kept, since);
+        let is_same =
+            |(one, other): (&LogFile, &LogFile)| (&one.path, one.identity) == (&other.path, other.identity);
+        let is_there = now.len() == held.files.len() && held.files.iter().zip(&now).all(is_same);
+        let is_settled = |file: &LogFile| {
+            let source = held.open.get(&file.path).and_then(Fact::get).filter(|source| !source.truncated());
+            source.is_none_or(|source| match file.path == current {
+                true => source.size() <= file.size,
+                false => source.size() == file.size,
+            })
         };
-        if again == 0 || !plain.clone().any(is_moved) {
-            return (files, gaps, held);
+        let is_done = is_there && now.iter().all(is_settled);
+        held.copies = copies.len();
+        held.files.retain(|file| !copies.contains(&file.path));
+        if is_done {
+            break;
+        }
+        if again == 0 && !is_there {
+            let (kind, source) = (GapKind::Failed, facts.shown(&current));
+            held.gaps.push(Gap { kind, source, why: ROTATED.to_owned() });
         }
     }
-    Default::default()
+    held
+}
+
+/// The older parts that are copies of the current file, which is to be cut behind that
+/// (`copytruncate` of logrotate).
+fn copies(held: &Held, current: &Path) -> BTreeSet<PathBuf> {
+    let source = |path: &Path| held.open.get(path)?.get().map(|source| &**source);
+    let Some(whole) = source(current) else { return BTreeSet::new() };
+    let is_copy = |file: &&LogFile| {
+        let size = source(&file.path).map_or(0, Source::size);
+        file.path != current && size > 0 && file.mark.is_some() && mark(whole, size) == file.mark
+    };
+    held.files.iter().filter(is_copy).map(|file| file.path.clone()).collect()
+}
+
+/// Bytes at both ends of a file by which it is told from others.
+const EDGE: u64 = 4096;
+
+/// What the first so many bytes of a file begin and end with, which stay as they are in a log that
+/// only grows; none where they cannot be read.
+fn mark(source: &(dyn Source + 'static), size: u64) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    for at in [0..size.min(EDGE), size.saturating_sub(EDGE)..size] {
+        let mut bytes = Vec::new();
+        Section::new(source, at).read_to_end(&mut bytes).ok()?;
+        bytes.hash(&mut hasher);
+    }
+    Some(hasher.finish())
 }
 
 const ROTATED: &str = "it was rotated again and again while it was looked at";
+const CUT: &str = "it was cut while it was read; lines may be missing";
+const ANEW: &str = "it was written anew while it was read; it is left out";
 
 /// Whether a path leads to another file than when it was listed: reading it might be the second time.
 fn is_another(file: &LogFile, source: &(dyn Source + 'static)) -> bool {
     file.identity.is_some() && source.identity() != file.identity
 }
 
-/// Whether a file that was opened is now shorter than it was (`copytruncate` of logrotate).
-fn was_cut(facts: &Facts<'_>, file: &LogFile, source: &(dyn Source + 'static), end: u64) -> bool {
-    let now = facts.open(&file.path);
-    let now = now.get().filter(|now| now.identity().is_some() && now.identity() == source.identity());
-    now.is_some_and(|now| now.size() < end)
+/// Whether a file that is held open does no longer begin with what it held when it was opened.
+fn is_disturbed(file: &LogFile, source: &(dyn Source + 'static)) -> bool {
+    file.mark.is_some() && mark(source, source.size()) != file.mark
 }
 
 fn failed(file: &LogFile, why: String) -> Gap {

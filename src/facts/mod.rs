@@ -1023,6 +1023,10 @@ impl ReadAt for dyn Source {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
         Source::read_at(self, buffer, offset)
     }
+
+    fn hole(&self, from: u64) -> Option<Range<u64>> {
+        Source::hole(self, from)
+    }
 }
 
 /// The end of a file.

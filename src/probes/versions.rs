@@ -279,6 +279,15 @@ fn replaced_programs(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         sink.unknown(CHECK, facts.all_responses(), gap);
         return;
     }
+    let mut running = facts.daemons().iter().filter_map(Daemon::process);
+    if let Some(hidden) = running.find(|process| process.exe.is_none()) {
+        let gap = Gap {
+            kind: GapKind::Denied,
+            source: format!("/proc/{}/exe", hidden.pid),
+            why: "which program a process runs may be told to root only".to_owned(),
+        };
+        sink.unknown(CHECK, facts.all_responses(), gap);
+    }
     let stale = |daemon: &Daemon| -> Option<(u32, i64)> {
         let process = daemon.process()?;
         let exe = process.exe.as_ref()?.to_string_lossy();

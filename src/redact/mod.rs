@@ -134,6 +134,12 @@ impl Redactor {
         self.identities.get().map(Identities::map).unwrap_or_default()
     }
 
+    /// Patterns of addresses, in the files written so far, that match others among pseudonyms than
+    /// they did: the file, and the line from 1.
+    pub fn changed_patterns(&self) -> Vec<(PathBuf, usize)> {
+        self.identities.get().map(Identities::pieces).unwrap_or_default()
+    }
+
     /// The path that stands for a path: identities in it replaced as in a text.
     pub fn path(&self, path: &Path) -> PathBuf {
         use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
