@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// The newest version of the report's format that is read.
-pub const SCHEMA_VERSION: u64 = 1;
+/// The newest version of the report's format that is read: the one that is written.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Title of the schema that has to be read, as users know it.
 const MAKE_ONE: &str = "make one with `ar-doctor check --format json`";
@@ -115,6 +115,9 @@ pub struct Earlier {
     /// Ids of the responses it stopped or bent.
     #[serde(default)]
     pub responses: Vec<String>,
+    /// Place of the list of these ids in [`Baseline::response_sets`], since format 2.
+    #[serde(default)]
+    pub response_set: Option<usize>,
 }
 
 /// What became of the findings since.
@@ -146,6 +149,8 @@ pub struct Baseline {
     pub executables: Vec<Recorded>,
     /// Its responses.
     pub responses: Vec<Definition>,
+    /// Lists of ids of responses that several findings have.
+    pub response_sets: Vec<Vec<String>>,
     /// Its findings, in its order.
     pub findings: Vec<Earlier>,
 }
@@ -158,7 +163,7 @@ struct Tool {
 
 #[derive(Deserialize)]
 struct Head {
-    schema_version: u64,
+    schema_version: u32,
     tool: Tool,
 }
 
@@ -166,6 +171,8 @@ struct Head {
 struct Document {
     host: About,
     responses: Vec<Definition>,
+    #[serde(default)]
+    response_sets: Vec<Vec<String>>,
     /// Only `check` writes them.
     headline: serde_json::Value,
     #[serde(default)]
@@ -188,7 +195,7 @@ pub enum Unfit {
     )]
     TooNew {
         /// Its format.
-        found: u64,
+        found: u32,
         /// What wrote it.
         by: String,
     },
@@ -235,6 +242,7 @@ impl Baseline {
             about: document.host,
             executables,
             responses: document.responses,
+            response_sets: document.response_sets,
             findings: document.findings,
         })
     }
@@ -274,10 +282,16 @@ impl Baseline {
             same: same.into_iter().map(|was| was.fingerprint.clone()).collect(),
             gone: gone
                 .into_iter()
-                .filter(|was| is_asked(&was.responses))
+                .filter(|was| is_asked(self.responses_of(was)))
                 .map(|was| Gone { was: was.clone(), examined: !unknown(&was.id) })
                 .collect(),
         }
+    }
+
+    /// Ids of the responses that a finding stopped or bent.
+    fn responses_of<'a>(&'a self, finding: &'a Earlier) -> &'a [String] {
+        let set = finding.response_set.and_then(|set| self.response_sets.get(set));
+        set.unwrap_or(&finding.responses)
     }
 
     /// Its name in evidence, with its time where that is known.
@@ -370,6 +384,14 @@ mod tests {
         assert!(compared.gone[0].was.id == "AR041" && compared.gone[0].examined);
         assert!(!read.compare(&today, |id| id == "AR041", |_| true).gone[0].examined);
         assert!(read.compare(&today, |_| false, |ids| ids != ["a"]).gone.is_empty());
+        let findings = REPORT.replace(r#""responses":["a"]"#, r#""responses":[],"response_set":0"#);
+        let sets = findings.replace("\"headline\"", r#""response_sets":[["a"]],"headline""#);
+        let read = Baseline::read("f", sets.as_bytes()).unwrap();
+        assert!(read.compare(&today, |_| false, |ids| ids != ["a"]).gone.is_empty());
+        assert_eq!(read.compare(&today, |_| false, |ids| ids == ["a"]).gone.len(), 1);
+        // One that is cut short by hand.
+        let read = Baseline::read("f", findings.as_bytes()).unwrap();
+        assert_eq!(read.compare(&today, |_| false, <[String]>::is_empty).gone.len(), 1);
     }
 
     proptest::proptest! {

@@ -97,7 +97,7 @@ fn what_cannot_be_compared_is_one_clear_error() {
     for (text, words) in [
         ("not JSON".to_owned(), "no JSON"),
         ("{}".to_owned(), "no report of `ar-doctor check`"),
-        (good.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1), "format 2"),
+        (good.replacen("\"schema_version\": 2", "\"schema_version\": 3", 1), "format 3"),
         (without.to_string(), "did not record the scripts"),
         (manager, "another host"),
         (good.replace("web-01", "db-02"), "db-02 there and web-01 here"),

@@ -477,13 +477,66 @@ fn what_is_accepted_is_marked_in_every_form_and_decides_nothing() {
         (&stopped["verdict"]["kind"], &stopped["verdict"]["suppressed"]),
         (&"stops".into(), &true.into())
     );
-    let schema = validator(&root().join("tests/schema/check.v1.json"));
+    let schema = validator(&root().join("tests/schema/check.v2.json"));
     assert!(schema.is_valid(&report), "{:?}", schema.iter_errors(&report).next());
     let log = parsed(&text(&run(&["--format", "sarif"])));
     let results = log["runs"][0]["results"].as_array().expect("results");
     assert!(results.len() == 3 && results.iter().all(|one| one["suppressions"][0]["kind"] == "external"));
     let markdown = text(&run(&["--format", "markdown"]));
     assert!(markdown.contains("<summary>Suppressed: 3 findings</summary>") && markdown.contains("OPS-311"));
+}
+
+/// The first part of the file is on disk when the signal comes.
+#[test]
+fn a_signal_while_a_report_is_written_leaves_no_part_of_it() {
+    use nix::sys::signal::{Signal, kill};
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("ossec.conf");
+    fs::write(&config, faulty_blocks(500)).expect("it is written");
+    let config = config.display().to_string();
+    let into = directory.path().join("reports");
+    fs::create_dir(&into).expect("it is made");
+    let target = into.join("now.sarif");
+    fs::write(&target, "last week's").expect("it is written");
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(&into).expect("it is there");
+        entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()
+    };
+    let output = format!("sarif={}", target.display());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // Whoever is too late finds a whole report, and tries again.
+        let stopped = (0..50).any(|_| {
+            let child = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+                .args(["check", "--quiet", "--config", &config, "--role", "manager", "-o", &output])
+                .env_clear()
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("the binary runs");
+            let begun = std::time::Instant::now();
+            while names().len() < 2 {
+                assert!(begun.elapsed().as_secs() < 120, "nothing is written");
+                if fs::metadata(&target).expect("it is there").len() > 20 {
+                    break;
+                }
+            }
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a number"));
+            kill(pid, signal).expect("it is there");
+            let output = child.wait_with_output().expect("it ends");
+            assert_eq!(names(), ["now.sarif"], "{signal}");
+            let now = fs::read_to_string(&target).expect("it is there");
+            if now != "last week's" {
+                assert_eq!(parsed(&now)["version"], "2.1.0", "a whole one");
+                fs::write(&target, "last week's").expect("it is written");
+                return false;
+            }
+            assert_eq!(output.status.code(), Some(130), "{signal}: {}", said(&output));
+            assert!(said(&output).contains("now.sarif was not written"), "{}", said(&output));
+            assert!(output.stdout.is_empty());
+            true
+        });
+        assert!(stopped, "{signal} never came in time");
+    }
 }
 
 #[test]
@@ -526,6 +579,57 @@ fn one_file_of_accepted_findings_counts_and_its_fault_is_one_clear_error() {
     }
 }
 
+/// A configuration of responses whose command is defined nowhere. Each of them keeps analysisd from
+/// starting, and so stops every response.
+fn faulty_blocks(blocks: usize) -> String {
+    let block = |number| {
+        format!(
+            "<active-response><command>none{number:03}</command><location>local</location>\
+             <rules_id>{number:03}</rules_id></active-response>\n"
+        )
+    };
+    format!("<ossec_config>\n{}</ossec_config>\n", (0..blocks).map(block).collect::<String>())
+}
+
+#[test]
+fn a_report_grows_with_the_responses_and_not_with_their_square() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("ossec.conf").display().to_string();
+    let check = |blocks: usize, form: &str| {
+        fs::write(&config, faulty_blocks(blocks)).expect("it is written");
+        text(&doctor(&["check", "--config", &config, "--role", "manager", "--format", form]))
+    };
+    for form in ["json", "text", "markdown", "sarif"] {
+        let (few, many) = (check(200, form).len(), check(800, form).len());
+        // Four times as many, and longer numbers.
+        assert!(many < few * 5, "{form}: {few} bytes for 200 blocks, {many} for 800");
+    }
+    for blocks in [32, 33] {
+        let report = parsed(&check(blocks, "json"));
+        let all: Vec<&Value> =
+            report["responses"].as_array().expect("responses").iter().map(|one| &one["id"]).collect();
+        assert_eq!(all.len(), blocks);
+        let schema = validator(&root().join("tests/schema/check.v2.json"));
+        assert!(schema.is_valid(&report), "{:?}", schema.iter_errors(&report).next());
+        let findings = report["findings"].as_array().expect("findings");
+        let stopping: Vec<&Value> = findings.iter().filter(|one| one["id"] == "AR010").collect();
+        assert_eq!(stopping.len(), blocks);
+        for finding in stopping {
+            let ids = match finding.get("response_set") {
+                Some(set) => {
+                    assert_eq!(finding["responses"], Value::Array(Vec::new()), "they are there, not here");
+                    let set = usize::try_from(set.as_u64().expect("a number")).expect("a place");
+                    &report["response_sets"][set]
+                }
+                None => &finding["responses"],
+            };
+            assert_eq!(finding.get("response_set").is_some(), blocks > 32, "what is short is written out");
+            assert!(ids.as_array().expect("ids").iter().eq(all.iter().copied()), "{ids}");
+        }
+        assert_eq!(report["responses"][0]["stages"][0]["reason"], "AR010 command-undefined");
+    }
+}
+
 #[test]
 fn a_baseline_says_what_is_new_gone_and_the_same_in_every_form() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -555,7 +659,7 @@ fn a_baseline_says_what_is_new_gone_and_the_same_in_every_form() {
         .collect();
     assert_eq!(states, ["same", "new", "same"]);
     assert_eq!((&report["gone"][0]["id"], &report["gone"][0]["examined"]), (&"AR034".into(), &true.into()));
-    let schema = validator(&root().join("tests/schema/check.v1.json"));
+    let schema = validator(&root().join("tests/schema/check.v2.json"));
     assert!(schema.is_valid(&report), "{:?}", schema.iter_errors(&report).next());
     let log = parsed(&run(&["--format", "sarif"]));
     for validator in validators() {

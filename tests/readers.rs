@@ -7,12 +7,15 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use ar_doctor::baseline::Baseline;
 use ar_doctor::engine::stages::State;
+use ar_doctor::engine::{self, Options};
 use ar_doctor::facts::install;
 use ar_doctor::findings::{CheckId, Severity, Stage};
 use ar_doctor::host::Host as _;
 use ar_doctor::host::capture::CaptureHost;
-use support::cases::cases;
+use ar_doctor::redact::Redactor;
+use support::cases::{Case, cases};
 use support::{Outcome, diagnose_row};
 
 /// Who reads: not root, not Wazuh's user.
@@ -57,7 +60,7 @@ fn wrong_claims(root: &Outcome, reader: &Outcome) -> Vec<String> {
     for response in &reader.diagnosis.responses {
         let same = root.diagnosis.responses.iter().find(|other| other.index == response.index);
         for stage in Stage::ALL {
-            let state = |of: &ar_doctor::engine::ResponseResult| {
+            let state = |of: &engine::ResponseResult| {
                 of.stages.iter().find(|result| result.stage == stage).map(|result| result.state)
             };
             let Some(truth) = same.and_then(state) else { continue };
@@ -67,6 +70,26 @@ fn wrong_claims(root: &Outcome, reader: &Outcome) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What a reader takes for mended, and root does not, with root's report of the same day as the
+/// baseline.
+fn mended(case: &Case, host: &CaptureHost, reader: &CaptureHost) -> Vec<String> {
+    let of_root = support::report_of_row(case, host);
+    let mended_for = |host: &CaptureHost| -> BTreeSet<String> {
+        let baseline = Baseline::read("baseline.json", of_root.as_bytes()).expect("a report");
+        let redactor = Redactor::new();
+        let facts = support::facts_of_row(case, host, &redactor).against(baseline);
+        let compared = engine::run(&facts, &Options::default()).compared.expect("there is a baseline");
+        let mended = compared.gone.into_iter().filter(|gone| gone.examined);
+        mended.map(|gone| format!("{} counts as mended: {}", gone.was.id, gone.was.title)).collect()
+    };
+    let mut mended = mended_for(reader);
+    if !mended.is_empty() {
+        // Against its own report nothing drifts.
+        mended = &mended - &mended_for(host);
+    }
+    mended.into_iter().collect()
 }
 
 fn judge(groups: &[&str], is_blind: bool) {
@@ -88,7 +111,11 @@ fn judge(groups: &[&str], is_blind: bool) {
             }
             Ok(_) => rows += 1,
         }
-        let claims = wrong_claims(&diagnose_row(case, &host), &diagnose_row(case, &reader));
+        let (root, seen) = (diagnose_row(case, &host), diagnose_row(case, &reader));
+        let mut claims = wrong_claims(&root, &seen);
+        if !root.lines.is_empty() {
+            claims.extend(mended(case, &host, &reader));
+        }
         wrong.extend(claims.into_iter().map(|claim| format!("{}\n  {claim}", case.name())));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));

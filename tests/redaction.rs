@@ -25,6 +25,7 @@ fn everything(host: &Path) -> String {
     let forms = ["json", "markdown", "sarif"];
     let outputs = forms.map(|form| format!("--output={form}=report.{form}"));
     run(&["check", "-v", "--why", &outputs[0], &outputs[1], &outputs[2]]);
+    run(&["check", "-q"]);
     run(&["show", "-v"]);
     run(&["show", "--format", "json"]);
     for form in forms {
@@ -352,7 +353,7 @@ fn secrets_of_a_replay_stay_inside() {
         let event = place.file(&format!("{number}.json"), &planted.event);
         let script = place.file(&format!("{number}.sh"), &planted.script);
         let mut all = String::new();
-        let mut more: Vec<&[&str]> = vec![&["-v", "--color", "never"], &["--format", "json"]];
+        let mut more: Vec<&[&str]> = vec![&["--color", "never"], &["-v"], &["--format", "json"]];
         if planted.event != play::ALERT {
             more.push(&["--check-only"]);
         }

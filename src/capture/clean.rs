@@ -27,19 +27,21 @@ impl<'r> Cleaner<'r> {
         self.redactor.file(place, bytes)
     }
 
-    /// Bytes that may leave, and are of no file.
+    /// Bytes that may leave, and are of no file, or that passed the redactor once, when not all
+    /// secrets were known to it yet.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         self.redactor.hide(bytes)
-    }
-
-    /// A text that passed the redactor once, when not all secrets were known to it yet.
-    pub(super) fn document(&self, text: &str) -> Vec<u8> {
-        self.redactor.hide(text.as_bytes())
     }
 
     /// What was hidden: where, what and how often.
     pub(super) fn ledger(&self) -> Vec<Entry> {
         self.redactor.ledger()
+    }
+
+    /// `FILE:LINE` of patterns of addresses that match others among pseudonyms.
+    pub(super) fn match_others(&self) -> Vec<String> {
+        let changed = self.redactor.changed_patterns();
+        changed.iter().map(|(path, line)| format!("{}:{line}", self.path(path).display())).collect()
     }
 
     /// A path that may leave.

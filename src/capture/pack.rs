@@ -1,5 +1,6 @@
 //! Writes a capture: contents first, then what describes them, then their sums.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek as _, Write};
@@ -19,9 +20,10 @@ use sha2::{Digest as _, Sha256};
 use super::clean::{Cleaner, Stream};
 use super::describe::{Planned, describe, parts};
 use super::record::{Ranges, Recorder};
+use crate::facts::executable::SCRIPT_LIMIT;
 use crate::host::capture::archive::{self, EntrySum, LEDGER, Met, REPORT, SUMS, TICKET};
 use crate::host::capture::{Entries, FILES, FORMAT, FileEntry, HostFile, HostPath, MANIFEST};
-use crate::host::{OpenError, Source, Value, hex};
+use crate::host::{OpenError, Source, Sums, Value, hex};
 use crate::redact::{Entry, Kind, Leak, Redactor, Scanner};
 use crate::wazuh::alerts::lines::Section;
 
@@ -91,6 +93,8 @@ pub struct Summary {
     pub hidden_in: usize,
     /// What was left out that was read.
     pub left_out: Vec<Left>,
+    /// `FILE:LINE` of patterns of addresses that match others among pseudonyms.
+    pub match_others: Vec<String>,
 }
 
 /// Why there is no capture. Nothing is left behind.
@@ -304,6 +308,9 @@ struct Ledger<'a> {
     redacted: &'a [Entry],
     /// What was read and is not in it.
     left_out: &'a [Left],
+    /// `FILE:LINE` of patterns of addresses that match others among pseudonyms.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    match_others: &'a [String],
 }
 
 /// So much of a cleaned content stays in memory.
@@ -345,6 +352,11 @@ impl Packing<'_, '_> {
         self.clean_words(file);
         self.cleaner.learn(Path::new(MANIFEST), file.to_json()?.as_bytes());
         let documents = documents()?;
+        for planned in &described.contents {
+            if let Some((_, entry)) = described.file.files.0.get_mut(planned.index) {
+                self.tell_sums(planned, &described.contents, entry)?;
+            }
+        }
 
         let mut names = BTreeSet::new();
         let mut files = 0;
@@ -368,13 +380,15 @@ impl Packing<'_, '_> {
         let text = self.cleaner.clean(Path::new(MANIFEST), described.file.to_json()?.as_bytes());
         self.add(MANIFEST, &text)?;
         drop(text);
-        self.add(REPORT, &self.cleaner.document(&documents.report))?;
-        self.add(TICKET, &self.cleaner.document(&documents.ticket))?;
+        self.add(REPORT, &self.cleaner.bytes(documents.report.as_bytes()))?;
+        self.add(TICKET, &self.cleaner.bytes(documents.ticket.as_bytes()))?;
         for left in &mut left_out {
             left.path = self.cleaner.path(Path::new(&left.path)).display().to_string();
         }
         let redacted = self.cleaner.ledger();
-        let mut ledger = serde_json::to_vec_pretty(&Ledger { redacted: &redacted, left_out: &left_out })?;
+        let match_others = self.cleaner.match_others();
+        let parts = Ledger { redacted: &redacted, left_out: &left_out, match_others: &match_others };
+        let mut ledger = serde_json::to_vec_pretty(&parts)?;
         ledger.push(b'\n');
         self.add(LEDGER, &ledger)?;
         let places: BTreeSet<&str> = redacted.iter().map(|entry| entry.place.as_str()).collect();
@@ -385,7 +399,7 @@ impl Packing<'_, '_> {
                 None => kinds.push((entry.kind, entry.count)),
             }
         }
-        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out })
+        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out, match_others })
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -466,6 +480,40 @@ impl Packing<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Sums of a text with secrets in it become those of the text without them, unless a package
+    /// brought it so, as [`crate::facts::Facts::told_sums`] has them.
+    fn tell_sums(&self, planned: &Planned, all: &[Planned], entry: &mut FileEntry) -> io::Result<()> {
+        let Some(sums) = entry.sums.as_mut().filter(|_| entry.elf.is_none()) else { return Ok(()) };
+        let Some(text) = self.whole(planned, SCRIPT_LIMIT)? else { return Ok(()) };
+        let hidden = self.cleaner.bytes(&text);
+        if hidden == *text {
+            return Ok(());
+        }
+        let lists = all.iter().filter(|listed| listed.path.extension().is_some_and(|name| name == "md5sums"));
+        for list in lists {
+            let list = self.whole(list, u64::MAX)?;
+            if list.is_some_and(|list| memchr::memmem::find(&list, sums.md5.as_bytes()).is_some()) {
+                return Ok(());
+            }
+        }
+        *sums = Sums::of(&hidden);
+        Ok(())
+    }
+
+    /// All of a content, where all of it is held, and it has no more than so many bytes.
+    fn whole<'p>(&self, planned: &'p Planned, most: u64) -> io::Result<Option<Cow<'p, [u8]>>> {
+        if let Some(kept) = planned.kept.as_deref() {
+            return Ok(Some(Cow::Borrowed(kept)));
+        }
+        if planned.size > most || planned.ranges.as_slice() != [(0, planned.size)] {
+            return Ok(None);
+        }
+        let Some(source) = self.source(planned, &mut false) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        self.copy(&*source, 0, planned.size, &mut bytes)?;
+        Ok(Some(Cow::Owned(bytes)))
     }
 
     /// Adds one content, and says in its entry what of the file it is.

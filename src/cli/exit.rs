@@ -26,8 +26,8 @@ pub const BROKEN: u8 = 5;
 /// A fault of this program. A report that it did not stop is printed all the same.
 pub const INTERNAL: u8 = 70;
 
-/// Interrupted. The signal keeps its default action, so it is the shell that
-/// makes this number of it.
+/// Interrupted. The signal keeps its default action, so it is the shell that makes this number of
+/// it; only while a file is written the program takes the unfinished one away, and ends with it.
 pub const INTERRUPTED: u8 = 130;
 
 /// What makes `check` fail.

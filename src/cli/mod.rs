@@ -6,6 +6,8 @@ mod capture;
 mod check;
 mod completions;
 mod explain;
+mod files;
+mod interrupt;
 mod lint;
 mod list;
 mod migrate;

@@ -1,16 +1,14 @@
 //! The forms of a report of findings and where they go: one to standard output,
 //! any number to files. The form never changes the exit status.
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Global, exit, source, terminal};
+use super::interrupt::Held;
+use super::{Failure, Global, exit, files, terminal};
 use crate::redact::Redactor;
 use crate::report::escape;
 use crate::report::markdown::Markdown;
@@ -108,7 +106,7 @@ impl Output {
                 Ok(meta) if !meta.is_file() => return unfit("is there and is no regular file"),
                 Ok(_) | Err(_) => {}
             }
-            if is_below_home(file, homes) {
+            if files::is_below_home(file, homes) {
                 return unfit("is inside of a Wazuh directory, where ar-doctor writes nothing");
             }
         }
@@ -123,15 +121,25 @@ impl Output {
         mut render: impl FnMut(Form, Place) -> Result<String, Failure>,
     ) -> Result<Option<u8>, Failure> {
         let mut status = None;
+        let held = (!self.output.is_empty()).then(Held::new);
+        let is_stopped = || held.as_ref().is_some_and(Held::is_noted);
+        let interrupted = |said: String| Failure { status: exit::INTERRUPTED, error: anyhow!(said) };
         for Target { form, file } in &self.output {
             let text = render(*form, Place::File)?;
-            if let Err(error) = replace(file, text.as_bytes()) {
+            if let Err(error) = files::write(file, text.as_bytes(), files::Earlier::Replaced, &is_stopped) {
+                if is_stopped() {
+                    return Err(interrupted(format!("interrupted; {} was not written", file.display())));
+                }
                 let said =
                     redactor.text(format!("{}: the report cannot be written: {error}", file.display()));
                 terminal::complain(&escape::visible(&said));
                 status = Some(exit::NOTHING);
             }
         }
+        if is_stopped() {
+            return Err(interrupted("interrupted; the files of --output were written".to_owned()));
+        }
+        drop(held);
         terminal::print(&render(self.format, Place::Terminal)?)?;
         Ok(status)
     }
@@ -154,60 +162,10 @@ pub(super) fn worse(status: u8, other: Option<u8>) -> u8 {
     }
 }
 
-/// Whether a file would lie below a Wazuh directory: one of `homes`, or one that has the
-/// directories of one.
-fn is_below_home(file: &Path, homes: &[PathBuf]) -> bool {
-    let parent = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // Without the directory nothing can be written.
-    let Ok(parent) = parent.canonicalize() else { return false };
-    let homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
-    parent.ancestors().any(|directory| {
-        homes.iter().any(|home| home == directory)
-            || directory.join("active-response/bin").is_dir() && directory.join("etc").is_dir()
-    })
-}
-
-/// Writes a file whole or not at all, readable by its owner only.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = file.file_name().ok_or_else(|| io::Error::other("names no file"))?;
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}", std::process::id()));
-    let scratch = file.with_file_name(hidden);
-    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&scratch)?;
-    let written = to.write_all(bytes).and_then(|()| to.sync_all()).and_then(|()| {
-        // It may have become something else meanwhile; a link is replaced, never followed.
-        match fs::symlink_metadata(file) {
-            Ok(meta) if !meta.is_file() => Err(io::Error::other("is no regular file")),
-            _ => fs::rename(&scratch, file),
-        }
-    });
-    if written.is_err() {
-        // What is left of it is of no use to anybody.
-        let _ = fs::remove_file(&scratch);
-    }
-    written
-}
-
-/// The Wazuh directories that a source has on this machine.
-pub(super) fn homes(from: Option<&Path>, home: &Path) -> Vec<PathBuf> {
-    match from {
-        None => vec![home.to_owned()],
-        Some(root) if source::is_stdin(root) => Vec::new(),
-        Some(root) => {
-            let inside = home.strip_prefix("/").unwrap_or(home);
-            vec![root.join(inside), root.join("files").join(inside)]
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
 
     use super::*;
 
@@ -220,23 +178,6 @@ mod tests {
         {
             assert!(target(text).unwrap_err().contains(words), "{text}");
         }
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_and_only_its_owner_reads_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("report.json");
-        fs::write(&file, "old").unwrap();
-        replace(&file, b"new").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"new");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        // What cannot be replaced leaves nothing behind.
-        let taken = directory.path().join("directory");
-        fs::create_dir(&taken).unwrap();
-        assert!(replace(&taken, b"new").is_err());
-        assert!(replace(&directory.path().join("none/file"), b"new").is_err());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[test]

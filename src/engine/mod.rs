@@ -160,7 +160,9 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         .collect();
     let mut of_response: Vec<stages::Seen<'_>> = Vec::new();
     of_response.resize_with(facts.responses().len(), stages::Seen::default);
-    for finding in &findings {
+    let mut ranked: Vec<&Finding> = findings.iter().collect();
+    ranked.sort_by_cached_key(|finding| Key::of(finding));
+    for finding in ranked {
         for &index in &finding.responses {
             if let Some(seen) = of_response.get_mut(index) {
                 seen.findings.push(finding);
@@ -196,6 +198,8 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
     let (entries, suppressed) = accepted(facts, findings, |used| match options.response {
         // Of the other responses nothing is known.
         Some(_) => Vec::new(),
+        // What every check looks at was not seen whole: probes know no more of what is missing.
+        None if collector_gaps(facts).next().is_some() => Vec::new(),
         None => suppressions::unmatched(facts, &made, &unknown, used),
     });
     let standing: BTreeSet<ResponseIndex> = entries
@@ -226,10 +230,14 @@ fn accepted(
     let Some(suppressions) = facts.suppressions().filter(|all| !all.rules.is_empty()) else {
         return (rank::rank(findings), Vec::new());
     };
+    // Entries name what the report names.
+    rank::settle(&mut findings);
     let today = facts.today();
     let name = |&index: &ResponseIndex| facts.response(index).map(Response::shown);
     let about = |finding: &Finding| {
-        let responses: Vec<String> = finding.responses.iter().filter_map(name).collect();
+        let is_named = suppressions.rules.iter().any(|rule| rule.check == finding.check);
+        let named = finding.responses.iter().filter(|_| is_named);
+        let responses: Vec<String> = named.filter_map(name).collect();
         suppressions.rules.iter().map(move |rule| rule.is_about(finding, &responses)).collect::<Vec<bool>>()
     };
     let mut used = vec![false; suppressions.rules.len()];
@@ -253,7 +261,10 @@ fn accepted(
 fn compared(facts: &Facts<'_>, options: &Options, baseline: &Baseline, diagnosis: &Diagnosis) -> Comparison {
     let suppressed = diagnosis.suppressed.iter().map(|suppressed| &suppressed.finding);
     let today = diagnosis.findings().chain(suppressed).map(|finding| facts.redacted(finding.fingerprint()));
-    let unknown = |id: &str| diagnosis.unknown.iter().any(|unknown| unknown.check.check().id == id);
+    // Which responses and executables there are was not seen whole: no check was made for all of them.
+    let is_blind = collector_gaps(facts).next().is_some();
+    let unknown =
+        |id: &str| is_blind || diagnosis.unknown.iter().any(|unknown| unknown.check.check().id == id);
     let is_asked = |responses: &[String]| {
         options.response.is_none()
             || diagnosis

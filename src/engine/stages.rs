@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ResponseResult, Unknown, Verdict, rank};
+use super::{ResponseResult, Unknown, Verdict};
 use crate::facts::{Facts, Runs};
 use crate::findings::{CheckId, Finding, ResponseIndex, Severity, Stage};
 use crate::host::Gap;
@@ -123,7 +123,7 @@ const ON_AGENT: &[Stage] =
 /// What the probes say of one response.
 #[derive(Clone, Debug, Default)]
 pub struct Seen<'a> {
-    /// What stops or bends it.
+    /// What stops or bends it, by rank.
     pub findings: Vec<&'a Finding>,
     /// What could not be found out about it.
     pub unknown: Vec<&'a Unknown>,
@@ -135,7 +135,8 @@ pub fn result(facts: &Facts<'_>, index: ResponseIndex, seen: &Seen<'_>, probes: 
     let mut stopped_by: Option<(Stage, CheckId)> = None;
     let mut bent_by: Option<(Stage, CheckId)> = None;
     for stage in Stage::ALL {
-        let here = worst_first(&seen.findings, stage);
+        let here: Vec<&Finding> =
+            seen.findings.iter().copied().filter(|finding| finding.check.check().stage == stage).collect();
         let mut result = examine(facts, index, stage, &here, &seen.unknown, probes);
         if let Some((broken, _)) = stopped_by {
             if matches!(result.state, State::Pass | State::Fail | State::Warn) {
@@ -162,13 +163,6 @@ pub fn result(facts: &Facts<'_>, index: ResponseIndex, seen: &Seen<'_>, probes: 
     ResponseResult { index, stages, verdict, accepted: false }
 }
 
-fn worst_first<'a>(findings: &[&'a Finding], stage: Stage) -> Vec<&'a Finding> {
-    let mut here: Vec<&Finding> =
-        findings.iter().copied().filter(|finding| finding.check.check().stage == stage).collect();
-    here.sort_by_cached_key(|finding| rank::Key::of(finding));
-    here
-}
-
 fn is_not_meant(facts: &Facts<'_>, index: ResponseIndex) -> bool {
     facts
         .response(index)
@@ -188,13 +182,15 @@ fn examine(
         && worst.severity > Severity::Advice
     {
         let state = if worst.severity == Severity::Error { State::Fail } else { State::Warn };
-        let reason = here
-            .iter()
-            .filter(|finding| finding.severity > Severity::Advice)
-            .map(|finding| finding.check.to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        return result(state, Some(Basis::Static), Some(Reason::Words(reason)));
+        // Each check once, however often it was found: every faulty block may stop every response.
+        let mut checks: Vec<CheckId> = Vec::new();
+        for finding in here.iter().filter(|finding| finding.severity > Severity::Advice) {
+            if !checks.contains(&finding.check) {
+                checks.push(finding.check);
+            }
+        }
+        let names: Vec<String> = checks.iter().map(CheckId::to_string).collect();
+        return result(state, Some(Basis::Static), Some(Reason::Words(names.join(", "))));
     }
     let runs = facts.response(index).map(|response| response.runs);
     if let Some(Runs::OtherSystem(system)) = runs {

@@ -255,6 +255,30 @@ impl<'h> Facts<'h> {
         self.host.sums(path, HASH_LIMIT)
     }
 
+    /// Checksums of a program that may be told. Those of a script in which secrets stand are of
+    /// its text with `*` in their place, as a capture holds it: nobody can try out what gives the
+    /// sum. What a package brought is known to everybody.
+    pub fn told_sums(&self, executable: &Executable) -> Fact<Sums> {
+        let sums = self.sums(&executable.path);
+        if executable.elf.get().is_some() || sums.get().is_none() {
+            return sums;
+        }
+        let Some(text) = self.script(executable).bytes.get() else { return sums };
+        let hidden = self.redactor.hide(text);
+        if hidden == *text || sums.get().is_some_and(|sums| self.is_packaged(&executable.path, sums)) {
+            return sums;
+        }
+        sums.map(|_| Sums::of(&hidden))
+    }
+
+    /// These are the sums of the file that the package brought.
+    fn is_packaged(&self, path: &Path, sums: &Sums) -> bool {
+        let Some(package) = self.package().get() else { return false };
+        let packaged = self.package_sums(package);
+        packaged.get().and_then(|packaged| dpkg::md5_of(&packaged.bytes, path.as_os_str().as_encoded_bytes()))
+            == Some(&sums.md5)
+    }
+
     /// What reports record of an executable.
     pub fn recorded(&self, executable: &Executable) -> Recorded {
         let mut recorded = Recorded { path: executable.shown(), ..Recorded::default() };
@@ -276,7 +300,7 @@ impl<'h> Facts<'h> {
             name(self.group_name(meta.gid), meta.gid)
         ));
         recorded.mtime = Some(instant(meta.mtime));
-        recorded.sha256 = self.sums(&executable.path).get().map(|sums| sums.sha256.clone());
+        recorded.sha256 = self.told_sums(executable).get().map(|sums| sums.sha256.clone());
         recorded
     }
 

@@ -74,8 +74,8 @@ pub struct TextFile {
     pub bytes: Fact<Vec<u8>>,
     /// Where its lines start.
     pub lines: LineIndex,
-    /// Where its secrets stand.
-    secrets: Vec<Range<usize>>,
+    /// Where its secrets stand; few files are shown.
+    secrets: OnceCell<Vec<Range<usize>>>,
 }
 
 impl TextFile {
@@ -87,8 +87,7 @@ impl TextFile {
     /// A text file whose bytes are known already.
     pub fn of_bytes(shown: String, path: PathBuf, bytes: Fact<Vec<u8>>) -> Self {
         let lines = LineIndex::new(bytes.get().map_or(&[], Vec::as_slice));
-        let secrets = redact::secrets(bytes.get().map_or(&[], Vec::as_slice));
-        Self { shown, path, bytes, lines, secrets }
+        Self { shown, path, bytes, lines, secrets: OnceCell::new() }
     }
 
     /// The text of a span as a name: secrets hidden, and not longer than it takes
@@ -103,7 +102,9 @@ impl TextFile {
     /// Hides the secrets in bytes that begin at `start` of the file. It is done
     /// before anything is cut: half a secret is not recognised.
     fn hide(&self, text: &mut [u8], start: usize) {
-        for secret in &self.secrets {
+        let secrets =
+            self.secrets.get_or_init(|| redact::secrets(self.bytes.get().map_or(&[], Vec::as_slice)));
+        for secret in secrets {
             let (from, to) = (secret.start.max(start), secret.end.min(start + text.len()));
             if from < to {
                 text[from - start..to - start].fill(b'*');
@@ -131,10 +132,10 @@ impl TextFile {
         // A long line is cut so that the mark stays inside.
         let mut cut = from.saturating_sub(EXCERPT / 2);
         let mut end = text.len().min(cut + EXCERPT);
-        // No word is cut: half a secret is not recognised when the text leaves.
+        // No word is cut, whatever signs are in it: half a secret is not recognised when the text leaves.
         let is_inside = |at: usize| {
             let is_word = |byte: Option<&u8>| {
-                byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte))
+                byte.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"<>".contains(byte))
             };
             at > 0 && is_word(text.get(at - 1)) && is_word(text.get(at))
         };

@@ -152,6 +152,14 @@ pub struct Sums {
     pub sha256: String,
 }
 
+impl Sums {
+    /// Those of all that a file holds.
+    pub fn of(bytes: &[u8]) -> Self {
+        use md5::Digest as _;
+        Self { md5: hex(&md5::Md5::digest(bytes)), sha256: hex(&sha2::Sha256::digest(bytes)) }
+    }
+}
+
 /// What of a file fits a pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {

@@ -27,6 +27,7 @@ pub(crate) use code::{Code, Mark};
 use flow::{Deed, Node, Seen};
 
 use crate::findings::{self, CheckId, Severity, checks};
+use crate::redact;
 use crate::wazuh::launch;
 use crate::wazuh::version::Contract;
 
@@ -533,10 +534,11 @@ pub fn lint(text: &[u8], language: Language, context: &Context) -> Lint {
         faults.into_iter().partition(|fault| notes.hides(fault.kind.check(), fault.line));
     let [word_add, word_enable, word_delete, word_disable] = &lowered.words;
     let handles_delete = delete.effect_at_end && delete.ends > 0;
+    let secrets = redact::secrets(text);
     Lint {
         faults,
         suppressed,
-        tools: unique(lowered.tools),
+        tools: unique(called(lowered.tools, &secrets)),
         modules: unique(lowered.modules),
         fields: merged(lowered.fields),
         arguments: lowered.arguments,
@@ -660,6 +662,13 @@ fn written_for(lowered: &Lowered, reads: bool) -> Option<(Contract, Range<usize>
         },
         _ => None,
     }
+}
+
+/// What begins inside of a secret is not called: a sign of the shell is in the secret, and its
+/// quotation does not hold.
+fn called(needs: Vec<Need>, secrets: &[Range<usize>]) -> Vec<Need> {
+    let begins_inside = |need: &Need| secrets.iter().any(|secret| secret.contains(&need.span.start));
+    needs.into_iter().filter(|need| !begins_inside(need)).collect()
 }
 
 /// One need for each name: the first place, and optional only when every place is.

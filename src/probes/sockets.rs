@@ -50,7 +50,7 @@ enum Stands {
     /// Its reader holds the socket of this name.
     Held(UnixSocket),
     /// There is no file of the name, though the reader may hold the socket that had it.
-    Gone(Option<UnixSocket>),
+    Gone(Result<Option<UnixSocket>, Gap>),
     /// The file is no socket.
     Other(FileType),
     /// The file is a socket that its reader does not hold: whether any process has bound the name.
@@ -97,8 +97,14 @@ fn run(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Stands::Held(socket) => lost(facts, sink, &queue, process, &socket, now),
             other => {
                 gone(facts, sink, &queue, process, &other, now);
-                if let Stands::Gone(Some(socket)) | Stands::Replaced(socket, _) = &other {
-                    lost(facts, sink, &queue, process, socket, now);
+                match other {
+                    Stands::Gone(Ok(Some(socket))) | Stands::Replaced(socket, _) => {
+                        lost(facts, sink, &queue, process, &socket, now);
+                    }
+                    Stands::Gone(Err(gap)) => {
+                        sink.unknown(checks::AGENTD_LOST_EXECD, queue.responses.clone(), gap);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -154,7 +160,7 @@ fn stands(facts: &Facts<'_>, queue: &Queue<'_>, process: &Process, detail: &Fact
     let held = sockets_of(detail, &named).map(|held| held.into_iter().next_back().cloned());
     let Some(meta) = entry.get() else {
         // Whoever connects is refused, whatever else is known.
-        return Stands::Gone(held.ok().flatten());
+        return Stands::Gone(all.unknown().map_or(held, Err));
     };
     if meta.file_type != FileType::Socket {
         return Stands::Other(meta.file_type);
@@ -189,12 +195,12 @@ fn gone(
     let path = facts.under_home(queue.relative).display().to_string();
     let (shown, reader, writer) = (queue.relative, &queue.reader.name, queue.writer);
     let (state, cause, socket) = match stands {
-        Stands::Gone(Some(socket)) => (
+        Stands::Gone(Ok(Some(socket))) => (
             format!("{shown} was removed while {reader} runs"),
             "The daemon still reads the socket that had this name, and does not notice.",
             Some(socket),
         ),
-        Stands::Gone(None) => (
+        Stands::Gone(_) => (
             format!("{shown} is not there"),
             "The daemon makes it when it starts, unless <disabled> was yes then, and not again.",
             None,
@@ -368,7 +374,9 @@ fn connections(facts: &Facts<'_>, queue: &Queue<'_>) -> Option<u32> {
     let process = queue.reader.process()?;
     let detail = facts.process_detail(process.pid);
     match stands(facts, queue, process, &detail) {
-        Stands::Held(socket) | Stands::Gone(Some(socket)) | Stands::Replaced(socket, _) => Some(socket.refs),
+        Stands::Held(socket) | Stands::Gone(Ok(Some(socket))) | Stands::Replaced(socket, _) => {
+            Some(socket.refs)
+        }
         _ => None,
     }
 }

@@ -245,7 +245,11 @@ fn packaged_files(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
             Some(gap) => sink.unknown(CHECK, users.clone(), gap),
             None => {}
         }
-        let Some(found) = found.get().filter(|found| found.md5 != packaged) else { continue };
+        if found.get().is_none_or(|found| found.md5 == packaged) {
+            continue;
+        }
+        let told = facts.told_sums(executable);
+        let Some(found) = told.get() else { continue };
         let path = executable.shown();
         sink.find(
             Finding::new(
@@ -274,6 +278,15 @@ fn replaced_programs(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     if let Some(gap) = facts.processes().unknown() {
         sink.unknown(CHECK, facts.all_responses(), gap);
         return;
+    }
+    let mut running = facts.daemons().iter().filter_map(Daemon::process);
+    if let Some(hidden) = running.find(|process| process.exe.is_none()) {
+        let gap = Gap {
+            kind: GapKind::Denied,
+            source: format!("/proc/{}/exe", hidden.pid),
+            why: "which program a process runs may be told to root only".to_owned(),
+        };
+        sink.unknown(CHECK, facts.all_responses(), gap);
     }
     let stale = |daemon: &Daemon| -> Option<(u32, i64)> {
         let process = daemon.process()?;

@@ -192,7 +192,7 @@ impl std::fmt::Display for Kind {
 }
 
 /// How secrets are treated, in paragraphs.
-pub const SECRETS: [&str; 4] = [
+pub const SECRETS: [&str; 5] = [
     "A secret is overwritten with `*`, byte for byte: lengths, line breaks and what stands around it stay. It is remembered \
      too, and hidden wherever else it turns up, also as JSON, XML and URLs escape it; from 6 bytes on, unless it is a word \
      anybody would guess (`password`, `changeme`).",
@@ -200,6 +200,9 @@ pub const SECRETS: [&str; 4] = [
      `required`) stay, and so does prose. In programs only what is quoted, or looks like a key, is taken for one.",
     "A ledger says what was hidden in which file, of which kind and how often, never the value. Before a capture is handed \
      over it is searched for every secret of 8 bytes or more that was seen; one that is found fails it.",
+    "Checksums of a script in which a secret stands are of its text with `*` in place of it, in reports and captures: from \
+     the sum of the whole, who knows the rest could try out a short secret. Only a file just as its package brought it keeps \
+     its own.",
     "Secrets that look like ordinary text, in a place that does not say so, are not recognised: read a capture before you \
      pass it on.",
 ];
@@ -214,11 +217,13 @@ pub const IDENTITIES: [&str; 5] = [
     "Names that Wazuh's logic or every host has stay: `root`, `wazuh`, `any`, `server`, `localhost`, accounts below 1000, \
      names of responses; and names of one or two letters.",
     "Addresses keep their prefixes: two addresses have as many leading bits in common as their pseudonyms, so networks, \
-     netmasks, beginnings such as `^192.0.2.` and white lists match what they matched. Loopback, link-local, multicast, \
-     reserved and unspecified addresses stay; private, shared, documentation and unique local ones stay in their range.",
+     netmasks, beginnings such as `^192.0.2.` and white lists match what they matched. Loopback, multicast, reserved and \
+     unspecified addresses and link-local ones of IPv4 stay; private, shared, documentation and unique local ones stay in \
+     their range, and link-local ones of IPv6 in fe80::/64: behind it stands what tells a network card from all others.",
     "To keep these ranges apart, bits that lead to one are never changed: up to the first eight bits of most public IPv4 \
      addresses, and more next to a special range, are what they were. What is compared letter by letter in the middle of an \
-     address, or in a part of a number (`^192.16`), may no longer match.",
+     address, or in a part of a number (`^192.16`), may no longer match: the ledger and the last lines of `capture` name \
+     each `<white_list>`, `<srcip>` and `<dstip>` with such a pattern.",
     "The salt is new for each capture: pseudonyms of two captures have nothing in common. Only `--map FILE` writes which \
      name is whose.",
 ];

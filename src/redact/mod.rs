@@ -7,6 +7,7 @@
 //! published list.
 
 mod address;
+mod element;
 mod files;
 mod formats;
 mod identities;
@@ -133,6 +134,12 @@ impl Redactor {
         self.identities.get().map(Identities::map).unwrap_or_default()
     }
 
+    /// Patterns of addresses, in the files written so far, that match others among pseudonyms than
+    /// they did: the file, and the line from 1.
+    pub fn changed_patterns(&self) -> Vec<(PathBuf, usize)> {
+        self.identities.get().map(Identities::pieces).unwrap_or_default()
+    }
+
     /// The path that stands for a path: identities in it replaced as in a text.
     pub fn path(&self, path: &Path) -> PathBuf {
         use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -190,27 +197,44 @@ impl Redactor {
                 }
             }
             // Of what is taken for a path or a command a part alone may be told. No host, no date.
-            let is_part = |part: &&[u8]| {
-                let is_plain = match kind {
-                    Kind::HookUrl => !part.contains(&b'.'),
-                    Kind::Cookie => !secret.contains(&b';'),
-                    _ => true,
-                };
-                is_plain && pair::is_strong(part)
-            };
             let separators: [&[u8]; 2] = [b"/\\", b"/\\&|;<>\"'"];
             for by in separators {
-                let parts = form.split(|byte| by.contains(byte)).filter(is_part);
-                parts.for_each(|part| index.insert(part.trim_ascii(), kind));
+                let parts = || form.split(|byte| by.contains(byte));
+                // Beside a part that is no word even one that could be a word is none.
+                let is_broken = kind != Kind::HookUrl && parts().any(pair::is_strong);
+                let is_part = |part: &[u8]| {
+                    let is_plain = match kind {
+                        Kind::HookUrl => !part.contains(&b'.'),
+                        Kind::Cookie => !secret.contains(&b';'),
+                        _ => true,
+                    };
+                    is_plain && (pair::is_random(part) || is_broken && pair::is_capitalised(part))
+                };
+                for part in parts() {
+                    // What ends a path, and is too short alone.
+                    let named = [b"/", part].concat();
+                    let part = if named.len() == LONG { &named } else { part };
+                    if is_part(part) {
+                        index.insert(part.trim_ascii(), kind);
+                    }
+                }
             }
+        }
+        drop(index);
+        let path = index::behind_host(secret);
+        if kind == Kind::HookUrl && path.len() < secret.len() && pair::is_random(path) {
+            self.remember(kind, path.trim_ascii_start().strip_prefix(b"/").unwrap_or(path));
         }
     }
 
-    /// Remembers the value of an environment variable when its name says that it is secret.
-    pub fn variable(&self, name: &[u8], value: &[u8]) {
-        if is_secret_variable(name) && pair::is_secret_value(value) {
+    /// Remembers the value of an environment variable when its name says that it is secret;
+    /// whether it does.
+    pub fn variable(&self, name: &[u8], value: &[u8]) -> bool {
+        let is_secret = is_secret_variable(name, value) && pair::is_secret_value(value);
+        if is_secret {
             self.remember(Kind::Variable, value);
         }
+        is_secret
     }
 
     /// Text that may leave.
@@ -238,7 +262,10 @@ impl Redactor {
             files::Sort::Plain(mode) => formats::find(bytes, mode),
             files::Sort::Opaque => {
                 // What kind of file it is stays, and with its NULs that it is no text.
-                fill(&mut hidden, files::magic(bytes)..bytes.len(), b'*');
+                let packed = hidden.get_mut(files::magic(bytes)..).unwrap_or_default();
+                for part in packed.split_mut(|byte| *byte == 0) {
+                    fill(part, b'*');
+                }
                 self.enter(path, Kind::Opaque, 1);
                 return hidden;
             }
@@ -246,7 +273,7 @@ impl Redactor {
                 let mut counted = BTreeMap::new();
                 sort.each(bytes, &mut |range, kind| {
                     *counted.entry(kind).or_insert(0) += 1;
-                    fill(&mut hidden, range, b'*');
+                    fill(hidden.get_mut(range).unwrap_or_default(), b'*');
                 });
                 for (kind, count) in counted {
                     self.enter(path, kind, count);
@@ -372,7 +399,7 @@ impl Redactor {
                 *counted.entry(found.kind).or_default() += u64::from(!pair::is_masked(value));
             }
             end = end.max(found.range.end);
-            fill(hidden, found.range, found.fill);
+            fill(hidden.get_mut(found.range).unwrap_or_default(), found.fill);
         }
         if let Some(place) = place {
             for (kind, count) in counted {
@@ -394,12 +421,10 @@ impl Redactor {
     }
 }
 
-/// Line breaks stay, and what parts the words of a command line.
-fn fill(bytes: &mut [u8], range: Range<usize>, with: u8) {
-    for byte in bytes.get_mut(range).unwrap_or_default() {
-        if !matches!(byte, b'\n' | b'\r' | 0) {
-            *byte = with;
-        }
+/// Line breaks stay.
+fn fill(secret: &mut [u8], with: u8) {
+    for byte in secret.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')) {
+        *byte = with;
     }
 }
 
@@ -501,10 +526,9 @@ fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// One of its words says so.
-fn is_secret_variable(name: &[u8]) -> bool {
-    let name = name.to_ascii_uppercase();
-    let whole = [
+/// One of its words says so, or the end of one when the value looks like a secret, too.
+fn is_secret_variable(name: &[u8], value: &[u8]) -> bool {
+    const WORDS: [&str; 12] = [
         "PASS",
         "PWD",
         "PW",
@@ -518,12 +542,17 @@ fn is_secret_variable(name: &[u8]) -> bool {
         "COOKIE",
         "DSN",
     ];
-    let word = |word: &[u8]| whole.iter().any(|known| word == known.as_bytes());
-    let inside = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL"];
-    let paths = ["SSH_AUTH_SOCK", "XAUTHORITY", "PWD", "OLDPWD", "GPG_TTY"];
-    !paths.iter().any(|known| name == known.as_bytes())
-        && (name.split(|byte| *byte == b'_').any(word)
-            || inside.iter().any(|part| memchr::memmem::find(&name, part.as_bytes()).is_some()))
+    const INSIDE: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL"];
+    const ENDS: [&str; 3] = ["PASS", "AUTH", "KEY"];
+    const PATHS: [&str; 5] = ["SSH_AUTH_SOCK", "XAUTHORITY", "PWD", "OLDPWD", "GPG_TTY"];
+    let name = name.to_ascii_uppercase();
+    let is_word = |word: &[u8]| {
+        WORDS.iter().any(|known| word == known.as_bytes())
+            || pair::is_strong(value) && ENDS.iter().any(|end| word.ends_with(end.as_bytes()))
+    };
+    !PATHS.iter().any(|known| name == known.as_bytes())
+        && (name.split(|byte| *byte == b'_').any(is_word)
+            || INSIDE.iter().any(|part| memchr::memmem::find(&name, part.as_bytes()).is_some()))
 }
 
 /// A salt for [`Redactor::redact_identities`], from the system's source of randomness.

@@ -1,8 +1,9 @@
 //! The JSON of `check`. Its structs are its own, so that nothing inside the
 //! program can change the format by accident; see the schema.
 //!
-//! Adding a field keeps [`SCHEMA_VERSION`], removing or redefining one raises it.
+//! Adding a field keeps [`CHECK_SCHEMA_VERSION`], removing or redefining one raises it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use schemars::JsonSchema;
@@ -21,8 +22,15 @@ use crate::redact::{Redacted, Redactor};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::Role;
 
-/// Version of both formats, `check` and `show`.
+/// Version of the formats of `show` and `list`.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Version of the format of `check`. 2: [`Check::response_sets`].
+pub const CHECK_SCHEMA_VERSION: u32 = crate::baseline::SCHEMA_VERSION;
+
+/// A list of responses that is longer than this and stands in several places is written once, so
+/// that the report of a host on which everything stops everything does not grow with the square.
+const LONG_LIST: usize = 32;
 
 /// What wrote the document.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -56,6 +64,10 @@ pub struct Check {
     pub headline: Option<Redacted>,
     /// Every response, in the order of its file.
     pub responses: Vec<Response>,
+    /// Lists of ids of responses that are long (more than 32) and that several of `findings` and
+    /// `unknown` have: those give the place in here, from 0. Only where there are such lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_sets: Vec<Vec<Redacted>>,
     /// The executables of the responses that run here, as they are: what `--baseline` compares.
     pub executables: Vec<Executable>,
     /// In rank order, each folded one behind the one that explains it; then those that are
@@ -421,7 +433,8 @@ pub struct FindingEntry {
     /// Fingerprint of the finding it is seen because of.
     pub explained_by: Option<Redacted>,
     /// Ids of the responses it stops or bends.
-    pub responses: Vec<Redacted>,
+    #[serde(flatten)]
+    pub responses: ResponseIds,
     /// Place in the ranking, from 1; null when it is folded under another, or suppressed.
     pub rank: Option<usize>,
     /// The site has accepted it: it decides neither headline nor exit status. Only where it has.
@@ -430,6 +443,23 @@ pub struct FindingEntry {
     /// Whether the baseline has it, too; only with `--baseline`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_baseline: Option<SinceBaseline>,
+}
+
+/// Which responses something concerns.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct ResponseIds {
+    /// Ids of the responses it concerns: those that a finding stops or bends, or that a check could
+    /// not be made for. Empty where `response_set` is given.
+    pub responses: Vec<Redacted>,
+    /// Place of their list in `response_sets`, from 0. Only where it stands there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_set: Option<usize>,
+}
+
+impl From<Vec<Redacted>> for ResponseIds {
+    fn from(responses: Vec<Redacted>) -> Self {
+        Self { responses, response_set: None }
+    }
 }
 
 /// The entry that suppresses a finding, or one that the finding is seen because of.
@@ -552,7 +582,8 @@ pub struct Unknown {
     /// Its slug.
     pub slug: &'static str,
     /// Ids of the responses it could not be made for.
-    pub responses: Vec<Redacted>,
+    #[serde(flatten)]
+    pub responses: ResponseIds,
     /// Which kind of not knowing.
     pub kind: GapName,
     /// What would have been read.
@@ -601,16 +632,17 @@ pub struct Timings {
 
 /// The document for a report.
 pub fn check(report: &Report<'_, '_>) -> Check {
-    let view = View { report };
+    let view = View { report, sets: response_sets(report.diagnosis) };
     let counts = report.counts();
     let diagnosis = report.diagnosis;
     Check {
-        schema_version: SCHEMA_VERSION,
+        schema_version: CHECK_SCHEMA_VERSION,
         tool: Tool::this(),
         host: view.host(),
         verdict: report.verdict().into(),
         headline: diagnosis.entries.first().map(|entry| view.text(entry.finding.fingerprint())),
         responses: diagnosis.responses.iter().filter_map(|result| view.response(result)).collect(),
+        response_sets: view.sets.iter().map(|set| view.ids(set)).collect(),
         executables: view.executables(),
         findings: view.findings(),
         suppressions: report.facts.suppressions().map(|suppressions| view.text(&suppressions.shown)),
@@ -655,6 +687,20 @@ pub fn schema<T: JsonSchema>() -> schemars::Schema {
 
 struct View<'a, 'h> {
     report: &'a Report<'a, 'h>,
+    /// Lists of responses that are written once, sorted.
+    sets: Vec<&'a [ResponseIndex]>,
+}
+
+/// Long lists of responses that stand in several places, sorted.
+fn response_sets(diagnosis: &engine::Diagnosis) -> Vec<&[ResponseIndex]> {
+    let suppressed = diagnosis.suppressed.iter().map(|suppressed| &suppressed.finding);
+    let of_findings = diagnosis.findings().chain(suppressed).map(|finding| &finding.responses);
+    let all = of_findings.chain(diagnosis.unknown.iter().map(|unknown| &unknown.responses));
+    let mut uses: BTreeMap<&[ResponseIndex], usize> = BTreeMap::new();
+    for list in all.filter(|list| list.len() > LONG_LIST) {
+        *uses.entry(list).or_default() += 1;
+    }
+    uses.into_iter().filter(|(_, uses)| *uses > 1).map(|(list, _)| list).collect()
 }
 
 impl View<'_, '_> {
@@ -670,10 +716,18 @@ impl View<'_, '_> {
             .collect()
     }
 
+    /// The same, or where they are listed.
+    fn responses(&self, responses: &[ResponseIndex]) -> ResponseIds {
+        match self.sets.binary_search(&responses) {
+            Ok(set) => ResponseIds { responses: Vec::new(), response_set: Some(set) },
+            Err(_) => self.ids(responses).into(),
+        }
+    }
+
     /// Those of the entries, then those that are suppressed.
     fn findings(&self) -> Vec<FindingEntry> {
         let diagnosis = self.report.diagnosis;
-        let ids = |responses: &[ResponseIndex]| self.ids(responses);
+        let ids = |responses: &[ResponseIndex]| self.responses(responses);
         let mut all = findings(self.report.redactor, &diagnosis.entries, &ids);
         let view = FindingView { redactor: self.report.redactor, ids: &ids };
         for suppressed in &diagnosis.suppressed {
@@ -831,7 +885,7 @@ impl View<'_, '_> {
         Unknown {
             check: check.id,
             slug: check.slug,
-            responses: self.ids(&unknown.responses),
+            responses: self.responses(&unknown.responses),
             kind: unknown.gap.kind.into(),
             source: self.text(&unknown.gap.source),
             why: self.text(&unknown.gap.why),
@@ -844,7 +898,7 @@ impl View<'_, '_> {
 pub(super) fn findings(
     redactor: &Redactor,
     entries: &[engine::Entry],
-    ids: &dyn Fn(&[ResponseIndex]) -> Vec<Redacted>,
+    ids: &dyn Fn(&[ResponseIndex]) -> ResponseIds,
 ) -> Vec<FindingEntry> {
     let view = FindingView { redactor, ids };
     entries.iter().enumerate().flat_map(|(at, entry)| view.entry(at, entry)).collect()
@@ -852,7 +906,7 @@ pub(super) fn findings(
 
 struct FindingView<'a> {
     redactor: &'a Redactor,
-    ids: &'a dyn Fn(&[ResponseIndex]) -> Vec<Redacted>,
+    ids: &'a dyn Fn(&[ResponseIndex]) -> ResponseIds,
 }
 
 impl FindingView<'_> {
@@ -1169,7 +1223,7 @@ mod tests {
                 for timings in [None, timings] {
                     let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings };
                     let value = agrees(&check(&report));
-                    assert_eq!(value["schema_version"], 1);
+                    assert_eq!(value["schema_version"], 2);
                     assert_eq!(value.get("timings").is_some(), timings.is_some());
                 }
             }

@@ -133,9 +133,7 @@ pub(super) fn learn(replay: &Replay<'_>) {
     let redactor = replay.redactor;
     let mut known: Vec<Vec<u8>> = Vec::new();
     for (name, value) in &replay.target.environment {
-        let name = name.to_string_lossy().to_ascii_uppercase();
-        if ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH"].iter().any(|word| name.contains(word)) {
-            redactor.remember(Kind::Variable, value.as_bytes());
+        if redactor.variable(name.as_bytes(), value.as_bytes()) {
             known.push(value.as_bytes().to_vec());
         }
     }

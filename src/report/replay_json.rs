@@ -476,7 +476,7 @@ pub fn document(replay: &Replay<'_>) -> Document {
         not_containable: replay.not_containable.map(|attempt| view.request(attempt)),
         findings: findings(replay.redactor, replay.entries, &|responses: &[ResponseIndex]| {
             let known = responses.iter().filter_map(|&index| replay.responses.get(index));
-            known.map(|id| view.text(id)).collect()
+            known.map(|id| view.text(id)).collect::<Vec<_>>().into()
         }),
         notes: replay.notes.iter().map(|note| view.text(&note.text)).collect(),
     }

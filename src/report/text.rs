@@ -603,13 +603,7 @@ impl Writer<'_, '_> {
 
     pub(super) fn totals(&self) -> Text {
         let counts = self.report.counts();
-        let text = Text::new()
-            .counted(counts.errors, "error")
-            .own(", ")
-            .counted(counts.warnings, "warning")
-            .own(", ")
-            .count(counts.advice)
-            .own(" advice");
+        let text = Text::new().severities(counts.errors, counts.warnings, counts.advice);
         let text = match self.report.diagnosis.suppressed.len() {
             0 => text,
             suppressed => text.own(", ").count(suppressed).own(" suppressed"),

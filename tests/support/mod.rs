@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod layouts;
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 
@@ -79,6 +80,16 @@ fn thaw(path: &Path) {
     }
 }
 
+/// Where two texts differ first, with the lines around.
+pub fn difference(one: &str, other: &str) -> Option<String> {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let at = one.iter().zip(&other).position(|(one, other)| one != other);
+    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+    let around =
+        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
+    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
+}
+
 /// Where a base host lies.
 pub fn base_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts").join(name)
@@ -146,10 +157,18 @@ pub fn facts_of_row<'a>(case: &Case, host: &'a dyn Host, redactor: &'a Redactor)
 pub fn report(host: &dyn Host) -> String {
     let redactor = Redactor::new();
     let install = install::find(host, None).unwrap_or_else(|error| panic!("{error}"));
-    let facts = Facts::new(host, &redactor, install);
-    let diagnosis = engine::run(&facts, &Options::default());
-    let report =
-        Report { facts: &facts, diagnosis: &diagnosis, redactor: &redactor, response: None, timings: None };
+    as_json(&Facts::new(host, &redactor, install), &redactor)
+}
+
+/// The same of the edited host of a row, with its baseline and what it accepts.
+pub fn report_of_row(case: &Case, host: &dyn Host) -> String {
+    let redactor = Redactor::new();
+    as_json(&facts_of_row(case, host, &redactor), &redactor)
+}
+
+fn as_json(facts: &Facts<'_>, redactor: &Redactor) -> String {
+    let diagnosis = engine::run(facts, &Options::default());
+    let report = Report { facts, diagnosis: &diagnosis, redactor, response: None, timings: None };
     json::to_text(&json::check(&report)).unwrap_or_else(|error| panic!("{error}"))
 }
 
