@@ -647,6 +647,10 @@ impl Writer<'_, '_> {
         for note in self.notes() {
             parts.push(Text::new().own("note: ").and(self.host(note)).own("."));
         }
+        // What became of alerts is only looked at beside a fault.
+        if self.report.facts.alerts_if_read().is_some_and(|alerts| alerts.reading.alerts > 0) {
+            parts.push(Text::new().own("Whether alerts were answered: ar-doctor trace."));
+        }
         if let Some(timings) = self.report.timings {
             parts.push(self.host(format!("{:.1} ms.", timings.total)));
         }
