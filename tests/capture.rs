@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ar_doctor::capture::{self, Form, Recorder, Summary, Wanted};
 use ar_doctor::facts::{Facts, install};
-use ar_doctor::host::{Host, open_source};
+use ar_doctor::host::{Host, Sums, open_source};
 use ar_doctor::redact::Redactor;
 use ar_doctor::report::{Report, json, show};
 use support::cases::{Case, cases};
@@ -271,6 +271,24 @@ fn a_secret_in_arguments_changes_no_sum() {
     assert!(sums(&said) > 0 && !said.contains("5w0rdf1sh"), "{said}");
     let held = std::fs::read_to_string(target.join("files/var/ossec/etc/ossec.conf")).unwrap();
     assert!(held.contains("--api-key *************"), "{held}");
+}
+
+/// From the sum of a script and the rest of its text a short secret could be tried out.
+#[test]
+fn no_sum_tells_a_secret_of_a_script() {
+    let mut host = support::base("agent-4.14-debian");
+    let script = "#!/bin/bash\nread -r line\ncurl -u admin:5w0rdf -d \"$line\" https://siem.example/\n";
+    host.write("/var/ossec/active-response/bin/edge-block.sh", script).unwrap();
+    assert_eq!(round_trip("a secret in a script", &host, "x.tar.gz"), None);
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    let held = ["host.json", "report.json"].map(|name| std::fs::read_to_string(target.join(name)).unwrap());
+    let (real, told) = (Sums::of(script.as_bytes()), Sums::of(script.replace("5w0rdf", "******").as_bytes()));
+    for text in held {
+        assert!(!text.contains(&real.sha256) && !text.contains(&real.md5), "{text}");
+        assert!(text.contains(&told.sha256), "{text}");
+    }
 }
 
 /// Whoever wrote it by another way than the redactor: what was read is looked for in all that is written.

@@ -197,19 +197,33 @@ impl Redactor {
                 }
             }
             // Of what is taken for a path or a command a part alone may be told. No host, no date.
-            let is_part = |part: &&[u8]| {
-                let is_plain = match kind {
-                    Kind::HookUrl => !part.contains(&b'.'),
-                    Kind::Cookie => !secret.contains(&b';'),
-                    _ => true,
-                };
-                is_plain && pair::is_strong(part)
-            };
             let separators: [&[u8]; 2] = [b"/\\", b"/\\&|;<>\"'"];
             for by in separators {
-                let parts = form.split(|byte| by.contains(byte)).filter(is_part);
-                parts.for_each(|part| index.insert(part.trim_ascii(), kind));
+                let parts = || form.split(|byte| by.contains(byte));
+                // Beside a part that is no word even one that could be a word is none.
+                let is_broken = kind != Kind::HookUrl && parts().any(pair::is_strong);
+                let is_part = |part: &[u8]| {
+                    let is_plain = match kind {
+                        Kind::HookUrl => !part.contains(&b'.'),
+                        Kind::Cookie => !secret.contains(&b';'),
+                        _ => true,
+                    };
+                    is_plain && (pair::is_random(part) || is_broken && pair::is_capitalised(part))
+                };
+                for part in parts() {
+                    // What ends a path, and is too short alone.
+                    let named = [b"/", part].concat();
+                    let part = if named.len() == LONG { &named } else { part };
+                    if is_part(part) {
+                        index.insert(part.trim_ascii(), kind);
+                    }
+                }
             }
+        }
+        drop(index);
+        let path = index::behind_host(secret);
+        if kind == Kind::HookUrl && path.len() < secret.len() && pair::is_random(path) {
+            self.remember(kind, path.trim_ascii_start().strip_prefix(b"/").unwrap_or(path));
         }
     }
 

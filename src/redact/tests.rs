@@ -417,6 +417,36 @@ fn what_is_left_of_a_secret_is_hidden() {
     }
 }
 
+/// A sign of a shell, of XML or of a path cuts a secret where it is shown in parts.
+#[test]
+fn parts_of_a_secret_are_hidden_unless_they_are_words() {
+    let redactor = Redactor::new();
+    redactor.mark(b"password: 'Fr6x91Tex8&TSHACdlZ;qLwErTyU|s5pTfhhw<Qzfkbcde/readable'");
+    redactor.mark(br#"password: "Fa6843glNIfs\"%ySNotHdxnaDL""#);
+    redactor.mark(b"<hook_url>https://x.example/Zk4Vt9Lp2xQ8Rm3H/IncomingWebhook/WEBHOOKS</hook_url>");
+    redactor.mark(b"<hook_url>https://x.example/Gp521C9UQh%5C%25LQxcQvdP</hook_url>");
+    redactor.mark(b"x:$6$5Ay6PShq$40GQKWh9G4n21EtWH3lw/p36vaIjwWKX/AItES.jvKaYWb.:1");
+    redactor.mark(b"x:$6$IIL20bAx$LgLOI3M0VzZhi.CD8Zr41hSwJE.i3A.2qrCsA5G./Gu8.4f63s60sN67/.i7Xhfs:1");
+    for part in [
+        "TSHACdlZ",
+        "qLwErTyU",
+        "s5pTfhhw",
+        "Fr6x91Tex8",
+        "Qzfkbcde",
+        "%ySNotHdxnaDL",
+        "Zk4Vt9Lp2xQ8Rm3H",
+        r"Gp521C9UQh\\%LQxcQvdP",
+        "AItES.jvKaYWb.",
+        "/.i7Xhfs",
+    ] {
+        let said = redactor.text(format!("{part}: not found"));
+        assert_eq!(said.as_str().trim_start_matches('*'), ": not found");
+    }
+    for word in ["IncomingWebhook", "WEBHOOKS", "readable"] {
+        assert_eq!(redactor.text(word).as_str(), word);
+    }
+}
+
 #[test]
 fn the_ledger_counts_and_tells_no_value() {
     let redactor = Redactor::new();
