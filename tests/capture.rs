@@ -346,7 +346,8 @@ fn a_signal_while_it_is_written_leaves_nothing_behind() {
         ("x", Signal::SIGINT),
         ("x", Signal::SIGHUP),
     ] {
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        let Some(mut doctor) = support::heeding_signals(env!("CARGO_BIN_EXE_ar-doctor")) else { return };
+        let child = doctor
             .args(["capture", "--from"])
             .arg(&root)
             .arg("-o")
