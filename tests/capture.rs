@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ar_doctor::capture::{self, Form, Recorder, Summary, Wanted};
 use ar_doctor::facts::{Facts, install};
 use ar_doctor::host::{Host, open_source};
-use ar_doctor::redact::Redactor;
+use ar_doctor::redact::{Pair, Redactor};
 use ar_doctor::report::{Report, json, show};
 use support::cases::{Case, cases};
 
@@ -179,6 +179,89 @@ fn identities_are_hidden_and_the_diagnosis_stays() {
         let hostname = &machine.get().expect("a machine").hostname;
         assert_ne!(Some(hostname), host.machine().get().map(|machine| &machine.hostname), "{base}");
     }
+}
+
+/// Entries of a capture that is a directory, with their names, but for lists of packages.
+fn entries(top: &Path) -> Vec<(String, String)> {
+    let files =
+        walkdir::WalkDir::new(top).sort_by_file_name().into_iter().map(|entry| entry.expect("an entry"));
+    let files = files.filter(|entry| entry.file_type().is_file());
+    let text = |entry: walkdir::DirEntry| {
+        let name = entry.path().strip_prefix(top).expect("below it").to_string_lossy().into_owned();
+        (name, String::from_utf8_lossy(&std::fs::read(entry.path()).expect("it is read")).into_owned())
+    };
+    files.map(text).filter(|(name, _)| !name.contains("/lib/dpkg/")).collect()
+}
+
+/// Appends to the configuration of Wazuh.
+fn configure(host: &mut ar_doctor::host::capture::CaptureHost, text: &str) {
+    let path = Path::new("/var/ossec/etc/ossec.conf");
+    let held = host.read(path, 1 << 20).get().map(|content| content.bytes.clone()).unwrap();
+    host.write(path, [held.as_slice(), text.as_bytes()].concat()).unwrap();
+}
+
+/// What stands under excerpts, and the lines of them.
+fn marked(ticket: &str) -> Vec<String> {
+    let lines: Vec<&str> = ticket.lines().collect();
+    let is_mark = |pair: &&[&str]| pair[1].trim_start().starts_with('|') && pair[1].contains('^');
+    lines.windows(2).filter(is_mark).map(|pair| pair.join("\n")).collect()
+}
+
+/// Lines of a configuration stand in every form of a report, and names and addresses stand in them.
+#[test]
+fn no_document_shows_a_name_or_an_address_that_is_hidden() {
+    let mut host = support::base("manager-4.14-debian");
+    configure(
+        &mut host,
+        "<ossec_config>\n<global><!-- 198.51.100.61 --><white_list>203.0.113.77/99</white_list></global>\n\
+         <command><name>netsh</name><!-- siem-01 198.51.100.9 --> <bogus>web-01 198.51.100.7</bogus></command>\n\
+         <active-response><command>of-siem-01</command><location>server</location><level>3</level>\
+         </active-response></ossec_config>\n",
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    let redactor = Redactor::new();
+    redactor.redact_identities([7; 32]);
+    write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{error}"));
+    let entries = entries(&target);
+    let of =
+        |name: &str| entries.iter().find(|(entry, _)| entry == name).map(|(_, text)| text.as_str()).unwrap();
+    // The lines are shown, and marked as they are marked on the capture itself.
+    let marks = marked(of("ticket.md"));
+    for words in ["<white_list>", "<bogus>"] {
+        assert!(marks.iter().any(|line| line.contains(words)), "{words}: {marks:#?}");
+    }
+    let captured = open_source(&target).expect("a capture");
+    let (found, again) = (Redactor::new(), install::find(&*captured, None).unwrap());
+    let facts = Facts::new(&*captured, &found, again);
+    let diagnosis = ar_doctor::engine::run(&facts, &ar_doctor::engine::Options::default());
+    let report =
+        Report { facts: &facts, diagnosis: &diagnosis, redactor: &found, response: None, timings: None };
+    assert_eq!(marked(&ar_doctor::report::ticket::write(&report)), marks);
+    let excerpts = |text: &str| -> Vec<String> {
+        let is_excerpt =
+            |line: &&str| ["\"text\":", "\"start\":", "\"end\":"].iter().any(|key| line.contains(key));
+        text.lines().filter(is_excerpt).map(str::to_owned).collect()
+    };
+    let again = json::to_text(&json::check(&report)).expect("JSON");
+    assert_eq!(difference(&excerpts(of("report.json")).join("\n"), &excerpts(&again).join("\n")), None);
+
+    let pairs = redactor.map();
+    for original in ["siem-01", "web-01", "203.0.113.77", "198.51.100.9", "198.51.100.7"] {
+        assert!(pairs.iter().any(|pair| pair.original == original), "{original}: {pairs:?}");
+    }
+    let mut shown = Vec::new();
+    // An example of the catalogue is nobody's.
+    let is_hidden = |pair: &&Pair| pair.original != pair.pseudonym && pair.original != "192.0.2.0";
+    for pair in pairs.iter().filter(is_hidden) {
+        let name = format!(r"(?i)(?:^|[^\w.:-]){}(?:$|[^\w:.-]|\.(?:$|\W))", regex::escape(&pair.original));
+        let name = regex::Regex::new(&name).unwrap();
+        for (entry, text) in &entries {
+            let line = text.lines().find(|line| name.is_match(line));
+            shown.extend(line.map(|line| format!("{entry} shows {}: {line}", pair.original)));
+        }
+    }
+    assert!(shown.is_empty(), "{}", shown.join("\n"));
 }
 
 fn write(

@@ -224,6 +224,15 @@ impl Redactor {
         Redacted(String::from_utf8_lossy(&hidden).into_owned())
     }
 
+    /// A line that may leave, as [`text`](Self::text) has it, and where a mark in it stands then:
+    /// a pseudonym may be shorter or longer than what it stands for.
+    pub fn excerpt(&self, bytes: &[u8], mark: &Range<usize>) -> (Vec<u8>, Range<usize>) {
+        let hidden = self.hide(bytes);
+        let shown = self.pseudonymous(hidden.clone());
+        let mark = if shown == hidden { mark.clone() } else { moved(&hidden, &shown, mark) };
+        (shown, mark)
+    }
+
     /// The bytes with every secret overwritten by `*`, length and line breaks kept, so that
     /// columns and marks stay where they are.
     pub fn hide(&self, bytes: &[u8]) -> Vec<u8> {
@@ -399,6 +408,37 @@ impl Redactor {
         // A poisoned lock still holds the secrets; losing them would leak.
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where a mark in a text stands in what the text has become. A name that was replaced is marked as
+/// a whole when a part of it was.
+fn moved(from: &[u8], to: &[u8], mark: &Range<usize>) -> Range<usize> {
+    let (old_words, new_words) = (words(from), words(to));
+    // How many bytes stand before the word of this number.
+    let before =
+        |words: &[&[u8]], number: usize| words.iter().take(number).map(|word| word.len()).sum::<usize>();
+    let mut moved = mark.start.min(to.len())..mark.end.min(to.len());
+    for change in similar::capture_diff_slices(similar::Algorithm::Myers, &old_words, &new_words) {
+        let (tag, old, new) = change.as_tag_tuple();
+        let is_same = tag == similar::DiffTag::Equal;
+        let old = before(&old_words, old.start)..before(&old_words, old.end);
+        let new = before(&new_words, new.start)..before(&new_words, new.end);
+        if old.contains(&mark.start) {
+            moved.start = if is_same { new.start + mark.start - old.start } else { new.start };
+        } else if old.end == mark.start {
+            moved.start = new.end;
+        }
+        if old.start < mark.end && mark.end <= old.end {
+            moved.end = if is_same { new.start + mark.end - old.start } else { new.end };
+        }
+    }
+    moved.start..moved.end.max(moved.start)
+}
+
+/// What may be a name or an address as one, and every other byte by itself.
+fn words(text: &[u8]) -> Vec<&[u8]> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"-_.:@".contains(byte);
+    text.chunk_by(|one, next| is_part(one) && is_part(next)).collect()
 }
 
 /// Line breaks stay.
