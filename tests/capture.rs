@@ -195,9 +195,7 @@ fn entries(top: &Path) -> Vec<(String, String)> {
 
 /// Appends to the configuration of Wazuh.
 fn configure(host: &mut ar_doctor::host::capture::CaptureHost, text: &str) {
-    let path = Path::new("/var/ossec/etc/ossec.conf");
-    let held = host.read(path, 1 << 20).get().map(|content| content.bytes.clone()).unwrap();
-    host.write(path, [held.as_slice(), text.as_bytes()].concat()).unwrap();
+    append(host, "/var/ossec/etc/ossec.conf", text);
 }
 
 /// What stands under excerpts, and the lines of them.
@@ -262,6 +260,167 @@ fn no_document_shows_a_name_or_an_address_that_is_hidden() {
         }
     }
     assert!(shown.is_empty(), "{}", shown.join("\n"));
+}
+
+/// Appends to a file of a host.
+fn append(host: &mut ar_doctor::host::capture::CaptureHost, path: &str, text: &str) {
+    let path = Path::new(path);
+    let held = host.read(path, 1 << 24).get().map(|content| content.bytes.clone()).unwrap_or_default();
+    host.write(path, [held.as_slice(), text.as_bytes()].concat()).unwrap();
+}
+
+/// Words that captures and diagnoses are made of.
+const WORDS: [&str; 18] = [
+    "processes",
+    "permitted",
+    "unix_sockets",
+    "sha256",
+    "format",
+    "effective",
+    "2026-11-20",
+    "2026-11-20T14:06:00Z",
+    "ar-doctor",
+    "wazuh-execd",
+    "wazuh-exec",
+    "analysisd",
+    "var/ossec",
+    "firewall-drop",
+    "firewall-drop600",
+    "firewall-drop600x1y2z3a4b5c6d7",
+    "executable-missing",
+    "000001ffffffffff",
+];
+
+/// The name that somebody logs in with stands in logs.
+#[test]
+fn a_word_that_a_stranger_calls_a_password_is_hidden_there_alone() {
+    for (base, log, host_name) in [
+        ("manager-4.14-debian", "/var/ossec/logs/ossec.log", "siem-01"),
+        ("agent-4.14-debian", "/var/ossec/logs/active-responses.log", "web-01"),
+    ] {
+        let mut host = support::base(base);
+        let names = WORDS.iter().flat_map(|word| [format!("password={word}"), format!("token={word}")]);
+        let lines = names.map(|name| {
+            format!(
+                "2026/11/20 14:06:00 {host_name}: WARNING: Invalid user {name} from 203.0.113.66 port 42\n"
+            )
+        });
+        append(&mut host, log, &lines.collect::<String>());
+        assert_eq!(round_trip(base, &host, "x"), None);
+        hidden_round_trip(base, &host).unwrap_or_else(|difference| panic!("{difference}"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("x");
+        capture(&host, &target);
+        let held = entries(&target);
+        let of =
+            |name: &str| held.iter().find(|(entry, _)| entry.ends_with(name)).map(|(_, text)| text).unwrap();
+        assert!(of(log).contains("Invalid user password=********* from"), "{}", of(log));
+        assert!(!of(log).contains("password=processes"), "{}", of(log));
+        assert!(!of("host.json").contains("***"), "{}", of("host.json"));
+    }
+}
+
+/// A guessable password of this host's own is hidden in its place, and takes no word out of the rest.
+#[test]
+fn a_password_that_is_a_word_of_every_capture_forbids_none() {
+    for word in WORDS {
+        let mut host = support::base("manager-4.14-debian");
+        configure(
+            &mut host,
+            &format!("<ossec_config><wodle><password>{word}</password></wodle></ossec_config>\n"),
+        );
+        assert_eq!(round_trip(word, &host, "x"), None);
+    }
+}
+
+/// What is strong and told by a log is hidden wherever it stands.
+#[test]
+fn a_secret_that_a_log_tells_is_hidden_elsewhere_too() {
+    let mut host = support::base("agent-4.14-debian");
+    const SECRET: &str = "Zx81kQpL0vTnE4sWbR7u";
+    append(&mut host, "/var/ossec/logs/ossec.log", &format!("2026/11/20 14:06:00 x: INFO: token={SECRET}\n"));
+    append(
+        &mut host,
+        "/var/ossec/logs/active-responses.log",
+        &format!("2026/11/20 14:06:01 x: said {SECRET} once\n"),
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    for (name, text) in entries(&target) {
+        assert!(!text.contains(SECRET), "{name}");
+    }
+}
+
+/// `manage_agents -e` prints a line of `client.keys` in base64, and sudo logs what `-i` was given.
+#[test]
+fn an_agents_line_in_base64_is_hidden() {
+    use base64::Engine as _;
+    let mut host = support::base("manager-4.14-debian");
+    let key = "8d2f6b1c9e4a7053f1b8c2d6e9a4075183bc6d2f4e1a9c7058d3b6f2e4a1c907";
+    let path = "/var/ossec/logs/ossec.log";
+    append(
+        &mut host,
+        "/var/ossec/etc/client.keys",
+        &format!("097 db-7 any {key}\n098 db-78 10.0.0.7 {key}\n"),
+    );
+    for (agent, before) in
+        [("097 db-7 any", ""), ("098 db-78 10.0.0.7", ""), ("097 db-7 any", "x"), ("097 db-7 any", "yz")]
+    {
+        let code = base64::engine::general_purpose::STANDARD.encode(format!("{before}{agent} {key}"));
+        append(
+            &mut host,
+            path,
+            &format!("2026/11/20 14:06:00 sudo: INFO: COMMAND=manage_agents -i {code}.\n"),
+        );
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    let held = entries(&target);
+    let (_, log) = held.iter().find(|(name, _)| name.ends_with(path)).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("manage_agents -i ")).collect();
+    assert_eq!(lines.len(), 4);
+    for line in lines {
+        let (_, code) = line.split_once("-i ").unwrap();
+        assert!(code.bytes().all(|byte| byte == b'*' || byte == b'.'), "{line}");
+    }
+}
+
+/// Memory is bounded, however many secrets logs tell of.
+#[test]
+fn logs_that_tell_of_very_many_secrets_cost_little_memory() {
+    let scratch = support::Scratch::new();
+    let (root, target) = (scratch.path().join("root"), scratch.path().join("x"));
+    let host = support::base("agent-4.14-debian");
+    host.materialise(&root).unwrap();
+    let peak = |target: &Path| {
+        let script = "\"$1\" capture --from \"$2\" -o \"$3\" >/dev/null & pid=$!; peak=0; \
+            while now=$(grep VmHWM /proc/$pid/status 2>/dev/null); do peak=$now; sleep 0.02; done; wait $pid && echo $peak";
+        let output = std::process::Command::new("bash")
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_ar-doctor")])
+            .args([&root, target])
+            .output()
+            .expect("bash runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let kib = said.split_whitespace().find_map(|word| word.parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("{said} {}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let before = peak(&scratch.path().join("before"));
+    let log = root.join("var/ossec/logs/active-responses.log");
+    let mut file = std::io::BufWriter::new(std::fs::OpenOptions::new().append(true).open(log).unwrap());
+    for number in 0..200_000_u64 {
+        let token = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        std::io::Write::write_fmt(&mut file, format_args!("2026/11/20 14:06:00 x: token=a1{token:016x}\n"))
+            .unwrap();
+    }
+    drop(file);
+    let after = peak(&target);
+    assert!(after < before + (24 << 10), "{before} KiB become {after}");
+    let held = entries(&target);
+    let of = |name: &str| held.iter().find(|(entry, _)| entry.ends_with(name)).map(|(_, text)| text).unwrap();
+    assert!(!of("active-responses.log").contains("token=a1"));
+    assert!(of("ledger.json").contains("more secrets than are remembered"), "{}", of("ledger.json"));
 }
 
 fn write(

@@ -251,6 +251,9 @@ fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor
     if summary.left_out.len() > 10 {
         out.push_str(&format!("left out: {} more, see ledger.json\n", summary.left_out.len() - 10));
     }
+    for note in &summary.notes {
+        out.push_str(&format!("note: {note}\n"));
+    }
     if facts.reader_uid() != 0 {
         out.push_str("read without root: what root alone may see is not in it; run it with sudo\n");
     }
