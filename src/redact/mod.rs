@@ -16,6 +16,7 @@ mod kind;
 mod pair;
 mod places;
 mod scanner;
+mod shell;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
