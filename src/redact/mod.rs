@@ -16,6 +16,7 @@ mod kind;
 mod pair;
 mod places;
 mod scanner;
+mod shell;
 mod vocabulary;
 
 use std::collections::BTreeMap;
