@@ -117,20 +117,29 @@ impl<R: Read> Lines<R> {
             self.buffer.copy_within(self.fresh.clone(), 0);
             self.fresh = 0..self.fresh.len();
         }
-        loop {
-            let room = self.fresh.end..(self.fresh.end + self.block).min(self.buffer.len());
-            match self.reader.read(self.buffer.get_mut(room).unwrap_or_default()) {
-                Ok(0) => {
-                    self.end = true;
-                    return Ok(false);
-                }
-                Ok(bytes) => {
-                    self.fresh.end = (self.fresh.end + bytes).min(self.buffer.len());
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        self.end = !read_on(&mut self.reader, &mut self.buffer, &mut self.fresh, self.block)?;
+        Ok(!self.end)
+    }
+}
+
+/// Reads up to so many bytes into a buffer, behind those that are `fresh` there and to them; false
+/// at the end.
+pub(crate) fn read_on(
+    reader: &mut impl Read,
+    buffer: &mut [u8],
+    fresh: &mut Range<usize>,
+    most: usize,
+) -> io::Result<bool> {
+    let room = fresh.end..(fresh.end + most).min(buffer.len());
+    let room = buffer.get_mut(room).unwrap_or_default();
+    loop {
+        match reader.read(room) {
+            Ok(bytes) => {
+                fresh.end += bytes.min(room.len());
+                return Ok(bytes > 0);
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
