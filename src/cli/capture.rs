@@ -231,9 +231,8 @@ fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor
     if summary.left_out.len() > 10 {
         out.push_str(&format!("left out: {} more, see ledger.json\n", summary.left_out.len() - 10));
     }
-    for place in &summary.match_others {
-        let text = "a piece of an address, which matches other addresses among pseudonyms than on the host";
-        out.push_str(&visible(format!("{place}: {text}")));
+    for note in &summary.notes {
+        out.push_str(&visible(format!("note: {note}")));
         out.push('\n');
     }
     if facts.reader_uid() != 0 {

@@ -297,7 +297,7 @@ impl Facts<'_> {
         let file = facts.files.get(seen.file);
         let shown = file.map_or_else(String::new, |file| file.shown.clone());
         let mut text = seen.excerpt.clone();
-        self.redactor.mark(&text);
+        self.redactor.mark_log(&text);
         for secret in redact::secrets(&seen.excerpt) {
             if let Some(secret) = text.get_mut(secret) {
                 secret.fill(b'*');

@@ -795,10 +795,20 @@ impl<'h> Facts<'h> {
 
     /// Every response of this host, in the order of its file.
     pub fn responses(&self) -> &[Response] {
-        self.responses.get_or_init(|| match (self.role(), self.contract()) {
-            (Role::Manager, _) => self.manager_responses(),
-            (Role::Agent, Contract::Json5) => self.agent_executables(),
-            (Role::Agent, _) => self.agent_responses(),
+        self.responses.get_or_init(|| {
+            let responses = match (self.role(), self.contract()) {
+                (Role::Manager, _) => self.manager_responses(),
+                (Role::Agent, Contract::Json5) => self.agent_executables(),
+                (Role::Agent, _) => self.agent_responses(),
+            };
+            let of_response = |response: &'_ Response| {
+                [Some(response.name.clone()), response.command.clone(), response.executable.clone()]
+            };
+            self.redactor.spare(responses.iter().flat_map(of_response).flatten());
+            let commands = self.config().read.iter().flat_map(|read| &read.commands);
+            let of_command = commands.flat_map(|command| [&command.name, &command.executable]);
+            self.redactor.spare(of_command.flatten().map(|value| &value.text));
+            responses
         })
     }
 

@@ -645,7 +645,7 @@ fn cased(original: &[u8], pseudonym: &str) -> String {
 }
 
 /// Lists of packages: full of versions, and of nobody's names.
-fn is_package_data(path: &Path) -> bool {
+pub fn is_package_data(path: &Path) -> bool {
     ["/var/lib/dpkg", "/var/lib/rpm", "/usr/lib/sysimage", "/lib/apk"]
         .iter()
         .any(|place| path.to_string_lossy().contains(place.trim_start_matches('/')))

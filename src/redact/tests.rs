@@ -447,6 +447,16 @@ fn parts_of_a_secret_are_hidden_unless_they_are_words() {
     }
 }
 
+/// Nobody has to be kept from stars.
+#[test]
+fn what_was_hidden_is_no_secret() {
+    let redactor = Redactor::new();
+    for text in [r#"["--password", "'********************'"]"#, "password: '********\\\"********'"] {
+        redactor.mark(text.as_bytes());
+        assert_eq!((redactor.len(), redactor.text(text).as_str()), (0, text));
+    }
+}
+
 #[test]
 fn the_ledger_counts_and_tells_no_value() {
     let redactor = Redactor::new();

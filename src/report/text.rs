@@ -915,12 +915,13 @@ pub(super) fn write_excerpt(
 ) {
     let (file, line, column) = place;
     let (bytes, mark) = text;
+    let (shown, shown_mark) = redactor.excerpt(bytes, mark);
     let excerpt = Excerpt {
         file: Text::new().host(&redactor.text(file)),
         line,
         is_cut: usize::try_from(column).is_ok_and(|column| column > mark.start + 1),
-        bytes: redactor.hide(bytes),
-        mark: mark.clone(),
+        bytes: shown,
+        mark: shown_mark,
         label: Text::new().host(&redactor.text(label)),
     };
     excerpt.write(page);

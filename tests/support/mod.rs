@@ -39,6 +39,23 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
+/// A program that signals end, as one started from a terminal: what a shell runs in the background
+/// ignores some, and so does what that starts. None where env(1) cannot do it.
+pub fn heeding_signals(program: &str) -> Option<std::process::Command> {
+    let env = || {
+        let mut command = std::process::Command::new("env");
+        command.arg("--default-signal=HUP,INT,TERM");
+        command
+    };
+    if !env().arg("true").output().is_ok_and(|output| output.status.success()) {
+        skip("env(1) knows no --default-signal");
+        return None;
+    }
+    let mut command = env();
+    command.arg(program);
+    Some(command)
+}
+
 /// A temporary directory in which files may be immutable or append-only.
 pub struct Scratch(tempfile::TempDir);
 
