@@ -103,7 +103,7 @@ impl Output {
         for (at, Target { file, .. }) in self.output.iter().enumerate() {
             let shown = file.display();
             let unfit = |why: &str| Err(Failure::usage(anyhow!("--output {shown}: {why}")));
-            if self.output[..at].iter().any(|other| other.file == *file) {
+            if self.output[..at].iter().any(|other| is_same(&other.file, file)) {
                 return unfit("is named twice");
             }
             match fs::symlink_metadata(file) {
@@ -164,6 +164,16 @@ pub(super) fn worse(status: u8, other: Option<u8>) -> u8 {
         Some(other) if status != exit::INTERNAL => other,
         _ => status,
     }
+}
+
+/// Whether two names are of one file, which need not be there.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |file: &Path| {
+        let parent = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
+        file.file_name().map_or_else(|| file.to_owned(), |name| parent.join(name))
+    };
+    real(one) == real(other)
 }
 
 /// Whether a file would lie below a Wazuh directory: one of `homes`, or one that has the
@@ -235,6 +245,22 @@ mod tests {
         {
             assert!(target(text).unwrap_err().contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn one_file_of_several_names_is_named_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path();
+        fs::create_dir(top.join("a")).unwrap();
+        std::os::unix::fs::symlink(top.join("a"), top.join("link")).unwrap();
+        for (one, other) in [("a/x", "a/./x"), ("a/x", "a/../a/x"), ("a/x", "link/x"), ("x", "./x")] {
+            assert!(is_same(&top.join(one), &top.join(other)), "{one} {other}");
+        }
+        assert!(is_same(Path::new("x"), Path::new("./x")));
+        assert!(!is_same(&top.join("a/x"), &top.join("x")) && !is_same(Path::new("x"), Path::new("y")));
+        let twice = ["json=x", "sarif=./x"].map(|text| target(text).unwrap()).to_vec();
+        let output = Output { format: Form::Text, output: twice };
+        assert!(output.refuse_unfit(&[]).unwrap_err().error.to_string().contains("named twice"));
     }
 
     #[test]
