@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ar_doctor::capture::{self, Form, Recorder, Summary, Wanted};
 use ar_doctor::facts::{Facts, install};
-use ar_doctor::host::{Host, open_source};
-use ar_doctor::redact::Redactor;
+use ar_doctor::host::{Host, Sums, open_source};
+use ar_doctor::redact::{Pair, Redactor};
 use ar_doctor::report::{Report, json, show};
 use support::cases::{Case, cases};
 
@@ -58,23 +58,13 @@ fn said(host: &dyn Host) -> String {
     said.lines().filter(is_about).collect::<Vec<_>>().join("\n")
 }
 
-/// Where two texts differ first, with the lines around.
-fn difference(one: &str, other: &str) -> Option<String> {
-    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
-    let at = one.iter().zip(&other).position(|(one, other)| one != other);
-    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
-    let around =
-        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
-    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
-}
-
 /// Why a capture says something else than its host; none when it does not.
 fn round_trip(name: &str, host: &dyn Host, form: &str) -> Option<String> {
     let directory = tempfile::tempdir().expect("a directory");
     let target = directory.path().join(form);
     capture(host, &target);
     let captured = open_source(&target).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let difference = difference(&said(host), &said(&*captured))?;
+    let difference = support::difference(&said(host), &said(&*captured))?;
     Some(format!("{name}:\n{difference}"))
 }
 
@@ -162,7 +152,7 @@ fn hidden_round_trip(name: &str, host: &dyn Host) -> Result<(Box<dyn Host>, Reda
     redactor.redact_identities([7; 32]);
     write(host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let captured = open_source(&target).unwrap_or_else(|error| panic!("{name}: {error}"));
-    match difference(&found(host), &found(&*captured)) {
+    match support::difference(&found(host), &found(&*captured)) {
         Some(difference) => Err(format!("{name}, identities hidden:\n{difference}")),
         None => Ok((captured, redactor)),
     }
@@ -179,6 +169,278 @@ fn identities_are_hidden_and_the_diagnosis_stays() {
         let hostname = &machine.get().expect("a machine").hostname;
         assert_ne!(Some(hostname), host.machine().get().map(|machine| &machine.hostname), "{base}");
     }
+}
+
+#[test]
+fn patterns_that_match_other_pseudonyms_are_named() {
+    let mut host = support::base("manager-4.14-debian");
+    let conf = "/var/ossec/etc/ossec.conf";
+    let text = host.read(conf.as_ref(), 1 << 20).get().expect("a configuration").bytes.clone();
+    let text = String::from_utf8(text).expect("text");
+    let (before, behind) = text.split_once("<white_list>").expect("a white list");
+    let line = before.lines().count();
+    host.write(conf, format!("{before}<white_list>.34$</white_list><white_list>{behind}"))
+        .expect("it is there");
+    for (hidden, places) in [(false, vec![]), (true, vec![format!("{conf}:{line}")])] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("x");
+        let redactor = Redactor::new();
+        if hidden {
+            redactor.redact_identities([7; 32]);
+        }
+        let summary = write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{error}"));
+        let named: Vec<&str> = summary
+            .notes
+            .iter()
+            .filter_map(|note| note.split_once(": a piece"))
+            .map(|(place, _)| place)
+            .collect();
+        assert_eq!(named, places);
+        let ledger = std::fs::read_to_string(target.join("ledger.json")).expect("a ledger");
+        assert!(places.iter().all(|place| ledger.contains(place)), "{ledger}");
+    }
+}
+
+/// Entries of a capture that is a directory, with their names, but for lists of packages.
+fn entries(top: &Path) -> Vec<(String, String)> {
+    let files =
+        walkdir::WalkDir::new(top).sort_by_file_name().into_iter().map(|entry| entry.expect("an entry"));
+    let files = files.filter(|entry| entry.file_type().is_file());
+    let text = |entry: walkdir::DirEntry| {
+        let name = entry.path().strip_prefix(top).expect("below it").to_string_lossy().into_owned();
+        (name, String::from_utf8_lossy(&std::fs::read(entry.path()).expect("it is read")).into_owned())
+    };
+    files.map(text).filter(|(name, _)| !name.contains("/lib/dpkg/")).collect()
+}
+
+/// Appends to the configuration of Wazuh.
+fn configure(host: &mut ar_doctor::host::capture::CaptureHost, text: &str) {
+    append(host, "/var/ossec/etc/ossec.conf", text);
+}
+
+/// What stands under excerpts, and the lines of them.
+fn marked(ticket: &str) -> Vec<String> {
+    let lines: Vec<&str> = ticket.lines().collect();
+    let is_mark = |pair: &&[&str]| pair[1].trim_start().starts_with('|') && pair[1].contains('^');
+    lines.windows(2).filter(is_mark).map(|pair| pair.join("\n")).collect()
+}
+
+/// Lines of a configuration stand in every form of a report, and names and addresses stand in them.
+#[test]
+fn no_document_shows_a_name_or_an_address_that_is_hidden() {
+    let mut host = support::base("manager-4.14-debian");
+    configure(
+        &mut host,
+        "<ossec_config>\n<global><!-- 198.51.100.61 --><white_list>203.0.113.77/99</white_list></global>\n\
+         <command><name>netsh</name><!-- siem-01 198.51.100.9 --> <bogus>web-01 198.51.100.7</bogus></command>\n\
+         <active-response><command>of-siem-01</command><location>server</location><level>3</level>\
+         </active-response></ossec_config>\n",
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    let redactor = Redactor::new();
+    redactor.redact_identities([7; 32]);
+    write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{error}"));
+    let entries = entries(&target);
+    let of =
+        |name: &str| entries.iter().find(|(entry, _)| entry == name).map(|(_, text)| text.as_str()).unwrap();
+    // The lines are shown, and marked as they are marked on the capture itself.
+    let marks = marked(of("ticket.md"));
+    for words in ["<white_list>", "<bogus>"] {
+        assert!(marks.iter().any(|line| line.contains(words)), "{words}: {marks:#?}");
+    }
+    let captured = open_source(&target).expect("a capture");
+    let (found, again) = (Redactor::new(), install::find(&*captured, None).unwrap());
+    let facts = Facts::new(&*captured, &found, again);
+    let diagnosis = ar_doctor::engine::run(&facts, &ar_doctor::engine::Options::default());
+    let report =
+        Report { facts: &facts, diagnosis: &diagnosis, redactor: &found, response: None, timings: None };
+    assert_eq!(marked(&ar_doctor::report::ticket::write(&report)), marks);
+    let excerpts = |text: &str| -> Vec<String> {
+        let is_excerpt =
+            |line: &&str| ["\"text\":", "\"start\":", "\"end\":"].iter().any(|key| line.contains(key));
+        text.lines().filter(is_excerpt).map(str::to_owned).collect()
+    };
+    let again = json::to_text(&json::check(&report)).expect("JSON");
+    assert_eq!(difference(&excerpts(of("report.json")).join("\n"), &excerpts(&again).join("\n")), None);
+
+    let pairs = redactor.map();
+    for original in ["siem-01", "web-01", "203.0.113.77", "198.51.100.9", "198.51.100.7"] {
+        assert!(pairs.iter().any(|pair| pair.original == original), "{original}: {pairs:?}");
+    }
+    let mut shown = Vec::new();
+    // An example of the catalogue is nobody's.
+    let is_hidden = |pair: &&Pair| pair.original != pair.pseudonym && pair.original != "192.0.2.0";
+    for pair in pairs.iter().filter(is_hidden) {
+        let name = format!(r"(?i)(?:^|[^\w.:-]){}(?:$|[^\w:.-]|\.(?:$|\W))", regex::escape(&pair.original));
+        let name = regex::Regex::new(&name).unwrap();
+        for (entry, text) in &entries {
+            let line = text.lines().find(|line| name.is_match(line));
+            shown.extend(line.map(|line| format!("{entry} shows {}: {line}", pair.original)));
+        }
+    }
+    assert!(shown.is_empty(), "{}", shown.join("\n"));
+}
+
+/// Appends to a file of a host.
+fn append(host: &mut ar_doctor::host::capture::CaptureHost, path: &str, text: &str) {
+    let path = Path::new(path);
+    let held = host.read(path, 1 << 24).get().map(|content| content.bytes.clone()).unwrap_or_default();
+    host.write(path, [held.as_slice(), text.as_bytes()].concat()).unwrap();
+}
+
+/// Words that captures and diagnoses are made of.
+const WORDS: [&str; 18] = [
+    "processes",
+    "permitted",
+    "unix_sockets",
+    "sha256",
+    "format",
+    "effective",
+    "2026-11-20",
+    "2026-11-20T14:06:00Z",
+    "ar-doctor",
+    "wazuh-execd",
+    "wazuh-exec",
+    "analysisd",
+    "var/ossec",
+    "firewall-drop",
+    "firewall-drop600",
+    "firewall-drop600x1y2z3a4b5c6d7",
+    "executable-missing",
+    "000001ffffffffff",
+];
+
+/// The name that somebody logs in with stands in logs.
+#[test]
+fn a_word_that_a_stranger_calls_a_password_is_hidden_there_alone() {
+    for (base, log, host_name) in [
+        ("manager-4.14-debian", "/var/ossec/logs/ossec.log", "siem-01"),
+        ("agent-4.14-debian", "/var/ossec/logs/active-responses.log", "web-01"),
+    ] {
+        let mut host = support::base(base);
+        let names = WORDS.iter().flat_map(|word| [format!("password={word}"), format!("token={word}")]);
+        let lines = names.map(|name| {
+            format!(
+                "2026/11/20 14:06:00 {host_name}: WARNING: Invalid user {name} from 203.0.113.66 port 42\n"
+            )
+        });
+        append(&mut host, log, &lines.collect::<String>());
+        assert_eq!(round_trip(base, &host, "x"), None);
+        hidden_round_trip(base, &host).unwrap_or_else(|difference| panic!("{difference}"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("x");
+        capture(&host, &target);
+        let held = entries(&target);
+        let of =
+            |name: &str| held.iter().find(|(entry, _)| entry.ends_with(name)).map(|(_, text)| text).unwrap();
+        assert!(of(log).contains("Invalid user password=********* from"), "{}", of(log));
+        assert!(!of(log).contains("password=processes"), "{}", of(log));
+        assert!(!of("host.json").contains("***"), "{}", of("host.json"));
+    }
+}
+
+/// A guessable password of this host's own is hidden in its place, and takes no word out of the rest.
+#[test]
+fn a_password_that_is_a_word_of_every_capture_forbids_none() {
+    for word in WORDS {
+        let mut host = support::base("manager-4.14-debian");
+        configure(
+            &mut host,
+            &format!("<ossec_config><wodle><password>{word}</password></wodle></ossec_config>\n"),
+        );
+        assert_eq!(round_trip(word, &host, "x"), None);
+    }
+}
+
+/// What is strong and told by a log is hidden wherever it stands.
+#[test]
+fn a_secret_that_a_log_tells_is_hidden_elsewhere_too() {
+    let mut host = support::base("agent-4.14-debian");
+    const SECRET: &str = "Zx81kQpL0vTnE4sWbR7u";
+    append(&mut host, "/var/ossec/logs/ossec.log", &format!("2026/11/20 14:06:00 x: INFO: token={SECRET}\n"));
+    append(
+        &mut host,
+        "/var/ossec/logs/active-responses.log",
+        &format!("2026/11/20 14:06:01 x: said {SECRET} once\n"),
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    for (name, text) in entries(&target) {
+        assert!(!text.contains(SECRET), "{name}");
+    }
+}
+
+/// `manage_agents -e` prints a line of `client.keys` in base64, and sudo logs what `-i` was given.
+#[test]
+fn an_agents_line_in_base64_is_hidden() {
+    use base64::Engine as _;
+    let mut host = support::base("manager-4.14-debian");
+    let key = "8d2f6b1c9e4a7053f1b8c2d6e9a4075183bc6d2f4e1a9c7058d3b6f2e4a1c907";
+    let path = "/var/ossec/logs/ossec.log";
+    append(
+        &mut host,
+        "/var/ossec/etc/client.keys",
+        &format!("097 db-7 any {key}\n098 db-78 10.0.0.7 {key}\n"),
+    );
+    for (agent, before) in
+        [("097 db-7 any", ""), ("098 db-78 10.0.0.7", ""), ("097 db-7 any", "x"), ("097 db-7 any", "yz")]
+    {
+        let code = base64::engine::general_purpose::STANDARD.encode(format!("{before}{agent} {key}"));
+        append(
+            &mut host,
+            path,
+            &format!("2026/11/20 14:06:00 sudo: INFO: COMMAND=manage_agents -i {code}.\n"),
+        );
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    let held = entries(&target);
+    let (_, log) = held.iter().find(|(name, _)| name.ends_with(path)).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("manage_agents -i ")).collect();
+    assert_eq!(lines.len(), 4);
+    for line in lines {
+        let (_, code) = line.split_once("-i ").unwrap();
+        assert!(code.bytes().all(|byte| byte == b'*' || byte == b'.'), "{line}");
+    }
+}
+
+/// Memory is bounded, however many secrets logs tell of.
+#[test]
+fn logs_that_tell_of_very_many_secrets_cost_little_memory() {
+    let scratch = support::Scratch::new();
+    let (root, target) = (scratch.path().join("root"), scratch.path().join("x"));
+    let host = support::base("agent-4.14-debian");
+    host.materialise(&root).unwrap();
+    let peak = |target: &Path| {
+        let script = "\"$1\" capture --from \"$2\" -o \"$3\" >/dev/null & pid=$!; peak=0; \
+            while now=$(grep VmHWM /proc/$pid/status 2>/dev/null); do peak=$now; sleep 0.02; done; wait $pid && echo $peak";
+        let output = std::process::Command::new("bash")
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_ar-doctor")])
+            .args([&root, target])
+            .output()
+            .expect("bash runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let kib = said.split_whitespace().find_map(|word| word.parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("{said} {}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let before = peak(&scratch.path().join("before"));
+    let log = root.join("var/ossec/logs/active-responses.log");
+    let mut file = std::io::BufWriter::new(std::fs::OpenOptions::new().append(true).open(log).unwrap());
+    for number in 0..200_000_u64 {
+        let token = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        std::io::Write::write_fmt(&mut file, format_args!("2026/11/20 14:06:00 x: token=a1{token:016x}\n"))
+            .unwrap();
+    }
+    drop(file);
+    let after = peak(&target);
+    assert!(after < before + (24 << 10), "{before} KiB become {after}");
+    let held = entries(&target);
+    let of = |name: &str| held.iter().find(|(entry, _)| entry.ends_with(name)).map(|(_, text)| text).unwrap();
+    assert!(!of("active-responses.log").contains("token=a1"));
+    assert!(of("ledger.json").contains("more secrets than are remembered"), "{}", of("ledger.json"));
 }
 
 fn write(
@@ -205,7 +467,7 @@ fn whoever_reads_it_a_capture_of_root_is_roots() {
     capture(&host, &some);
     let captured = open_source(&some).expect("a capture");
     assert_eq!(captured.reader_uid(), 1000);
-    assert_eq!(difference(&sealed, &said(&*captured)), None);
+    assert_eq!(support::difference(&sealed, &said(&*captured)), None);
     assert!(sealed.contains("denied"));
     assert_eq!(open_source(&all).expect("a capture").reader_uid(), 0);
 }
@@ -257,6 +519,24 @@ fn a_secret_in_arguments_changes_no_sum() {
     assert!(sums(&said) > 0 && !said.contains("5w0rdf1sh"), "{said}");
     let held = std::fs::read_to_string(target.join("files/var/ossec/etc/ossec.conf")).unwrap();
     assert!(held.contains("--api-key *************"), "{held}");
+}
+
+/// From the sum of a script and the rest of its text a short secret could be tried out.
+#[test]
+fn no_sum_tells_a_secret_of_a_script() {
+    let mut host = support::base("agent-4.14-debian");
+    let script = "#!/bin/bash\nread -r line\ncurl -u admin:5w0rdf -d \"$line\" https://siem.example/\n";
+    host.write("/var/ossec/active-response/bin/edge-block.sh", script).unwrap();
+    assert_eq!(round_trip("a secret in a script", &host, "x.tar.gz"), None);
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    let held = ["host.json", "report.json"].map(|name| std::fs::read_to_string(target.join(name)).unwrap());
+    let (real, told) = (Sums::of(script.as_bytes()), Sums::of(script.replace("5w0rdf", "******").as_bytes()));
+    for text in held {
+        assert!(!text.contains(&real.sha256) && !text.contains(&real.md5), "{text}");
+        assert!(text.contains(&told.sha256), "{text}");
+    }
 }
 
 /// Whoever wrote it by another way than the redactor: what was read is looked for in all that is written.
@@ -314,7 +594,8 @@ fn a_signal_while_it_is_written_leaves_nothing_behind() {
         ("x", Signal::SIGINT),
         ("x", Signal::SIGHUP),
     ] {
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        let Some(mut doctor) = support::heeding_signals(env!("CARGO_BIN_EXE_ar-doctor")) else { return };
+        let child = doctor
             .args(["capture", "--from"])
             .arg(&root)
             .arg("-o")
@@ -391,6 +672,26 @@ fn it_is_never_written_below_the_home() {
     }
 }
 
+#[test]
+fn who_asked_for_it_is_told_its_real_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // The host is called so.
+    let target = directory.path().join("web-01.tar.gz");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["capture", "--redact", "identities", "--from"])
+        .arg(support::base_path("../tickets/web-01"))
+        .arg("-o")
+        .arg(&target)
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(target.is_file(), "{said}");
+    let named = target.display().to_string();
+    assert!(said.starts_with(&named) && said.contains(&format!("--from {named}`")), "{said}");
+    let captured = open_source(&target).expect("a capture");
+    assert_ne!(captured.machine().get().expect("a machine").hostname, "web-01");
+}
+
 /// A manager with logs of so many MiB, almost all of it holes between lines, and so many agents.
 fn large(root: &Path, mib: u64, agents: u32) {
     use std::io::{Seek as _, SeekFrom, Write as _};
@@ -457,7 +758,7 @@ fn a_large_manager_costs_what_is_read() {
     assert!(size < 8 << 20, "{size} bytes");
     let host = ar_doctor::host::tree::TreeHost::open(&root).unwrap();
     let captured = open_source(&target).unwrap();
-    assert_eq!(difference(&said(&host), &said(&*captured)), None);
+    assert_eq!(support::difference(&said(&host), &said(&*captured)), None);
 }
 
 /// `cargo test --release --test capture -- --ignored --nocapture large`

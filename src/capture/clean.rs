@@ -3,7 +3,18 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
+
+use crate::host::capture::{HostFile, MANIFEST};
 use crate::redact::{Entry, Redactor};
+
+/// What is noted where logs tell of more secrets than are remembered.
+const MANY: &str = "logs hold more secrets than are remembered: each is hidden where it stands as one, and those that \
+                    came last are not looked for elsewhere";
+
+/// What is noted of a pattern whose matches pseudonyms change.
+const PIECE: &str = "a piece of an address, which matches other addresses among pseudonyms than on the host";
 
 /// Hides secrets. The ledger is the redactor's own.
 #[derive(Debug)]
@@ -27,19 +38,53 @@ impl<'r> Cleaner<'r> {
         self.redactor.file(place, bytes)
     }
 
-    /// Bytes that may leave, and are of no file.
+    /// Bytes that may leave, and are of no file, or that passed the redactor once, when not all
+    /// secrets were known to it yet.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         self.redactor.hide(bytes)
     }
 
-    /// A text that passed the redactor once, when not all secrets were known to it yet.
-    pub(super) fn document(&self, text: &str) -> Vec<u8> {
-        self.redactor.hide(text.as_bytes())
+    /// The state of a host that may leave: only texts that are the host's are touched, so that it
+    /// stays what it is, whatever is a secret.
+    pub(super) fn state(&self, file: &HostFile) -> io::Result<String> {
+        let mut state = serde_json::to_value(file)?;
+        self.values(&mut state, "", 0);
+        Ok(HostFile::deserialize(state)?.to_json()?)
+    }
+
+    /// Cleans the texts in a value, which is that of a field at a depth.
+    fn values(&self, value: &mut Value, field: &str, depth: usize) {
+        let clean = |text: &str| self.redactor.part(Path::new(MANIFEST), text);
+        match value {
+            _ if OWN.contains(&field) => {}
+            Value::String(text) => *text = clean(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.values(item, field, depth + 1)),
+            Value::Object(fields) => {
+                let is_by_name = depth == 1 && BY_NAME.contains(&field);
+                let mut cleaned = Map::new();
+                for (name, mut value) in std::mem::take(fields) {
+                    self.values(&mut value, if is_by_name { "" } else { &name }, depth + 1);
+                    let name = if is_by_name { clean(&name) } else { name };
+                    // Of two that have become one name the first stays.
+                    cleaned.entry(name).or_insert(value);
+                }
+                *fields = cleaned;
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     /// What was hidden: where, what and how often.
     pub(super) fn ledger(&self) -> Vec<Entry> {
         self.redactor.ledger()
+    }
+
+    /// What else is to be known of what leaves.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let changed = self.redactor.changed_patterns();
+        let changed =
+            changed.iter().map(|(path, line)| format!("{}:{line}: {PIECE}", self.path(path).display()));
+        changed.chain(self.redactor.is_full().then(|| MANY.to_owned())).collect()
     }
 
     /// A path that may leave.
@@ -56,6 +101,52 @@ impl<'r> Cleaner<'r> {
             *word = String::from_utf8_lossy(part).into_owned();
             rest = behind.get(1..).unwrap_or_default();
         }
+    }
+}
+
+/// Fields whose text is none of the host's, or one that no secret is in: kinds, times, modes, sums,
+/// sets of bits, and what is in base64, which is cleaned as what it is.
+const OWN: [&str; 23] = [
+    "type",
+    "mode",
+    "dir_mode",
+    "now",
+    "default_mtime",
+    "boot_time",
+    "mtime",
+    "ctime",
+    "birth",
+    "start",
+    "made_at",
+    "md5",
+    "sha256",
+    "attributes",
+    "access",
+    "state",
+    "seccomp",
+    "permitted",
+    "effective",
+    "bounding",
+    "ambient",
+    "texts",
+    "xattrs",
+];
+
+/// Fields of `host.json` that hold values by names of the host.
+const BY_NAME: [&str; 6] = ["users", "groups", "space", "space_gaps", "defaults", "files"];
+
+/// Every text in a document of a capture that is not its own.
+pub(super) fn texts(value: &Value, text: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(found) => text(found),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, text)),
+        Value::Object(fields) => {
+            for (name, value) in fields.iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
+                text(name);
+                texts(value, text);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

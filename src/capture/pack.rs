@@ -17,14 +17,14 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::clean::{Cleaner, Stream};
+use super::clean::{Cleaner, Stream, texts};
 use super::describe::{Planned, describe, parts};
 use super::record::{Ranges, Recorder};
 use crate::facts::executable::SCRIPT_LIMIT;
 use crate::host::capture::archive::{self, EntrySum, LEDGER, Met, REPORT, SUMS, TICKET};
 use crate::host::capture::{Entries, FILES, FORMAT, FileEntry, HostFile, HostPath, MANIFEST};
 use crate::host::{OpenError, Source, Sums, Value, hex};
-use crate::redact::{Entry, Kind, Leak, Redactor, Scanner};
+use crate::redact::{Entry, Kind, Leak, Redactor, Scanner, is_public};
 use crate::wazuh::alerts::lines::Section;
 
 /// What a capture becomes.
@@ -93,6 +93,8 @@ pub struct Summary {
     pub hidden_in: usize,
     /// What was left out that was read.
     pub left_out: Vec<Left>,
+    /// What else is to be known of it.
+    pub notes: Vec<String>,
 }
 
 /// Why there is no capture. Nothing is left behind.
@@ -306,6 +308,9 @@ struct Ledger<'a> {
     redacted: &'a [Entry],
     /// What was read and is not in it.
     left_out: &'a [Left],
+    /// What else is to be known of it.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 /// So much of a cleaned content stays in memory.
@@ -372,16 +377,18 @@ impl Packing<'_, '_> {
                 });
             }
         }
-        let text = self.cleaner.clean(Path::new(MANIFEST), described.file.to_json()?.as_bytes());
-        self.add(MANIFEST, &text)?;
+        let text = self.cleaner.state(&described.file)?;
+        self.add(MANIFEST, text.as_bytes())?;
         drop(text);
-        self.add(REPORT, &self.cleaner.document(&documents.report))?;
-        self.add(TICKET, &self.cleaner.document(&documents.ticket))?;
+        self.add(REPORT, &self.cleaner.bytes(documents.report.as_bytes()))?;
+        self.add(TICKET, &self.cleaner.bytes(documents.ticket.as_bytes()))?;
         for left in &mut left_out {
             left.path = self.cleaner.path(Path::new(&left.path)).display().to_string();
         }
         let redacted = self.cleaner.ledger();
-        let mut ledger = serde_json::to_vec_pretty(&Ledger { redacted: &redacted, left_out: &left_out })?;
+        let notes = self.cleaner.notes();
+        let mut ledger =
+            serde_json::to_vec_pretty(&Ledger { redacted: &redacted, left_out: &left_out, notes: &notes })?;
         ledger.push(b'\n');
         self.add(LEDGER, &ledger)?;
         let places: BTreeSet<&str> = redacted.iter().map(|entry| entry.place.as_str()).collect();
@@ -392,7 +399,7 @@ impl Packing<'_, '_> {
                 None => kinds.push((entry.kind, entry.count)),
             }
         }
-        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out })
+        Ok(Summary { bytes: 0, files, hidden_in: places.len(), hidden: kinds, left_out, notes })
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -805,8 +812,8 @@ struct Scan<'r> {
     scanner: Scanner<'r>,
     /// Of an entry that is packed.
     unpacking: Option<flate2::write::MultiGzDecoder<Watch<'r>>>,
-    /// All of `host.json`.
-    host: Vec<u8>,
+    /// All of `host.json` and of `manifest.json`: not every word in them is of the host.
+    document: Vec<u8>,
 }
 
 /// Bytes that are written here are looked at.
@@ -828,26 +835,26 @@ impl Write for Watch<'_> {
 
 impl<'r> Scan<'r> {
     fn new(redactor: &'r Redactor) -> Self {
-        Self { redactor, scanner: redactor.scanner(), unpacking: None, host: Vec::new() }
+        Self { redactor, scanner: redactor.scanner(), unpacking: None, document: Vec::new() }
     }
 
     fn met(&mut self, name: &str, met: Met<'_>) -> Option<Leak> {
         match met {
             Met::Begin(_) => {
-                self.scanner.restart();
-                let leak = self.scanner.feed(name.as_bytes());
-                self.scanner.restart();
-                self.host.clear();
+                let leak = self.alone(name.as_bytes());
+                self.document.clear();
                 let watch = || Watch { scanner: self.redactor.scanner(), leak: None };
                 let is_packed = has_packed_name(Path::new(name));
                 self.unpacking = is_packed.then(|| flate2::write::MultiGzDecoder::new(watch()));
                 leak
             }
+            Met::Bytes(_) if is_public(Path::new(name)) => None,
+            Met::Bytes(bytes) if name == MANIFEST || name == SUMS => {
+                self.document.extend_from_slice(bytes);
+                None
+            }
             Met::Bytes(bytes) => {
                 let leak = self.scanner.feed(bytes);
-                if name == MANIFEST {
-                    self.host.extend_from_slice(bytes);
-                }
                 let unpacked = self.unpacking.as_mut().and_then(|unpacking| {
                     // What cannot be unpacked cannot be read by anybody.
                     let _ = unpacking.write_all(bytes);
@@ -856,20 +863,37 @@ impl<'r> Scan<'r> {
                 leak.or(unpacked)
             }
             Met::End => {
-                let mut leak = self.unpacking.take().and_then(|mut unpacking| {
+                let leak = self.unpacking.take().and_then(|mut unpacking| {
                     let _ = unpacking.try_finish();
                     unpacking.get_ref().leak
                 });
-                let is_base64 =
-                    |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-                let words = self.host.split(|byte| *byte == b'"').filter(|word| word.iter().all(is_base64));
-                for bytes in words.filter_map(|word| STANDARD.decode(word).ok()) {
-                    self.scanner.restart();
-                    leak = leak.or(self.scanner.feed(&bytes));
-                }
-                leak
+                let document = std::mem::take(&mut self.document);
+                leak.or_else(|| self.document(&document))
             }
         }
+    }
+
+    /// Looks at a text of its own.
+    fn alone(&mut self, text: &[u8]) -> Option<Leak> {
+        self.scanner.restart();
+        let leak = self.scanner.feed(text);
+        self.scanner.restart();
+        leak
+    }
+
+    /// Looks at the texts in a document, and at what they are in base64.
+    fn document(&mut self, document: &[u8]) -> Option<Leak> {
+        let mut leak = None;
+        match serde_json::from_slice(document) {
+            Ok(value) => texts(&value, &mut |text| leak = leak.or_else(|| self.alone(text.as_bytes()))),
+            Err(_) => leak = self.alone(document),
+        }
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+        let words = document.split(|byte| *byte == b'"').filter(|word| word.iter().all(is_base64));
+        for bytes in words.filter_map(|word| STANDARD.decode(word).ok()) {
+            leak = leak.or_else(|| self.alone(&bytes));
+        }
+        leak
     }
 }
 

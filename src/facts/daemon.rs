@@ -171,7 +171,7 @@ impl super::Facts<'_> {
     pub fn daemon_log(&self) -> &Fact<Vec<daemon_log::Line>> {
         self.daemon_log.get_or_init(|| {
             self.ending(&self.under_home("logs/ossec.log"), TAIL).map(|ending| {
-                self.redactor.mark(&ending.bytes);
+                self.redactor.mark_log(&ending.bytes);
                 daemon_log::read(&ending.bytes)
             })
         })

@@ -338,7 +338,7 @@ impl Facts<'_> {
         .map_err(failed)?;
         let (denials, first, forgotten) = reader.finish();
         for denial in &denials {
-            self.redactor.mark(&denial.line);
+            self.redactor.mark_log(&denial.line);
         }
         all.extend(denials.into_iter().map(|denial| Logged { file: file.path.clone(), audited, denial }));
         // An older one may hold more of the time that is looked at.

@@ -417,23 +417,23 @@ impl Builder {
     fn urls(&mut self) {
         self.add(Kind::ConnectionString, &["://"], Before::Scheme, Take::Hand(pair::userinfo));
         let path = r#"([^\s<>"'\\`]{4,})"#;
-        for (host, before) in [
-            ("hooks.slack.com/", r""),
-            ("hooks.slack-gov.com/", ""),
-            ("discord.com/api/webhooks/", ""),
-            ("discordapp.com/api/webhooks/", ""),
-            ("webhook.office.com/", ""),
-            ("outlook.office.com/webhook/", ""),
-            ("outlook.office365.com/webhook/", ""),
-            ("hooks.zapier.com/hooks/catch/", ""),
-            ("api.telegram.org/bot", ""),
-            ("api.telegram.org/file/bot", ""),
-            ("chat.googleapis.com/v1/spaces/", ""),
-            ("events.pagerduty.com/integration/", ""),
-            ("hook.integromat.com/", ""),
-            ("hooks.chime.aws/incomingwebhooks/", ""),
+        for host in [
+            "hooks.slack.com/",
+            "hooks.slack-gov.com/",
+            "discord.com/api/webhooks/",
+            "discordapp.com/api/webhooks/",
+            "webhook.office.com/",
+            "outlook.office.com/webhook/",
+            "outlook.office365.com/webhook/",
+            "hooks.zapier.com/hooks/catch/",
+            "api.telegram.org/bot",
+            "api.telegram.org/file/bot",
+            "chat.googleapis.com/v1/spaces/",
+            "events.pagerduty.com/integration/",
+            "hook.integromat.com/",
+            "hooks.chime.aws/incomingwebhooks/",
         ] {
-            let pattern = format!("(?i:{}){before}{path}", regex::escape(host));
+            let pattern = format!("(?i:{}){path}", regex::escape(host));
             self.pattern(Kind::HookUrl, &[host], Before::Any, &pattern);
         }
         // Mattermost and Rocket.Chat.
@@ -580,12 +580,11 @@ impl Builder {
             Before::Any,
             r#"(?i:convertto-securestring)\s+(?i:-string\s+)?\\*["']([^"'$\\]+)"#,
         );
-        self.checked(
+        self.pattern(
             Kind::SnmpCommunity,
             &["rocommunity", "rwcommunity", "trapcommunity", "snmp-server community"],
             Before::Word,
             &format!(r#"(?i:(?:ro|rw|trap)community6?|snmp-server community)[ \t]+["']?{value}"#),
-            |_, _| true,
         );
         self.checked(
             Kind::SnmpCommunity,

@@ -18,6 +18,12 @@ pub(super) const LONG: usize = 8;
 /// So much of one is hidden although the rest of it is not there: a text may be cut.
 const BEGUN: usize = 16;
 
+/// The most secrets that are kept because of logs: anybody may write those.
+const MOST_TOLD: usize = 20_000;
+
+/// The most bytes of them.
+const MOST_TOLD_BYTES: usize = 2 << 20;
+
 /// A secret that was found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
@@ -33,9 +39,32 @@ pub(super) struct Index {
     long: Prefixes,
     short: Prefixes,
     longest: usize,
+    /// How many were told by logs, and their bytes.
+    told: usize,
+    told_bytes: usize,
+    is_full: bool,
 }
 
 impl Index {
+    /// Adds a secret that only a log tells, of which a bounded number is kept.
+    pub(super) fn insert_told(&mut self, secret: &[u8], kind: Kind) {
+        if self.secrets.contains_key(secret) {
+            return;
+        }
+        if self.told >= MOST_TOLD || self.told_bytes + secret.len() > MOST_TOLD_BYTES {
+            self.is_full = true;
+            return;
+        }
+        self.told += 1;
+        self.told_bytes += secret.len();
+        self.insert(secret, kind);
+    }
+
+    /// Whether logs told of more than are kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// Adds a secret of [`SHORTEST`] bytes or more.
     pub(super) fn insert(&mut self, secret: &[u8], kind: Kind) {
         let is_long = secret.len() >= LONG;
@@ -118,7 +147,7 @@ impl Index {
         let goes_on = text.get(at + common..)?;
         let is_cut = goes_on.is_empty() || goes_on == b"]" || goes_on.starts_with("…".as_bytes());
         let is_enough = common >= BEGUN || is_cut && common >= LONG;
-        (is_enough && pair::is_strong(behind_host(begun))).then_some(Hit {
+        (is_enough && pair::is_random(behind_host(begun))).then_some(Hit {
             start: at,
             end: at + common,
             kind,

@@ -226,7 +226,8 @@ pub const IDENTITIES: [&str; 5] = [
      their range, and link-local ones of IPv6 in fe80::/64: behind it stands what tells a network card from all others.",
     "To keep these ranges apart, bits that lead to one are never changed: up to the first eight bits of most public IPv4 \
      addresses, and more next to a special range, are what they were. What is compared letter by letter in the middle of an \
-     address, or in a part of a number (`^192.16`), may no longer match.",
+     address, or in a part of a number (`^192.16`), may no longer match: the ledger and the last lines of `capture` name \
+     each `<white_list>`, `<srcip>` and `<dstip>` with such a pattern.",
     "The salt is new for each capture: pseudonyms of two captures have nothing in common. Only `--map FILE` writes which \
      name is whose.",
 ];

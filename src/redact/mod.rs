@@ -17,11 +17,12 @@ mod pair;
 mod places;
 mod scanner;
 mod shell;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use base64::Engine as _;
 use serde::Serialize;
@@ -30,6 +31,9 @@ use formats::{Found, Mode};
 use identities::Identities;
 use index::{Index, LONG, SHORTEST};
 
+/// Lists of packages: what stands in them can be had by everybody, names and sums alike, and is
+/// overwritten by no secret that a log tells.
+pub use identities::is_package_data as is_public;
 pub use identities::{Identity, Pair};
 pub use kind::{About, IDENTITIES, Kind, SECRETS, page};
 pub use scanner::{Leak, Scanner};
@@ -98,6 +102,23 @@ const COMMON: [&str; 24] = [
     "credential",
 ];
 
+/// Who can have written a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Author {
+    /// Whoever administers the host: configuration, keys, scripts.
+    Owner,
+    /// Anybody who can have a line logged: the name of a user who tries to log in is enough.
+    Anyone,
+}
+
+impl Author {
+    fn of(path: &Path) -> Self {
+        let is_log = path.components().any(|part| part.as_os_str() == "log" || part.as_os_str() == "logs")
+            || path.extension().is_some_and(|extension| extension == "log");
+        if is_log { Self::Anyone } else { Self::Owner }
+    }
+}
+
 /// Remembers the secrets of one run and hides them in all text that leaves.
 ///
 /// What is read first must be remembered before what is read later is written: call
@@ -105,6 +126,8 @@ const COMMON: [&str; 24] = [
 #[derive(Debug, Default)]
 pub struct Redactor {
     remembered: Mutex<Index>,
+    /// Words of this host that are no secrets, in lower case.
+    spared: RwLock<Vec<Vec<u8>>>,
     ledger: Mutex<BTreeMap<(String, Kind), u64>>,
     identities: OnceLock<Identities>,
 }
@@ -129,16 +152,57 @@ impl Redactor {
         }
     }
 
+    /// Words that are no secrets, whatever a log or a file says: the names of this host's commands,
+    /// responses and their files, without which a capture would tell of another host.
+    pub fn spare(&self, words: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        let is_name = |word: &[u8]| {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+            (SHORTEST..=255).contains(&word.len())
+                && word.iter().all(is_part)
+                && formats::find(word, Mode::Text).is_empty()
+        };
+        let words = words.into_iter().map(|word| word.as_ref().to_ascii_lowercase());
+        let mut spared = self.spared.write().unwrap_or_else(PoisonError::into_inner);
+        spared.extend(words.filter(|word| is_name(word)));
+        spared.sort();
+        spared.dedup();
+    }
+
+    /// Whether a text stays although it is remembered as a secret: it is hidden where it stands as
+    /// one, and there alone.
+    fn is_spared(&self, text: &[u8]) -> bool {
+        if vocabulary::is_fixed(text) {
+            return true;
+        }
+        let spared = self.spared.read().unwrap_or_else(PoisonError::into_inner);
+        let lower = text.to_ascii_lowercase();
+        spared.iter().any(|word| word.len() >= lower.len() && memchr::memmem::find(word, &lower).is_some())
+    }
+
+    /// Logs told of more secrets than are remembered: the rest is hidden where it stands.
+    pub fn is_full(&self) -> bool {
+        self.secrets().is_full()
+    }
+
     /// Every name and address that was replaced, with its pseudonym; at most 200,000 addresses
     /// of each kind. Only for who asked for it: this is what the pseudonyms hide.
     pub fn map(&self) -> Vec<Pair> {
         self.identities.get().map(Identities::map).unwrap_or_default()
     }
 
+    /// Patterns of addresses, in the files written so far, that match others among pseudonyms than
+    /// they did: the file, and the line from 1.
+    pub fn changed_patterns(&self) -> Vec<(PathBuf, usize)> {
+        self.identities.get().map(Identities::pieces).unwrap_or_default()
+    }
+
     /// The path that stands for a path: identities in it replaced as in a text.
     pub fn path(&self, path: &Path) -> PathBuf {
         use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-        let hidden = self.hide(path.as_os_str().as_bytes());
+        let mut hidden = self.hide(path.as_os_str().as_bytes());
+        if let (Some(first), true) = (hidden.first_mut(), path.is_absolute()) {
+            *first = b'/';
+        }
         let hidden = self.pseudonymous(hidden);
         PathBuf::from(std::ffi::OsString::from_vec(hidden))
     }
@@ -146,8 +210,13 @@ impl Redactor {
     /// Remembers the secrets in the bytes of a file; [`secrets`] says where they are.
     pub fn mark(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let found = formats::find(bytes, Mode::of(bytes));
-        self.remember_all(bytes, &found);
+        self.remember_all(bytes, &found, Author::Owner);
         found.into_iter().map(|found| found.range).collect()
+    }
+
+    /// Remembers the secrets in what anybody may have written: lines of logs.
+    pub fn mark_log(&self, bytes: &[u8]) {
+        self.remember_all(bytes, &formats::find(bytes, Mode::of(bytes)), Author::Anyone);
     }
 
     /// Remembers the secrets in a file of this name: all of it may be one.
@@ -156,7 +225,9 @@ impl Redactor {
             identities.learn(path, bytes);
         }
         match files::Sort::of(path, bytes) {
-            files::Sort::Plain(mode) => self.remember_all(bytes, &formats::find(bytes, mode)),
+            files::Sort::Plain(mode) => {
+                self.remember_all(bytes, &formats::find(bytes, mode), Author::of(path));
+            }
             files::Sort::Opaque => {}
             files::Sort::Fields(sort) => sort.each(bytes, &mut |range, kind| {
                 self.remember(kind, bytes.get(range).unwrap_or_default());
@@ -166,7 +237,15 @@ impl Redactor {
 
     /// Remembers a secret as a whole, and the forms it takes in JSON, XML and URLs.
     pub fn remember(&self, kind: Kind, secret: &[u8]) {
+        self.remember_of(Author::Owner, kind, secret);
+    }
+
+    /// The same of a secret that a text of this author tells. Of what anybody may have written only
+    /// what looks like no word or name is remembered: everything would be hidden that a stranger
+    /// calls a password.
+    fn remember_of(&self, author: Author, kind: Kind, secret: &[u8]) {
         let secret = secret.trim_ascii();
+        let is_told = author == Author::Anyone;
         let is_common = || {
             let lower = secret.to_ascii_lowercase();
             // A short number counts and dates things in every text.
@@ -179,8 +258,18 @@ impl Redactor {
             return;
         }
         let mut index = self.secrets();
+        let mut add = |secret: &[u8]| {
+            if !is_told {
+                index.insert(secret, kind);
+            } else if has_strong_run(secret) {
+                index.insert_told(secret, kind);
+            }
+        };
         if secret.iter().all(|byte| byte.is_ascii_alphanumeric()) {
-            index.insert(secret, kind);
+            add(secret);
+            return;
+        }
+        if is_told && !has_strong_run(secret) {
             return;
         }
         for form in forms(secret) {
@@ -188,23 +277,37 @@ impl Redactor {
             for line in form.split(|&byte| byte == b'\n') {
                 let line = line.trim_ascii();
                 if line.len() >= SHORTEST && !pair::is_masked(line) {
-                    index.insert(line, kind);
+                    add(line);
                 }
             }
             // Of what is taken for a path or a command a part alone may be told. No host, no date.
-            let is_part = |part: &&[u8]| {
-                let is_plain = match kind {
-                    Kind::HookUrl => !part.contains(&b'.'),
-                    Kind::Cookie => !secret.contains(&b';'),
-                    _ => true,
-                };
-                is_plain && pair::is_strong(part)
-            };
             let separators: [&[u8]; 2] = [b"/\\", b"/\\&|;<>\"'"];
             for by in separators {
-                let parts = form.split(|byte| by.contains(byte)).filter(is_part);
-                parts.for_each(|part| index.insert(part.trim_ascii(), kind));
+                let parts = || form.split(|byte| by.contains(byte));
+                // Beside a part that is no word even one that could be a word is none.
+                let is_broken = kind != Kind::HookUrl && parts().any(pair::is_strong);
+                let is_part = |part: &[u8]| {
+                    let is_plain = match kind {
+                        Kind::HookUrl => !part.contains(&b'.'),
+                        Kind::Cookie => !secret.contains(&b';'),
+                        _ => true,
+                    };
+                    is_plain && (pair::is_random(part) || is_broken && pair::is_capitalised(part))
+                };
+                for part in parts() {
+                    // What ends a path, and is too short alone.
+                    let named = [b"/", part].concat();
+                    let part = if named.len() == LONG { &named } else { part };
+                    if is_part(part) {
+                        add(part.trim_ascii());
+                    }
+                }
             }
+        }
+        drop(index);
+        let path = index::behind_host(secret);
+        if kind == Kind::HookUrl && path.len() < secret.len() && pair::is_random(path) {
+            self.remember_of(author, kind, path.trim_ascii_start().strip_prefix(b"/").unwrap_or(path));
         }
     }
 
@@ -225,13 +328,36 @@ impl Redactor {
         Redacted(String::from_utf8_lossy(&hidden).into_owned())
     }
 
+    /// A line that may leave, as [`text`](Self::text) has it, and where a mark in it stands then:
+    /// a pseudonym may be shorter or longer than what it stands for.
+    pub fn excerpt(&self, bytes: &[u8], mark: &Range<usize>) -> (Vec<u8>, Range<usize>) {
+        let hidden = self.hide(bytes);
+        let shown = self.pseudonymous(hidden.clone());
+        let mark = if shown == hidden { mark.clone() } else { moved(&hidden, &shown, mark) };
+        (shown, mark)
+    }
+
     /// The bytes with every secret overwritten by `*`, length and line breaks kept, so that
     /// columns and marks stay where they are.
     pub fn hide(&self, bytes: &[u8]) -> Vec<u8> {
         let mut hidden = bytes.to_vec();
-        let found = formats::find(bytes, Mode::of(bytes));
+        let mut found = formats::find(bytes, Mode::of(bytes));
+        self.again(bytes, &mut found);
         self.overwrite(bytes, &mut hidden, found, None);
         hidden
+    }
+
+    /// A text of its own in a file, which may leave. What was hidden is entered in the ledger.
+    pub fn part(&self, path: &Path, text: &str) -> String {
+        let mut hidden = text.as_bytes().to_vec();
+        let mut found = formats::find(text.as_bytes(), Mode::Text);
+        self.again(text.as_bytes(), &mut found);
+        self.overwrite(text.as_bytes(), &mut hidden, found, Some(path));
+        // A path stays one.
+        if let (Some(first), true) = (hidden.first_mut(), text.starts_with('/')) {
+            *first = b'/';
+        }
+        String::from_utf8_lossy(&self.pseudonymous(hidden)).into_owned()
     }
 
     /// A file that may leave, by what is known of files of this name. What was hidden is entered
@@ -264,6 +390,10 @@ impl Redactor {
             }
         };
         let seen = hidden.clone();
+        let mut found = found;
+        if !is_public(path) {
+            self.again(&seen, &mut found);
+        }
         self.overwrite(&seen, &mut hidden, found, Some(path));
         match self.identities.get() {
             Some(identities) => identities.file(path, &hidden),
@@ -301,14 +431,15 @@ impl Redactor {
         }
     }
 
-    fn remember_all(&self, bytes: &[u8], found: &[Found]) {
+    fn remember_all(&self, bytes: &[u8], found: &[Found], author: Author) {
+        let remember = |kind, secret: &[u8]| self.remember_of(author, kind, secret);
         for found in found {
             let value = bytes.get(found.range.clone()).unwrap_or_default();
             // A number of JSON: elsewhere it counts something.
             if found.fill != b'*' {
                 continue;
             }
-            self.remember(found.kind, value);
+            remember(found.kind, value);
             // What ends a sentence or a quotation is hardly part of it.
             let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
             let start = value.iter().position(is_part).unwrap_or(0);
@@ -316,19 +447,19 @@ impl Redactor {
             if let Some(core) =
                 value.get(start..end).filter(|core| core.len() >= LONG && core.len() < value.len())
             {
-                self.remember(found.kind, core);
+                remember(found.kind, core);
             }
             if matches!(found.kind, Kind::HookUrl | Kind::Cookie | Kind::JsonWebToken) {
                 let pieces =
                     value.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-');
                 for piece in pieces.filter(|piece| piece.len() >= 16 && pair::is_strong(piece)) {
-                    self.remember(found.kind, piece);
+                    remember(found.kind, piece);
                 }
             }
             // The lines of a key stand in a row where line breaks were lost.
             if found.kind == Kind::PrivateKey {
                 for line in value.split(u8::is_ascii_whitespace).filter(|line| line.len() >= LONG) {
-                    self.remember(found.kind, line);
+                    remember(found.kind, line);
                 }
             }
             // `session=X; theme=1`
@@ -338,7 +469,7 @@ impl Redactor {
                     if let Some(value) =
                         value.filter(|value| pair::is_strong(value) && !value.contains(&b' '))
                     {
-                        self.remember(found.kind, value);
+                        remember(found.kind, value);
                     }
                 }
             }
@@ -346,27 +477,32 @@ impl Redactor {
             if let Some(user) = user {
                 let pair = [user, b":", value].concat();
                 let coded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(pair);
-                self.remember(found.kind, coded.as_bytes());
+                remember(found.kind, coded.as_bytes());
             }
             if found.kind == Kind::AuthorizationHeader
                 && let Some(decoded) = pair::decoded(value)
                 && let Some(colon) = memchr::memchr(b':', &decoded)
             {
-                self.remember(Kind::Password, decoded.get(colon + 1..).unwrap_or_default());
+                remember(Kind::Password, decoded.get(colon + 1..).unwrap_or_default());
             }
         }
     }
 
-    /// Overwrites what was found by format and what is remembered.
-    fn overwrite(&self, bytes: &[u8], hidden: &mut [u8], mut found: Vec<Found>, place: Option<&Path>) {
-        {
-            let index = self.secrets();
-            index.find(bytes, true, |hit| {
+    /// Adds what is remembered and stands here again.
+    fn again(&self, bytes: &[u8], found: &mut Vec<Found>) {
+        let index = self.secrets();
+        index.find(bytes, true, |hit| {
+            if bytes.get(hit.start..hit.end).is_some_and(|text| !self.is_spared(text)) {
                 let start = hit.start - usize::from(is_escaped(bytes, hit.start));
                 found.push(Found::new(start..hit.end, hit.kind));
-                true
-            });
-        }
+            }
+            true
+        });
+        self.coded(&index, bytes, |range, kind| found.push(Found::new(range, kind)));
+    }
+
+    /// Overwrites what was found.
+    fn overwrite(&self, bytes: &[u8], hidden: &mut [u8], mut found: Vec<Found>, place: Option<&Path>) {
         if found.is_empty() {
             return;
         }
@@ -389,6 +525,41 @@ impl Redactor {
         }
     }
 
+    /// Text in base64 in which a secret stands, all of it: `manage_agents -e` prints a line of
+    /// `client.keys` so. Where it begins does not matter.
+    fn coded(&self, index: &Index, text: &[u8], mut found: impl FnMut(Range<usize>, Kind)) {
+        use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+        const LENIENT: GeneralPurpose = GeneralPurpose::new(
+            &base64::alphabet::STANDARD,
+            GeneralPurposeConfig::new()
+                .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+                .with_decode_allow_trailing_bits(true),
+        );
+        if index.len() == 0 {
+            return;
+        }
+        for run in runs(text) {
+            let Some(run_text) = text.get(run.clone()) else { continue };
+            let kind = (0..4).find_map(|shift| {
+                let part = run_text.get(shift..)?;
+                // One letter alone is none of the code.
+                let part = part.get(..part.len() - usize::from(part.len() % 4 == 1))?;
+                let decoded = LENIENT.decode(part).ok()?;
+                let mut kind = None;
+                index.find(&decoded, false, |hit| {
+                    let is_spared = decoded.get(hit.start..hit.end).is_none_or(|text| self.is_spared(text));
+                    kind = (!is_spared).then_some(hit.kind);
+                    is_spared
+                });
+                kind
+            });
+            if let Some(kind) = kind {
+                let padding = text.iter().skip(run.end).take(2).take_while(|byte| **byte == b'=').count();
+                found(run.start..run.end + padding, kind);
+            }
+        }
+    }
+
     fn enter(&self, place: &Path, kind: Kind, count: u64) {
         if count > 0 {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -400,6 +571,60 @@ impl Redactor {
         // A poisoned lock still holds the secrets; losing them would leak.
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Texts in base64 that are long enough for a line of `client.keys`.
+fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    const LEAST: usize = 80;
+    let is_code = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let window = text.get(at..at + LEAST)?;
+            let Some(other) = window.iter().rposition(|byte| !is_code(byte)) else { break };
+            at += other + 1;
+        }
+        let start = at;
+        at += text.get(at..)?.iter().take_while(|byte| is_code(byte)).count();
+        Some(start..at)
+    })
+}
+
+/// Letters and digits in a row, as in no name, path, date or label.
+fn has_strong_run(secret: &[u8]) -> bool {
+    let runs = secret.split(|byte| !byte.is_ascii_alphanumeric());
+    runs.into_iter().any(pair::is_strong)
+}
+
+/// Where a mark in a text stands in what the text has become. A name that was replaced is marked as
+/// a whole when a part of it was.
+fn moved(from: &[u8], to: &[u8], mark: &Range<usize>) -> Range<usize> {
+    let (old_words, new_words) = (words(from), words(to));
+    // How many bytes stand before the word of this number.
+    let before =
+        |words: &[&[u8]], number: usize| words.iter().take(number).map(|word| word.len()).sum::<usize>();
+    let mut moved = mark.start.min(to.len())..mark.end.min(to.len());
+    for change in similar::capture_diff_slices(similar::Algorithm::Myers, &old_words, &new_words) {
+        let (tag, old, new) = change.as_tag_tuple();
+        let is_same = tag == similar::DiffTag::Equal;
+        let old = before(&old_words, old.start)..before(&old_words, old.end);
+        let new = before(&new_words, new.start)..before(&new_words, new.end);
+        if old.contains(&mark.start) {
+            moved.start = if is_same { new.start + mark.start - old.start } else { new.start };
+        } else if old.end == mark.start {
+            moved.start = new.end;
+        }
+        if old.start < mark.end && mark.end <= old.end {
+            moved.end = if is_same { new.start + mark.end - old.start } else { new.end };
+        }
+    }
+    moved.start..moved.end.max(moved.start)
+}
+
+/// What may be a name or an address as one, and every other byte by itself.
+fn words(text: &[u8]) -> Vec<&[u8]> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"-_.:@".contains(byte);
+    text.chunk_by(|one, next| is_part(one) && is_part(next)).collect()
 }
 
 /// Line breaks stay.

@@ -604,10 +604,12 @@ pub(super) fn is_secret_value(value: &[u8]) -> bool {
     !is_expansion(value) && !is_path(value) && !is_expression(value) && !is_placeholder(value)
 }
 
-/// Overwritten by this program or another.
+/// Overwritten by this program or another, with signs around it perhaps.
 pub(super) fn is_masked(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
-    value.iter().all(|byte| byte == first) && (value.len() < 8 || b"*xX.-_1#".contains(first))
+    let is_one = value.iter().all(|byte| byte == first) && (value.len() < 8 || b"*xX.-_1#".contains(first));
+    let is_sign = |byte: &u8| byte.is_ascii_punctuation() || byte.is_ascii_whitespace();
+    is_one || memchr::memmem::find(value, b"********").is_some() && value.iter().all(is_sign)
 }
 
 /// `$1`, `${TOKEN}`, `$(cat /etc/token)`, `%TOKEN%`, `{{ token }}`, `{token}`, `%s`.
@@ -722,6 +724,24 @@ pub(super) fn is_strong(value: &[u8]) -> bool {
         && value.iter().any(u8::is_ascii_digit)
         && value.iter().any(u8::is_ascii_alphabetic)
         && !value.starts_with(b"ipv6-")
+}
+
+/// A part of a secret that is one by itself: letters and digits, or letters that are no words.
+pub(super) fn is_random(part: &[u8]) -> bool {
+    // `IncomingWebhook`: each capital begins three letters at least, but the first may be missing.
+    let is_hump = |hump: &[u8]| hump.len() >= 3 && hump.iter().skip(1).all(u8::is_ascii_lowercase);
+    let is_word = |word: &[u8]| {
+        word.len() < 4
+            || word.iter().all(u8::is_ascii_lowercase)
+            || word.iter().all(u8::is_ascii_uppercase)
+            || word.chunk_by(|_, byte| !byte.is_ascii_uppercase()).all(is_hump)
+    };
+    is_strong(part) || is_capitalised(part) && !part.split(|byte| !byte.is_ascii_alphabetic()).all(is_word)
+}
+
+/// Eight bytes or more in one word, with a capital.
+pub(super) fn is_capitalised(part: &[u8]) -> bool {
+    part.len() >= 8 && part.iter().any(u8::is_ascii_uppercase) && !part.iter().any(u8::is_ascii_whitespace)
 }
 
 /// `-u user:X`: X is a password, and no group, port or part of a time.
@@ -873,17 +893,15 @@ pub(super) fn userinfo(text: &[u8], anchor: Range<usize>, kind: Kind, _: Mode, a
     let user = start..start + colon.filter(|colon| *colon < sign).unwrap_or(sign);
     let password = (user.end + 1).min(start + sign)..start + sign;
     let value = text.get(password.clone()).unwrap_or_default();
-    if value.is_empty() {
-        // A token alone.
-        if let Some(token) = text.get(user.clone()).filter(|token| token.len() >= 16 && is_strong(token)) {
-            let _ = token;
-            all.push(Found::new(user, kind));
-        }
-    } else if !is_expansion(value) && !is_masked(value) {
-        let token = text.get(user.clone()).is_some_and(|user| user.len() >= 16 && is_strong(user));
-        if token {
-            all.push(Found::new(user.clone(), kind));
-        }
+    let is_token = text.get(user.clone()).is_some_and(|user| user.len() >= 16 && is_strong(user));
+    if !value.is_empty() && (is_expansion(value) || is_masked(value)) {
+        return;
+    }
+    // It may stand alone.
+    if is_token {
+        all.push(Found::new(user.clone(), kind));
+    }
+    if !value.is_empty() {
         all.push(Found { user: Some(user), ..Found::new(password, kind) });
     }
 }

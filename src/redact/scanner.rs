@@ -5,6 +5,9 @@ use serde::Serialize;
 use super::index::LONG;
 use super::{Kind, Redactor};
 
+/// What stands around a secret in base64 is kept from block to block, too.
+const CODED: usize = 256;
+
 /// A remembered secret in what is about to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Leak {
@@ -34,15 +37,22 @@ impl<'r> Scanner<'r> {
     pub fn feed(&mut self, block: &[u8]) -> Option<Leak> {
         let index = self.redactor.secrets();
         // What could be the beginning of a secret is kept from block to block.
-        let keep = index.longest().max(LONG) - 1;
+        let keep = index.longest().max(LONG) * 3 / 2 + CODED;
         let seen = self.window.len();
         self.window.extend_from_slice(block);
         let mut leak = None;
         index.find(&self.window, false, |hit| {
-            if hit.end > seen {
+            let is_secret =
+                || self.window.get(hit.start..hit.end).is_some_and(|text| !self.redactor.is_spared(text));
+            if hit.end > seen && is_secret() {
                 leak = Some(Leak { kind: hit.kind, offset: self.offset + hit.start as u64 });
             }
             leak.is_none()
+        });
+        self.redactor.coded(&index, &self.window, |range, kind| {
+            if range.end > seen && leak.is_none() {
+                leak = Some(Leak { kind, offset: self.offset + range.start as u64 });
+            }
         });
         let cut = self.window.len().saturating_sub(keep);
         self.window.drain(..cut);

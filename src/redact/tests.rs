@@ -625,6 +625,46 @@ fn what_is_left_of_a_secret_is_hidden() {
     }
 }
 
+/// A sign of a shell, of XML or of a path cuts a secret where it is shown in parts.
+#[test]
+fn parts_of_a_secret_are_hidden_unless_they_are_words() {
+    let redactor = Redactor::new();
+    redactor.mark(b"password: 'Fr6x91Tex8&TSHACdlZ;qLwErTyU|s5pTfhhw<Qzfkbcde/readable'");
+    redactor.mark(br#"password: "Fa6843glNIfs\"%ySNotHdxnaDL""#);
+    redactor.mark(b"<hook_url>https://x.example/Zk4Vt9Lp2xQ8Rm3H/IncomingWebhook/WEBHOOKS</hook_url>");
+    redactor.mark(b"<hook_url>https://x.example/Gp521C9UQh%5C%25LQxcQvdP</hook_url>");
+    redactor.mark(b"x:$6$5Ay6PShq$40GQKWh9G4n21EtWH3lw/p36vaIjwWKX/AItES.jvKaYWb.:1");
+    redactor.mark(b"x:$6$IIL20bAx$LgLOI3M0VzZhi.CD8Zr41hSwJE.i3A.2qrCsA5G./Gu8.4f63s60sN67/.i7Xhfs:1");
+    for part in [
+        "TSHACdlZ",
+        "qLwErTyU",
+        "s5pTfhhw",
+        "Fr6x91Tex8",
+        "Qzfkbcde",
+        "%ySNotHdxnaDL",
+        "Zk4Vt9Lp2xQ8Rm3H",
+        r"Gp521C9UQh\\%LQxcQvdP",
+        "AItES.jvKaYWb.",
+        "/.i7Xhfs",
+    ] {
+        let said = redactor.text(format!("{part}: not found"));
+        assert_eq!(said.as_str().trim_start_matches('*'), ": not found");
+    }
+    for word in ["IncomingWebhook", "WEBHOOKS", "readable"] {
+        assert_eq!(redactor.text(word).as_str(), word);
+    }
+}
+
+/// Nobody has to be kept from stars.
+#[test]
+fn what_was_hidden_is_no_secret() {
+    let redactor = Redactor::new();
+    for text in [r#"["--password", "'********************'"]"#, "password: '********\\\"********'"] {
+        redactor.mark(text.as_bytes());
+        assert_eq!((redactor.len(), redactor.text(text).as_str()), (0, text));
+    }
+}
+
 #[test]
 fn the_ledger_counts_and_tells_no_value() {
     let redactor = Redactor::new();
@@ -770,6 +810,79 @@ fn names_that_mean_something_stay() {
     assert!(!String::from_utf8_lossy(&out).contains("edge-unblock"), "{}", String::from_utf8_lossy(&out));
     assert_eq!(redactor.text("edge-unblock is a script").as_str(), "edge-unblock is a script");
     assert_eq!(redactor.file(Path::new("/var/lib/dpkg/status"), b"Version: 4.14.2.1"), b"Version: 4.14.2.1");
+}
+
+#[test]
+fn mail_and_machines_are_known_by_their_fields() {
+    let redactor = with_identities();
+    let host = r#"{"users":{"carol":1001},"groups":{"webteam":1005,"ssl-cert":110},"mounts":[
+        {"target":"/a","source":"nas7:/export","type":"nfs4"},{"target":"/b","source":"//filer2/share","type":"cifs"},
+        {"target":"/c","source":"10.0.0.9:/x","type":"nfs"},{"target":"/d","source":"/dev/sda1","type":"ext4"}]}"#;
+    let config = "<email_to>ann@acme.example, dave@acme.example</email_to>\n<email_to>Bob &lt;bob@acme.example&gt;</email_to>\n\
+        <hosts>\n<host>https://idx4.acme.example:9200</host>\n</hosts><server>collector9</server>\n";
+    redactor.learn(Path::new("host.json"), host.as_bytes());
+    redactor.learn(Path::new("etc/ossec.conf"), config.as_bytes());
+    let config = String::from_utf8(redactor.file(Path::new("etc/ossec.conf"), config.as_bytes())).unwrap();
+    let log = "carol.danvers@acme.example nas7 filer2 webteam idx4 collector9 <x@mail.acme.example>";
+    let all = [config, redactor.text(log).to_string(), redactor.text(host).to_string()].concat();
+    for name in [
+        "ann",
+        "dave",
+        "bob",
+        "carol",
+        "danvers",
+        "idx4",
+        "collector9",
+        "nas7",
+        "filer2",
+        "webteam",
+        "x@mail",
+    ] {
+        assert!(!all.contains(name), "{name}: {all}");
+    }
+    let told = redactor.text("ann@acme.example Ann@acme.example").to_string();
+    let (one, other) = told.split_once(' ').unwrap();
+    assert!(one.starts_with("mail-") && one.eq_ignore_ascii_case(other), "{told}");
+    // Units, keys of SSH, addresses of services and paths are no mail.
+    for text in [
+        "getty@tty1.service",
+        "user@1000.service",
+        "/run/x@y.example",
+        "https://u@h.example/",
+        "@foo.bar",
+        "/dev/sda1",
+    ] {
+        assert!(!redactor.text(text).as_str().contains("mail-"), "{text}");
+    }
+}
+
+#[test]
+fn agents_that_ask_for_a_key_are_hidden_in_their_lines_alone() {
+    let redactor = with_identities();
+    let log = "wazuh-authd: INFO: Received request for a new agent (web-99) from: 192.0.2.7\n\
+        wazuh-authd: INFO: Agent key generated for 'web-99' (requested by any)\n\
+        wazuh-authd: INFO: Agent key generated for agent 'processes' (requested locally)\n\
+        wazuh-authd: WARNING: Duplicate name 'web-99', rejecting enrollment. \n\
+        wazuh-authd: INFO: Removing old agent 'web-98' (id '007').\n\
+        wazuh-authd: INFO: Agent '007' (web-98) deleted (requested locally)\n";
+    let path = Path::new("logs/ossec.log");
+    redactor.learn(path, log.as_bytes());
+    let out = String::from_utf8(redactor.file(path, log.as_bytes())).unwrap();
+    assert!(!out.contains("web-9") && !out.contains("processes") && out.contains("'007'"), "{out}");
+    let names: Vec<&str> =
+        out.split(['(', ')', '\'', ' ']).filter(|word| word.starts_with("agent-")).collect();
+    assert!(names.len() == 6 && names[0] == names[1] && names[4] == names[5], "{names:?}");
+    assert_eq!(redactor.text("\"processes\": []").as_str(), "\"processes\": []");
+}
+
+#[test]
+fn patterns_that_match_others_are_named() {
+    let redactor = with_identities();
+    let config = "<x/>\n<white_list>192.0.2.0/24</white_list>\n<white_list>.34$</white_list>\n<white_list>^10.|93.18</white_list>\n";
+    redactor.file(Path::new("/var/ossec/etc/ossec.conf"), config.as_bytes());
+    redactor.file(Path::new("/var/ossec/logs/x.log"), config.as_bytes());
+    let places = redactor.changed_patterns();
+    assert_eq!(places, [3, 4].map(|line| ("/var/ossec/etc/ossec.conf".into(), line)));
 }
 
 #[test]

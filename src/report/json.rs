@@ -966,7 +966,7 @@ pub(super) fn evidence(redactor: &Redactor, evidence: &findings::Evidence) -> Ev
             file: redactor.text(file),
             line: *line,
             column: *column,
-            mark: characters(&redactor.hide(text), mark),
+            mark: mark_of(redactor, text, mark),
             text: redactor.text(text),
             label: redactor.text(label),
         },
@@ -986,9 +986,15 @@ pub fn role(facts: &crate::facts::Facts<'_>) -> Option<RoleName> {
     }
 }
 
+/// A mark in a line of a file as a mark in characters of what is shown of that line.
+pub(super) fn mark_of(redactor: &Redactor, text: &[u8], mark: &Range<usize>) -> Mark {
+    let (shown, mark) = redactor.excerpt(text, mark);
+    characters(&shown, &mark)
+}
+
 /// A mark in bytes as a mark in characters of the text those bytes become. A
 /// character that is marked in part is marked.
-pub(super) fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
+fn characters(bytes: &[u8], mark: &Range<usize>) -> Mark {
     let (mut at, mut start, mut end) = (0, 0, 0);
     let mut step = |length: usize| {
         at += length;

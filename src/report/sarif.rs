@@ -552,7 +552,7 @@ impl View<'_> {
 
     fn place(&self, evidence: &Evidence) -> Option<Location> {
         let Evidence::Excerpt { file, line, column, text, mark, label } = evidence else { return None };
-        let Mark { start, end } = json::characters(&self.redactor.hide(text), mark);
+        let Mark { start, end } = json::mark_of(self.redactor, text, mark);
         // Where the line was cut before the mark, characters cannot be counted.
         let is_whole = usize::try_from(*column).is_ok_and(|column| column == mark.start + 1);
         let region = Region {

@@ -603,13 +603,7 @@ impl Writer<'_, '_> {
 
     pub(super) fn totals(&self) -> Text {
         let counts = self.report.counts();
-        let text = Text::new()
-            .counted(counts.errors, "error")
-            .own(", ")
-            .counted(counts.warnings, "warning")
-            .own(", ")
-            .count(counts.advice)
-            .own(" advice");
+        let text = Text::new().severities(counts.errors, counts.warnings, counts.advice);
         let text = match self.report.diagnosis.suppressed.len() {
             0 => text,
             suppressed => text.own(", ").count(suppressed).own(" suppressed"),
@@ -652,6 +646,10 @@ impl Writer<'_, '_> {
         }
         for note in self.notes() {
             parts.push(Text::new().own("note: ").and(self.host(note)).own("."));
+        }
+        // What became of alerts is only looked at beside a fault.
+        if self.report.facts.alerts_if_read().is_some_and(|alerts| alerts.reading.alerts > 0) {
+            parts.push(Text::new().own("Whether alerts were answered: ar-doctor trace."));
         }
         if let Some(timings) = self.report.timings {
             parts.push(self.host(format!("{:.1} ms.", timings.total)));
@@ -917,12 +915,13 @@ pub(super) fn write_excerpt(
 ) {
     let (file, line, column) = place;
     let (bytes, mark) = text;
+    let (shown, shown_mark) = redactor.excerpt(bytes, mark);
     let excerpt = Excerpt {
         file: Text::new().host(&redactor.text(file)),
         line,
         is_cut: usize::try_from(column).is_ok_and(|column| column > mark.start + 1),
-        bytes: redactor.hide(bytes),
-        mark: mark.clone(),
+        bytes: shown,
+        mark: shown_mark,
         label: Text::new().host(&redactor.text(label)),
     };
     excerpt.write(page);
