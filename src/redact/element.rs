@@ -252,9 +252,12 @@ fn content(text: &[u8], name: &Range<usize>) -> (Vec<Range<usize>>, bool) {
             sure = sure.or(Some(pieces.len()));
             continue;
         }
-        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Of an element that is closed here the end of this one stands in the same line.
         let ends = || {
-            line.windows(whole.len() + 2).any(|end| end.starts_with(b"</") && starts_alike(&end[2..], whole))
+            let near = rest.get(..LONGEST_NAME * 2).unwrap_or(rest);
+            let line = near.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            memchr::memmem::find_iter(line, b"</")
+                .any(|end| starts_alike(line.get(end + 2..).unwrap_or_default(), whole))
         };
         if !is_escaped {
             sure = sure.or(Some(pieces.len()));

@@ -453,12 +453,7 @@ impl Builder {
     }
 
     fn keys(&mut self) {
-        self.pattern(
-            Kind::JsonWebToken,
-            &["eyj"],
-            Before::Edge,
-            r"(eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+)",
-        );
+        self.add(Kind::JsonWebToken, &["eyj"], Before::Edge, Take::Hand(pair::json_web_token));
         self.checked(
             Kind::CloudKey,
             &["akia", "asia"],

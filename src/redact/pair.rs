@@ -187,7 +187,7 @@ fn encoded(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
     }
     let start = quote(start);
     let mut end = start;
-    let limit = text.len().min(start + LONGEST);
+    let limit = text.len().min(start + LONGEST_AUTHORITY);
     while end < limit {
         let byte = at(text, end)?;
         if byte.is_ascii_whitespace() || b"\"'<>&\0`".contains(&byte) {
@@ -844,6 +844,26 @@ pub(super) fn second_argument(text: &[u8], anchor: Range<usize>, kind: Kind, _: 
     {
         all.extend(accept(text, secret, kind));
     }
+}
+
+/// `eyJ...`, and one part more at least.
+pub(super) fn json_web_token(text: &[u8], anchor: Range<usize>, kind: Kind, _: Mode, all: &mut Vec<Found>) {
+    let part = |from| skip(text, from, |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if text.get(anchor.clone()) != Some(b"eyJ") {
+        return;
+    }
+    let head = part(anchor.end);
+    let mut end = if at(text, head) == Some(b'.') { part(head + 1) } else { head };
+    if head < anchor.end + 6 || end < head + 5 {
+        all.push(Found::vain(anchor.start..end, kind));
+        return;
+    }
+    let signed = end;
+    while at(text, end) == Some(b'.') {
+        end = part(end + 1);
+    }
+    let found = if end > signed { Found::new } else { Found::vain };
+    all.push(found(anchor.start..end, kind));
 }
 
 /// A token of a Telegram bot that stands alone: `123456789:AA...`, from `:AA` on.
