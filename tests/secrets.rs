@@ -123,7 +123,6 @@ const ODD: &[(&str, &str, Written)] = &[
     ("password", "<db_password>S</db_password>", Written::Xml),
     ("password", "Environment=\"DB_PASS=S\"", Written::Json),
     ("password", "requests.get(u, auth=('svc', \"S\"))", Written::Json),
-    ("token", "{\"Authorization\": \"Bot S\"}", Written::Json),
     ("hook-url", "<hook_url>https://x.example/S</hook_url>", Written::Url),
     ("password", "{\"password\":\"S\"}", Written::Json),
     ("token", "{\"x\":1,\"access_token\": \"S\"}", Written::Json),

@@ -474,8 +474,8 @@ fn bare(text: &[u8], start: usize, starts_line: bool, mode: Mode) -> usize {
             }
             b'"' | b'\'' | b'<' | b'>' | b'`' => break,
             byte if byte.is_ascii_whitespace() => break,
-            // `%26` and `\u0026`
-            b'%' | b'\\' if code(text, here).is_some_and(|(byte, _)| byte == b'&') && !starts_line => break,
+            // `\u0026` of JSON; `%26` is part of the value.
+            b'\\' if code(text, here).is_some_and(|(byte, _)| byte == b'&') && !starts_line => break,
             b';' | b'&' | b',' if !starts_line || ends(next) || next == Some(b'&') => break,
             _ => here += 1,
         }
