@@ -176,6 +176,12 @@ impl<'c, W: Write> Stream<'c, W> {
         Ok((self.out, self.written))
     }
 
+    /// Forgets what is waiting behind the last line.
+    pub(super) fn drop_half_line(&mut self) {
+        let whole = memchr::memrchr(b'\n', &self.waiting).map_or(0, |end| end + 1);
+        self.waiting.truncate(whole);
+    }
+
     fn put(&mut self, length: usize) -> io::Result<()> {
         let block = &self.waiting[..length];
         match &mut self.out {

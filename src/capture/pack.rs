@@ -105,12 +105,12 @@ pub enum Error {
     #[error("{} is there already; name another file, or remove it", .0.display())]
     Exists(PathBuf),
     /// It cannot be written.
-    #[error("{} cannot be written: {source}{}", path.display(), hint(source))]
+    #[error("{} cannot be written: {why}{}", path.display(), hint(why))]
     Write {
         /// What.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why: part of the message, and no source that is told once more.
+        why: io::Error,
     },
     /// What was written holds a secret all the same.
     #[error(
@@ -138,6 +138,18 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// An error without the name of an unfinished file, which is of no use to anybody.
+fn plain(error: io::Error) -> io::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(inner) = cause {
+        if let Some(code) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return io::Error::from_raw_os_error(code);
+        }
+        cause = inner.source();
+    }
+    error
+}
+
 /// Writes what a recorder noted, and what was found, which `documents` says once all secrets that
 /// were read are known to the redactor.
 ///
@@ -158,7 +170,7 @@ pub fn write(
         if options.stop.load(Ordering::Relaxed) {
             return Error::Stopped;
         }
-        Error::Write { path: options.target.to_owned(), source }
+        Error::Write { path: options.target.to_owned(), why: plain(source) }
     };
     if fs::symlink_metadata(options.target).is_ok() {
         return Err(Error::Exists(options.target.to_owned()));
@@ -178,7 +190,8 @@ pub fn write(
             let packer = GzEncoder::new(BufWriter::new(file), Compression::default());
             let out =
                 Out::Archive(Box::new(archive::Writer::new(packer, &top, options.made_by, options.made_at)));
-            let mut packing = Packing { recorder, cleaner, out, options, scratch: parent };
+            let mut packing =
+                Packing { recorder, cleaner, out, options, scratch: parent, room: options.max_size };
             summary = packing.all(documents).map_err(failed)?;
             if let Out::Archive(writer) = packing.out {
                 let mut out = writer.finish().and_then(GzEncoder::finish).map_err(failed)?;
@@ -200,7 +213,8 @@ pub fn write(
                 .tempdir_in(parent);
             let temporary = temporary.map_err(failed)?;
             let out = Out::Directory(Files::new(temporary.path(), options));
-            let mut packing = Packing { recorder, cleaner, out, options, scratch: parent };
+            let mut packing =
+                Packing { recorder, cleaner, out, options, scratch: parent, room: options.max_size };
             summary = packing.all(documents).map_err(failed)?;
             if let Out::Directory(files) = packing.out {
                 summary.bytes = files.finish().map_err(failed)?;
@@ -326,6 +340,8 @@ struct Packing<'a, 'h> {
     options: &'a Options<'a>,
     /// Where large contents wait for their length to be known.
     scratch: &'a Path,
+    /// Bytes that packed logs may still come to.
+    room: u64,
 }
 
 impl Packing<'_, '_> {
@@ -368,6 +384,16 @@ impl Packing<'_, '_> {
             }
             let held = self.content(&name, planned, entry)?;
             files += usize::from(held.written > 0);
+            if held.is_cut {
+                left_out.push(Left {
+                    path: planned.path.display().to_string(),
+                    bytes: None,
+                    why: format!(
+                        "packed logs come to more than --max-size ({}) when they are unpacked; the end of it is left out",
+                        readable(self.options.max_size)
+                    ),
+                });
+            }
             if held.missed > 0 {
                 entry.changed_while_read = true;
                 left_out.push(Left {
@@ -459,8 +485,8 @@ impl Packing<'_, '_> {
                 path: planned.path.display().to_string(),
                 bytes: Some(size - planned.held()),
                 why: format!(
-                    "more than --max-size ({} MiB) was read; of the largest logs the oldest parts are left out",
-                    self.options.max_size >> 20
+                    "more than --max-size ({}) was read; of the largest logs the oldest parts are left out",
+                    readable(self.options.max_size)
                 ),
             });
         }
@@ -474,7 +500,7 @@ impl Packing<'_, '_> {
             self.cleaner.learn(&place, kept);
         } else if let Some(source) = self.source(planned, &mut false) {
             if is_packed(planned, &*source) {
-                self.unpack(&*source, &place, None::<io::Sink>)?;
+                self.unpack(&*source, &place, None::<io::Sink>, self.options.max_size)?;
             } else {
                 self.pieces(&*source, planned, &place, None::<io::Sink>)?;
             }
@@ -527,7 +553,7 @@ impl Packing<'_, '_> {
                 entry.pieces = Some(vec![(0, cleaned.len() as u64), (tail, 0)]);
             }
             self.add(name, &cleaned)?;
-            return Ok(Written { written: 1, missed: 0 });
+            return Ok(Written { written: 1, ..Written::default() });
         }
         if planned.ranges.is_empty() {
             if planned.size > 0 {
@@ -539,21 +565,22 @@ impl Packing<'_, '_> {
         }
         let Some(source) = self.source(planned, &mut entry.changed_while_read) else {
             entry.pieces = Some(vec![(planned.size, 0)]);
-            return Ok(Written { written: 0, missed: planned.held() });
+            return Ok(Written { missed: planned.held(), ..Written::default() });
         };
         let mut spool = tempfile::spooled_tempfile_in(IN_MEMORY, self.scratch);
         if is_packed(planned, &*source) {
             let packer = GzEncoder::new(&mut spool, Compression::default());
-            let (packer, is_whole) = self.unpack(&*source, &place, Some(packer))?;
+            let (packer, end) = self.unpack(&*source, &place, Some(packer), self.room)?;
             packer.map(GzEncoder::finish).transpose()?;
+            self.room = self.room.saturating_sub(end.bytes);
             let mut written = spool.stream_position()?;
-            if !is_whole {
+            if !end.is_whole {
                 // One that ends in the middle of things ends so in the capture too.
                 written = written.saturating_sub(8);
             }
             spool.rewind()?;
             self.out.add(name, written, spool.take(written))?;
-            return Ok(Written { written, missed: 0 });
+            return Ok(Written { written, is_cut: end.is_cut, ..Written::default() });
         }
         let mut laid = self.pieces(&*source, planned, &place, Some(&mut spool))?;
         let written: u64 = laid.list.iter().map(|(_, length)| length).sum();
@@ -566,7 +593,7 @@ impl Packing<'_, '_> {
         self.out.add(name, written, spool)?;
         // Nothing is kept open that is not needed any more.
         self.close(planned);
-        Ok(Written { written, missed: laid.missed })
+        Ok(Written { written, missed: laid.missed, ..Written::default() })
     }
 
     /// Copies the parts of a file that are held, in whole lines.
@@ -592,33 +619,42 @@ impl Packing<'_, '_> {
         Ok(laid)
     }
 
-    /// Unpacks a log that is gzipped; whether it came to its end.
+    /// Unpacks a log that is gzipped, of no more than so many bytes whole lines.
     fn unpack<W: Write>(
         &self,
         source: &(dyn Source + 'static),
         place: &Path,
         out: Option<W>,
-    ) -> io::Result<(Option<W>, bool)> {
+        room: u64,
+    ) -> io::Result<(Option<W>, End)> {
         let mut stream = Stream::new(&self.cleaner, place, out);
         let mut unpacked = MultiGzDecoder::new(Section::new(source, 0..source.size()));
         let mut buffer = vec![0; 256 * 1024];
-        let mut total = 0;
-        let is_whole = loop {
+        let mut end = End { bytes: 0, is_whole: false, is_cut: false };
+        loop {
             self.go_on()?;
             match unpacked.read(&mut buffer) {
-                Ok(0) => break true,
+                Ok(0) => {
+                    end.is_whole = true;
+                    break;
+                }
+                Ok(read) if end.bytes + read as u64 > room => {
+                    let left = usize::try_from(room - end.bytes).unwrap_or(0);
+                    stream.write_all(&buffer[..left])?;
+                    // Half a secret is not recognised.
+                    stream.drop_half_line();
+                    end = End { bytes: room, is_whole: false, is_cut: true };
+                    break;
+                }
                 Ok(read) => {
                     stream.write_all(&buffer[..read])?;
-                    total += read as u64;
-                    if total > self.options.max_size {
-                        break false;
-                    }
+                    end.bytes += read as u64;
                 }
-                Err(_) => break false,
+                Err(_) => break,
             }
-        };
+        }
         let (out, _) = stream.finish()?;
-        Ok((out, is_whole))
+        Ok((out, end))
     }
 
     /// The file that was read, or the one that has its name now when it is the same.
@@ -691,6 +727,19 @@ struct Written {
     written: u64,
     /// Bytes that were read once and cannot be read again.
     missed: u64,
+    /// Of a packed one the end is left out.
+    is_cut: bool,
+}
+
+/// How a packed content came to its end.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Bytes that were unpacked.
+    bytes: u64,
+    /// It has no more than that.
+    is_whole: bool,
+    /// It has, and there was no more room.
+    is_cut: bool,
 }
 
 /// How a content was laid out.
@@ -701,6 +750,10 @@ struct Laid {
     /// Where in the file the last of them ends.
     end: u64,
     missed: u64,
+}
+
+fn readable(bytes: u64) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes.div_ceil(1024)) } else { format!("{} MiB", bytes >> 20) }
 }
 
 fn has_packed_name(path: &Path) -> bool {
@@ -779,7 +832,7 @@ fn scan_archive(path: &Path, redactor: &Redactor, options: &Options<'_>) -> Resu
 fn scan_directory(top: &Path, redactor: &Redactor, options: &Options<'_>) -> Result<(), Error> {
     let mut scan = Scan::new(redactor);
     let mut buffer = vec![0; 64 * 1024];
-    let failed = |source: io::Error| Error::Write { path: options.target.to_owned(), source };
+    let failed = |error: io::Error| Error::Write { path: options.target.to_owned(), why: plain(error) };
     for entry in walkdir::WalkDir::new(top) {
         let entry = entry.map_err(|error| failed(error.into()))?;
         if !entry.file_type().is_file() {

@@ -102,17 +102,12 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let mut facts = Facts::new(&recorder, redactor, install);
     let made_at = jiff::Timestamp::now().as_second();
     let hostname = facts.machine().get().map(|machine| machine.hostname.clone());
-    let hostname = hostname.filter(|name| !name.is_empty()).unwrap_or_else(|| "host".to_owned());
-    let name = if arguments.redact.is_some() { "host" } else { &hostname };
+    let hostname = hostname.filter(|name| !name.is_empty());
+    let name = hostname.as_deref().filter(|_| arguments.redact.is_none()).unwrap_or("host");
     let target = target(arguments.output.as_deref(), name, made_at);
-    let form = if is_archive(&target) { Form::Archive } else { Form::Directory };
+    let form = form(&target)?;
     check_target(&target, &homes)?;
-    if let Some(map) = &arguments.map {
-        check_target(map, &homes)?;
-        if fs::symlink_metadata(map).is_ok() {
-            return Err(Failure::usage(anyhow!("--map: {}", Error::Exists(map.clone()))));
-        }
-    }
+    let map = arguments.map.as_deref().map(|map| Map::begin(map, &target, &homes)).transpose()?;
 
     let asked_since = arguments.since.as_ref().map(|(_, since)| *since);
     let since = source.since(asked_since);
@@ -127,7 +122,11 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
         target: &target,
         form,
         max_size: arguments.max_size,
-        label: format!("{hostname}, captured {}", crate::facts::change::instant(made_at)),
+        label: format!(
+            "capture of {}, {}",
+            hostname.as_deref().unwrap_or("a host"),
+            crate::facts::change::instant(made_at)
+        ),
         home: global.home.clone().or_else(|| source.host().asked().home),
         since: arguments.since.as_ref().map(|(text, _)| text.clone()).or_else(|| source.host().asked().since),
         made_by: &format!("{TOOL} {VERSION}"),
@@ -141,19 +140,39 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let summary = written.map_err(|error| {
         let status = match &error {
             Error::Exists(_) => exit::USAGE,
-            Error::Write { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                exit::USAGE
-            }
+            Error::Write { why, .. } if why.kind() == std::io::ErrorKind::PermissionDenied => exit::USAGE,
             Error::Stopped => exit::INTERRUPTED,
             _ => exit::NOTHING,
         };
         Failure { status, error: error.into() }
     })?;
-    if let Some(map) = &arguments.map {
-        write_map(map, redactor)?;
+    if let Some(map) = map {
+        map.write(redactor, &target)?;
     }
     terminal::print(&said(&target, &summary, &facts, redactor, global))?;
     Ok(exit::FINE)
+}
+
+/// The form of a name. One of another kind of archive, or of standard output, is no directory's.
+fn form(target: &Path) -> Result<Form, Failure> {
+    let shown = target.display();
+    if target == Path::new("-") {
+        return Err(Failure::usage(anyhow!(
+            "-o -: a capture is not written to standard output; name a file"
+        )));
+    }
+    if is_archive(target) {
+        return Ok(Form::Archive);
+    }
+    let extension = target.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if ["tar", "gz", "xz", "bz2", "zst", "zip", "7z", "txz", "tbz2", "tzst", "json"]
+        .contains(&extension.as_str())
+    {
+        return Err(Failure::usage(anyhow!(
+            "-o {shown}: a capture is a file that ends in .tar.gz or .tgz, or a directory; name it so"
+        )));
+    }
+    Ok(Form::Directory)
 }
 
 fn is_archive(path: &Path) -> bool {
@@ -161,12 +180,52 @@ fn is_archive(path: &Path) -> bool {
     name.ends_with(".tar.gz") || name.ends_with(".tgz")
 }
 
-/// Writes which pseudonym stands for what.
-fn write_map(path: &Path, redactor: &Redactor) -> Result<(), Failure> {
-    let map = serde_json::to_vec_pretty(&redactor.map()).map_err(Failure::internal)?;
-    // The capture is there by now: what it cannot be read without is written even so.
-    let written = files::write(path, &map, files::Earlier::Kept, &|| false);
-    written.map_err(|error| Failure::usage(anyhow!("--map {}: {error}", path.display())))
+/// Where it is written which pseudonym stands for what. It is begun before the capture, which
+/// nobody could resolve without it.
+struct Map<'p> {
+    path: &'p Path,
+    file: tempfile::NamedTempFile,
+}
+
+impl<'p> Map<'p> {
+    fn begin(path: &'p Path, capture: &Path, homes: &[PathBuf]) -> Result<Self, Failure> {
+        check_target(path, homes)?;
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(Failure::usage(anyhow!("--map: {}", Error::Exists(path.to_owned()))));
+        }
+        if files::is_same(path, capture) {
+            let path = path.display();
+            return Err(Failure::usage(anyhow!(
+                "--map {path}: the capture has this name; name another file"
+            )));
+        }
+        let parent = files::directory_of(path);
+        let file = tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(parent);
+        // Its error names a file that the user does not know.
+        let failed = |error: std::io::Error| {
+            Failure::usage(anyhow!("--map {}: {}", path.display(), std::io::Error::from(error.kind())))
+        };
+        Ok(Self { path, file: file.map_err(failed)? })
+    }
+
+    /// Without it the capture is taken away.
+    fn write(mut self, redactor: &Redactor, capture: &Path) -> Result<(), Failure> {
+        let write = || -> std::io::Result<()> {
+            serde_json::to_writer_pretty(&mut self.file, &redactor.map())?;
+            self.file.as_file().sync_all()?;
+            self.file.persist_noclobber(self.path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error| {
+            let removed =
+                if capture.is_dir() { fs::remove_dir_all(capture) } else { fs::remove_file(capture) };
+            let left = match removed {
+                Ok(()) => "no capture was made".to_owned(),
+                Err(_) => format!("{} was made, and nobody can resolve its names", capture.display()),
+            };
+            Failure::usage(anyhow!("--map {}: {error}; {left}", self.path.display()))
+        })
+    }
 }
 
 /// Where the capture goes.
@@ -261,6 +320,11 @@ mod tests {
     fn the_name_says_host_and_time() {
         let name = target(None, "web 01/../x", 1_795_262_400);
         assert_eq!(name, Path::new("ar-doctor-web_01_.._x-20261121T120000Z.tar.gz"));
+        for wrong in ["-", "x.tar", "x.zip", "x.tar.xz", "x.gz", "x.json"] {
+            assert!(form(Path::new(wrong)).is_err(), "{wrong}");
+        }
+        assert_eq!(form(Path::new("x")).unwrap(), Form::Directory);
+        assert_eq!(form(Path::new("web-01.corp")).unwrap(), Form::Directory);
         assert!(is_archive(&name) && is_archive(Path::new("x.TGZ")) && !is_archive(Path::new("x.tar")));
     }
 }

@@ -16,6 +16,16 @@ pub(super) fn directory_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Whether two names are of one file, which need not be there.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |file: &Path| {
+        let directory = directory_of(file);
+        let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        file.file_name().map_or_else(|| file.to_owned(), |name| directory.join(name))
+    };
+    real(one) == real(other)
+}
+
 /// The Wazuh directories that a source has on this machine.
 pub(super) fn homes(from: Option<&Path>, home: &Path) -> Vec<PathBuf> {
     match from {
@@ -45,22 +55,8 @@ pub(super) fn is_below_home(file: &Path, homes: &[PathBuf]) -> bool {
     })
 }
 
-/// What becomes of a file that has the name already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Earlier {
-    /// It is replaced, if it is a regular file.
-    Replaced,
-    /// It stays, and nothing is written.
-    Kept,
-}
-
-/// Writes a file, unless `is_stopped` says that there is to be none.
-pub(super) fn write(
-    file: &Path,
-    bytes: &[u8],
-    earlier: Earlier,
-    is_stopped: &dyn Fn() -> bool,
-) -> io::Result<()> {
+/// Writes a file, in place of a regular one of its name, unless `is_stopped` says that there is to be none.
+pub(super) fn write(file: &Path, bytes: &[u8], is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
     // When something fails, what is there of it is removed.
     let scratch =
         tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(directory_of(file));
@@ -76,14 +72,11 @@ pub(super) fn write(
     if is_stopped() {
         return Err(io::ErrorKind::Interrupted.into());
     }
-    match earlier {
-        // It may have become something else meanwhile; a link is replaced, never followed.
-        Earlier::Replaced if fs::symlink_metadata(file).is_ok_and(|meta| !meta.is_file()) => {
-            return Err(io::Error::other("is no regular file"));
-        }
-        Earlier::Replaced => scratch.persist(file)?,
-        Earlier::Kept => scratch.persist_noclobber(file)?,
-    };
+    // It may have become something else meanwhile; a link is replaced, never followed.
+    if fs::symlink_metadata(file).is_ok_and(|meta| !meta.is_file()) {
+        return Err(io::Error::other("is no regular file"));
+    }
+    scratch.persist(file)?;
     Ok(())
 }
 
@@ -98,10 +91,8 @@ mod tests {
     fn a_file_is_replaced_whole_and_only_its_owner_reads_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("report.json");
-        let replace = |file: &Path| write(file, b"new", Earlier::Replaced, &|| false);
+        let replace = |file: &Path| write(file, b"new", &|| false);
         fs::write(&file, "old").unwrap();
-        assert!(write(&file, b"new", Earlier::Kept, &|| false).is_err());
-        assert_eq!(fs::read(&file).unwrap(), b"old");
         replace(&file).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"new");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
@@ -115,7 +106,7 @@ mod tests {
         for parts in 0..3 {
             let asked = std::cell::Cell::new(0);
             let is_stopped = || asked.replace(asked.get() + 1) >= parts;
-            let stopped = write(&file, &vec![b'x'; 2 * PART], Earlier::Replaced, &is_stopped);
+            let stopped = write(&file, &vec![b'x'; 2 * PART], &is_stopped);
             assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
             assert_eq!(fs::read(&file).unwrap(), b"new");
         }

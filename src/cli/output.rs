@@ -99,7 +99,7 @@ impl Output {
         for (at, Target { file, .. }) in self.output.iter().enumerate() {
             let shown = file.display();
             let unfit = |why: &str| Err(Failure::usage(anyhow!("--output {shown}: {why}")));
-            if self.output[..at].iter().any(|other| other.file == *file) {
+            if self.output[..at].iter().any(|other| files::is_same(&other.file, file)) {
                 return unfit("is named twice");
             }
             match fs::symlink_metadata(file) {
@@ -126,7 +126,7 @@ impl Output {
         let interrupted = |said: String| Failure { status: exit::INTERRUPTED, error: anyhow!(said) };
         for Target { form, file } in &self.output {
             let text = render(*form, Place::File)?;
-            if let Err(error) = files::write(file, text.as_bytes(), files::Earlier::Replaced, &is_stopped) {
+            if let Err(error) = files::write(file, text.as_bytes(), &is_stopped) {
                 if is_stopped() {
                     return Err(interrupted(format!("interrupted; {} was not written", file.display())));
                 }
@@ -178,6 +178,25 @@ mod tests {
         {
             assert!(target(text).unwrap_err().contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn one_file_of_several_names_is_named_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path();
+        fs::create_dir(top.join("a")).unwrap();
+        std::os::unix::fs::symlink(top.join("a"), top.join("link")).unwrap();
+        for (one, other) in [("a/x", "a/./x"), ("a/x", "a/../a/x"), ("a/x", "link/x"), ("x", "./x")] {
+            assert!(files::is_same(&top.join(one), &top.join(other)), "{one} {other}");
+        }
+        assert!(files::is_same(Path::new("x"), Path::new("./x")));
+        assert!(
+            !files::is_same(&top.join("a/x"), &top.join("x"))
+                && !files::is_same(Path::new("x"), Path::new("y"))
+        );
+        let twice = ["json=x", "sarif=./x"].map(|text| target(text).unwrap()).to_vec();
+        let output = Output { format: Form::Text, output: twice };
+        assert!(output.refuse_unfit(&[]).unwrap_err().error.to_string().contains("named twice"));
     }
 
     #[test]

@@ -661,12 +661,23 @@ fn no_limit(found: &mut Found<'_>, shell: bool) {
                     depth == 0
                 });
                 let call = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-                if !call.contains("timeout") && !call.contains("**") {
+                if !call.contains("timeout") && !unpacks(call) {
                     found.add("S30", span, None);
                 }
             }
         }
     }
+}
+
+/// Whether a call has arguments in a mapping: `f(x, **options)`. The stars of a secret that a capture
+/// hides, and of a power, stand otherwise.
+fn unpacks(arguments: &str) -> bool {
+    arguments.match_indices("**").any(|(at, stars)| {
+        let before = arguments.get(..at).unwrap_or_default().trim_end();
+        let behind = arguments.get(at + stars.len()..).unwrap_or_default().trim_start();
+        (before.is_empty() || before.ends_with([',', '(']))
+            && behind.starts_with(|sign: char| sign.is_alphabetic() || "_{(".contains(sign))
+    })
 }
 
 /// The address is taken as it comes.
@@ -693,5 +704,30 @@ fn address(found: &mut Found<'_>) {
     });
     if let Some(span) = read.map(|read| read.span.clone()) {
         found.add("S36", span, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_of_a_hidden_secret_are_no_arguments() {
+        for call in
+            ["**options", "url, **options", "url,\n    ** {'timeout': 5}", "f(**x)", "url, **(a or b)"]
+        {
+            assert!(unpacks(call), "{call}");
+        }
+        for call in [
+            "\"https://x\", json={\"password\": \"********************\"}",
+            "\"https://x\", data=\"token=****\"",
+            "\"https://u:********@x/\"",
+            "url, '**'",
+            "url, 2 ** n",
+            "url, ****x",
+            "",
+        ] {
+            assert!(!unpacks(call), "{call}");
+        }
     }
 }

@@ -142,7 +142,7 @@ impl<'t> Reader<'t> {
 
 /// An element, from its name on.
 pub(super) fn element(text: &[u8], name: Range<usize>, kind: Kind, _: Mode, all: &mut Vec<Found>) {
-    let mut pieces = content(text, &name);
+    let (mut pieces, _) = content(text, &name);
     // `<key>/etc/filebeat/certs/filebeat-key.pem</key>` of the indexer.
     if let [piece] = pieces.as_slice()
         && pair::is_key_file(text.get(piece.clone()).unwrap_or_default())
@@ -161,16 +161,19 @@ pub(super) fn named_alike(text: &[u8], name: Range<usize>, kind: Kind, _: Mode, 
     let before = before.get(..before.len() - known.len()).unwrap_or_default();
     let humps = before.last().is_some_and(u8::is_ascii_lowercase)
         && known.first().is_some_and(u8::is_ascii_uppercase);
-    let is_own_word = humps || before.last().is_some_and(|byte| !byte.is_ascii_alphanumeric());
+    let is_own_word =
+        humps || before.is_empty() || before.last().is_some_and(|byte| !byte.is_ascii_alphanumeric());
     if !is_own_word || !pair::is_key_of_secret(before) {
         return;
     }
-    let pieces = content(text, &name);
+    let (pieces, is_whole) = content(text, &name);
     if let [piece] = pieces.as_slice() {
         // `<use_password>yes</use_password>`, `<ssl_key>/etc/x</ssl_key>`, `<registry_key>HKEY_USERS\...`
         let value = text.get(piece.clone()).unwrap_or_default();
         let is_key = known.eq_ignore_ascii_case(b"key");
-        let is_loose = is_key && (value.iter().any(is_space) || value.contains(&b'\\') || value.len() < 8);
+        let is_prose = !is_whole && value.iter().any(is_space);
+        let is_loose =
+            is_prose || is_key && (value.iter().any(is_space) || value.contains(&b'\\') || value.len() < 8);
         if value.len() < 4 || is_loose || !pair::is_secret_value(value) {
             return;
         }
@@ -216,14 +219,14 @@ const LONGEST_SECTION: usize = 16 * 1024;
 const OF_TAGS: &[u8] = b"<>/=!\"'";
 
 /// The text of an element up to its end tag, piece by piece: what makes it XML stays, so that who
-/// reads what is left finds the same faults. Without an end tag, up to the first `<`.
-fn content(text: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
+/// reads what is left finds the same faults. Without an end tag its first line, up to a `<`; whether there is one.
+fn content(text: &[u8], name: &Range<usize>) -> (Vec<Range<usize>>, bool) {
     let mut reader = Reader::new(text, name);
     if reader.spaces() {
         reader.take(|byte| !b"<>".contains(byte));
     }
     if reader.word(b">").is_none() {
-        return Vec::new();
+        return (Vec::new(), false);
     }
     let whole = whole_name(text, name);
     let mut pieces = Vec::new();
@@ -240,8 +243,7 @@ fn content(text: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
         let is_escaped = slashes_before(text, run.start, reader.here) % 2 == 1;
         let is_name = |at: usize| starts_alike(rest.get(at..).unwrap_or_default(), whole);
         if rest.get(1) == Some(&b'/') && is_name(2) {
-            sure = None;
-            break;
+            return (pieces, true);
         }
         if reader.section(&mut pieces) {
             continue;
@@ -250,9 +252,12 @@ fn content(text: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
             sure = sure.or(Some(pieces.len()));
             continue;
         }
-        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Of an element that is closed here the end of this one stands in the same line.
         let ends = || {
-            line.windows(whole.len() + 2).any(|end| end.starts_with(b"</") && starts_alike(&end[2..], whole))
+            let near = rest.get(..LONGEST_NAME * 2).unwrap_or(rest);
+            let line = near.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            memchr::memmem::find_iter(line, b"</")
+                .any(|end| starts_alike(line.get(end + 2..).unwrap_or_default(), whole))
         };
         if !is_escaped {
             sure = sure.or(Some(pieces.len()));
@@ -264,7 +269,13 @@ fn content(text: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
         reader.here += 1;
     }
     pieces.truncate(sure.unwrap_or(usize::MAX));
-    pieces
+    // What follows is another text.
+    for piece in &mut pieces {
+        let value = text.get(piece.clone()).unwrap_or_default();
+        let line = value.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+        *piece = piece.start..piece.start + line.trim_ascii_end().len();
+    }
+    (pieces, false)
 }
 
 /// The whole name of an element of which the end is known.
@@ -372,7 +383,8 @@ mod tests {
             element(&text, 0..3, Kind::ClusterKey, Mode::Text, &mut all);
             for at in by_patterns(&text, &(0..3)).into_iter().flatten() {
                 let is_sign = b"<>\\/=!\"' \n\x0b".contains(&text[at]) || text[at] == b'-';
-                let child = String::from_utf8_lossy(&text).contains("<a>");
+                // An element inside is none of it, and without an end the first line is enough.
+                let child = text.contains(&b'\n') || String::from_utf8_lossy(&text).contains("<a>");
                 proptest::prop_assert!(is_sign || child || all.iter().any(|found| found.range.contains(&at)), "{at} {all:?}");
             }
             let mut all = Vec::new();

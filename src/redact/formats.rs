@@ -180,8 +180,6 @@ const ELEMENTS: &[(&str, Kind)] = &[
     ("secret_value", Kind::Token),
     ("application_key", Kind::ApiKey),
     ("account_key", Kind::CloudKey),
-    ("passwd", Kind::Password),
-    ("passphrase", Kind::Password),
     ("secret_key", Kind::ApiKey),
     ("secret_access_key", Kind::CloudKey),
     ("access_key", Kind::CloudKey),
@@ -347,6 +345,10 @@ impl Builder {
             self.add(kind, &[name], Before::TagName, Take::Hand(element::named_alike));
             self.add(kind, &[name], Before::LostTag, Take::Hand(element::lost_start));
         }
+        for name in ["passwd", "passphrase", "apitoken"] {
+            self.add(Kind::Password, &[name], Before::Tag, Take::Hand(element::named_alike));
+            self.add(Kind::Password, &[name], Before::TagName, Take::Hand(element::named_alike));
+        }
         self.add(
             Kind::Token,
             &["extra_args", "extra_arguments"],
@@ -394,7 +396,10 @@ impl Builder {
             &format!(r#"(?i:authorization)\\*["']?[ \t]*[:=][ \t]*(?:[rbfRBF]?\\*["'])?[A-Za-z][A-Za-z0-9_-]{{0,40}}[ \t]+({value}(?:,[ \t]*{value})*)"#, value = r#"[^\s"'<>\\,;]{2,}"#),
             |text, range| {
                 let value = text.get(range.clone()).unwrap_or_default();
-                value.len() >= 4 && pair::is_secret_value(value) && !value.iter().all(|byte| byte.is_ascii_lowercase() || b"-.:,!".contains(byte)) && !is_followed_by_prose(text, range)
+                // `Digest realm="x"`, `authorization=no --other`
+                let is_value = !value.starts_with(b"-") && (!value.ends_with(b"=") || value.len() >= 16);
+                is_value
+                    && value.len() >= 4 && pair::is_secret_value(value) && !value.iter().all(|byte| byte.is_ascii_lowercase() || b"-.:,!".contains(byte)) && !is_followed_by_prose(text, range)
             },
         );
         self.checked(
@@ -448,12 +453,7 @@ impl Builder {
     }
 
     fn keys(&mut self) {
-        self.pattern(
-            Kind::JsonWebToken,
-            &["eyj"],
-            Before::Edge,
-            r"(eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+)",
-        );
+        self.add(Kind::JsonWebToken, &["eyj"], Before::Edge, Take::Hand(pair::json_web_token));
         self.checked(
             Kind::CloudKey,
             &["akia", "asia"],
@@ -518,7 +518,7 @@ impl Builder {
             Kind::Password,
             &["-u", "--user", "--proxy-user"],
             &format!(r#"(?i:-u|--(?:proxy-)?user)(?:{gap}|=)[^\s:"'<>/\\]+:{value}"#),
-            pair::is_password_of_user,
+            is_password_of_user,
         );
         self.word(Kind::Password, &["-p"], &format!(r#"-p{gap}([^\s"'<>/\\]{{6,}})"#), |text, range| {
             let value = text.get(range.clone()).unwrap_or_default();
@@ -790,7 +790,7 @@ fn is_scheme(text: &[u8], range: &Range<usize>) -> bool {
     let value = text.get(range.clone()).unwrap_or_default();
     let rest = text.get(range.end..).unwrap_or_default();
     value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
-        && matches!(rest, [b' ' | b'\t', next, ..] if next.is_ascii_alphanumeric())
+        && matches!(rest, [b' ' | b'\t', next, ..] if next.is_ascii_alphanumeric() || b"*/+_~".contains(next))
 }
 
 /// Not the rest of a sentence ("basic authentication", "bearer tokens are").
@@ -805,6 +805,13 @@ fn is_credential(text: &[u8], range: &Range<usize>) -> bool {
 fn is_after_authorization(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(48)..at).unwrap_or_default().to_ascii_lowercase();
     memchr::memmem::find(&before, b"authorization").is_some()
+}
+
+/// `-u user:X`, and no group.
+fn is_password_of_user(text: &[u8], range: &Range<usize>) -> bool {
+    let is_word = text.get(range.clone()).is_some_and(|value| value.iter().all(u8::is_ascii_lowercase));
+    let of_accounts: [&[u8]; 6] = [b"docker", b"podman", b"chown", b"install", b"sudo", b"rsync"];
+    pair::is_password_of_user(text, range) && !(is_word && is_behind(text, range.start, &of_accounts))
 }
 
 /// `user:password` in base64.

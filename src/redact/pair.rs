@@ -187,7 +187,7 @@ fn encoded(text: &[u8], name: &Range<usize>, kind: Kind) -> Option<Found> {
     }
     let start = quote(start);
     let mut end = start;
-    let limit = text.len().min(start + LONGEST);
+    let limit = text.len().min(start + LONGEST_AUTHORITY);
     while end < limit {
         let byte = at(text, end)?;
         if byte.is_ascii_whitespace() || b"\"'<>&\0`".contains(&byte) {
@@ -273,7 +273,8 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<
     // `"X-Api-Key":` and its value in the next line.
     if is_colon && quoted_name.is_some() {
         let next = skip(text, here, |byte| byte.is_ascii_whitespace());
-        if next - here <= LONGEST_NAME && matches!(at(text, next), Some(b'"' | b'\'')) {
+        let is_manual = text.get(next..).is_some_and(|rest| rest.starts_with(b"\"\"\""));
+        if next - here <= LONGEST_NAME && matches!(at(text, next), Some(b'"' | b'\'')) && !is_manual {
             here = next;
         }
     }
@@ -295,6 +296,14 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<
             return accept(text, value, kind);
         }
     }
+    if mode != Mode::Shell && at(text, here) == Some(b'(') {
+        // `("X")` is one text, `("X", "Y")` none.
+        let (value, closes) = quoted(text, here)?;
+        let bytes = text.get(value.clone()).unwrap_or_default();
+        let is_secret =
+            closes && is_strong(bytes) && bytes.iter().all(|byte| is_name(*byte) || b"+/=".contains(byte));
+        return is_secret.then(|| accept(text, value, kind)).flatten();
+    }
     if let Some((value, closes)) =
         quoted(text, here).filter(|_| mode != Mode::Shell || at(text, here) != Some(b'('))
     {
@@ -311,7 +320,11 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<
             here = value.start;
         }
     }
-    if let Some(value) = quoted_pair(text, name.start, here).filter(|_| quoted_name.is_none()) {
+    if quoted_name.is_none()
+        && !is_colon
+        && mode != Mode::Code
+        && let Some(value) = quoted_pair(text, name.start, here)
+    {
         return accept(text, value, kind);
     }
     let starts_line = quoted_name.is_none() && starts_line(text, name.start);
@@ -428,7 +441,14 @@ fn quoted_pair(text: &[u8], name: usize, value: usize) -> Option<Range<usize>> {
     // One more of them.
     let follows = || (line.ends_with(b"\"") || line.ends_with(b"'")) && line.starts_with(b"Environment=");
     let is_pair = line.is_empty() || words.iter().any(|word| line.ends_with(word)) || follows();
-    is_pair.then(|| closing(text, value, quote, 0)).flatten().map(|end| value..end)
+    let end = is_pair.then(|| closing(text, value, quote, 0)).flatten()?;
+    // `"token=X&name=Y"` of a URL.
+    let mut ends = memchr::memchr_iter(b'&', text.get(value..end)?).map(|and| value + and);
+    let ends = ends.find(|and| {
+        let name = skip(text, and + 1, is_name);
+        name > and + 1 && at(text, name) == Some(b'=')
+    });
+    Some(value..ends.unwrap_or(end))
 }
 
 /// Where a value without quotes ends.
@@ -454,8 +474,8 @@ fn bare(text: &[u8], start: usize, starts_line: bool, mode: Mode) -> usize {
             }
             b'"' | b'\'' | b'<' | b'>' | b'`' => break,
             byte if byte.is_ascii_whitespace() => break,
-            // `%26` and `\u0026`
-            b'%' | b'\\' if code(text, here).is_some_and(|(byte, _)| byte == b'&') && !starts_line => break,
+            // `\u0026` of JSON; `%26` is part of the value.
+            b'\\' if code(text, here).is_some_and(|(byte, _)| byte == b'&') && !starts_line => break,
             b';' | b'&' | b',' if !starts_line || ends(next) || next == Some(b'&') => break,
             _ => here += 1,
         }
@@ -730,7 +750,13 @@ pub(super) fn is_password_of_user(text: &[u8], range: &Range<usize>) -> bool {
     // `docker run -u 1000:1000`, `-u wazuh:wazuh`: numbers and the same name twice.
     let user = text.get(..range.start.saturating_sub(1)).unwrap_or_default();
     let same = user.ends_with(value) && value.iter().all(u8::is_ascii_alphabetic) && value != b"admin";
-    is_secret_value(value) && !value.iter().all(u8::is_ascii_digit) && !same
+    // The group of a user whose number is told.
+    let is_number = user.last().is_some_and(u8::is_ascii_digit)
+        && user.iter().rev().take_while(|byte| is_name(**byte)).all(u8::is_ascii_digit);
+    is_secret_value(value)
+        && !value.iter().all(u8::is_ascii_digit)
+        && !same
+        && (!is_number || is_strong(value))
 }
 
 /// The words of a command line of curl: `-u user:X`, `-sku user:X`, `-uuser:X`, `-b 'name=X'`.
@@ -813,9 +839,31 @@ pub(super) fn second_argument(text: &[u8], anchor: Range<usize>, kind: Kind, _: 
     if at(text, here) != Some(b',') {
         return;
     }
-    if let Some((secret, true)) = quoted(text, space(here + 1)) {
+    if let Some((secret, true)) = quoted(text, space(here + 1))
+        && at(text, secret.start) != Some(b'$')
+    {
         all.extend(accept(text, secret, kind));
     }
+}
+
+/// `eyJ...`, and one part more at least.
+pub(super) fn json_web_token(text: &[u8], anchor: Range<usize>, kind: Kind, _: Mode, all: &mut Vec<Found>) {
+    let part = |from| skip(text, from, |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if text.get(anchor.clone()) != Some(b"eyJ") {
+        return;
+    }
+    let head = part(anchor.end);
+    let mut end = if at(text, head) == Some(b'.') { part(head + 1) } else { head };
+    if head < anchor.end + 6 || end < head + 5 {
+        all.push(Found::vain(anchor.start..end, kind));
+        return;
+    }
+    let signed = end;
+    while at(text, end) == Some(b'.') {
+        end = part(end + 1);
+    }
+    let found = if end > signed { Found::new } else { Found::vain };
+    all.push(found(anchor.start..end, kind));
 }
 
 /// A token of a Telegram bot that stands alone: `123456789:AA...`, from `:AA` on.

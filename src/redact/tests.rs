@@ -136,6 +136,214 @@ fn every_form_hides_its_secret_there_and_elsewhere() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), FORMS.len(), wrong.join("\n"));
 }
 
+/// What is left of a text when its secrets are hidden, as if it stood in a file of this name.
+fn shown(path: &str, text: &str) -> String {
+    String::from_utf8(Redactor::new().file(Path::new(path), text.as_bytes())).unwrap()
+}
+
+#[test]
+fn an_element_is_hidden_up_to_its_end_and_stays_one() {
+    for (text, left) in [
+        ("<api_key>ab<KEYa1b2c3d4</api_key>", "<api_key>**<***********</api_key>"),
+        ("<api_key>ab<K a1=\"b2\">c3</api_key>", "<api_key>**<* **=\"**\">**</api_key>"),
+        ("<api_key>ab\\<a1b2c3d4</api_key>", "<api_key>**\\<********</api_key>"),
+        (r"<api_key>C:\a1b2\</api_key>", r"<api_key>*******\</api_key>"),
+        (
+            "<hook_url><![CDATA[https://h.corp/x?k=1]]></hook_url>",
+            "<hook_url><![CDATA[********************]]></hook_url>",
+        ),
+        ("<api_key><!-- new -->a1b2c3d4</api_key>", "<api_key><!-- *** -->********</api_key>"),
+        ("<api_key><!-- new -->a1b2c3d4\n</integration>", "<api_key><!-- *** -->********\n</integration>"),
+        ("<api_key>a1</b2c3</api_key>", "<api_key>**</****</api_key>"),
+        ("<key>a1b2<name>web</name></key>", "<key>****<name>web</name></key>"),
+        ("<key>a1b2c3\n<key>d4", "<key>******\n<key>**"),
+        (
+            "<key>a1b2c3</kye>\n  <port>1516</port>\n</cluster>",
+            "<key>******</kye>\n  <port>1516</port>\n</cluster>",
+        ),
+        ("<account_key>a1b2c3==</account_key>", "<account_key>********</account_key>"),
+        ("<application_key>a1b2c3</application_key>", "<application_key>******</application_key>"),
+        ("<secret_value>a1b2c3</secret_value>", "<secret_value>******</secret_value>"),
+        ("<db_password>a1b2c3</db_password>", "<db_password>******</db_password>"),
+        ("<smtp.pass>a1b2c3</smtp.pass>", "<smtp.pass>******</smtp.pass>"),
+        ("<accessToken>a1b2c3</accessToken>", "<accessToken>******</accessToken>"),
+        ("<misp_key>a1b2c3d4</misp_key>", "<misp_key>********</misp_key>"),
+        (
+            "<extra_args>--key Zx81kQpL0vTnE4sW -v</extra_args>",
+            "<extra_args>--key **************** -v</extra_args>",
+        ),
+        ("<extra_args>Zx81kQpL0vTnE4sW</extra_args>", "<extra_args>****************</extra_args>"),
+        ("<extra_args>--key s3cr3tK3y</extra_args>", "<extra_args>--key *********</extra_args>"),
+        (
+            r#"{\"extra_args\":[\"-x\",\"Zx81kQpL0vTnE4sW\"]}"#,
+            r#"{\"extra_args\":[\"-x\",\"****************\"]}"#,
+        ),
+    ] {
+        assert_eq!(shown("etc/ossec.conf", text), left);
+        assert_eq!(shown("etc/ossec.conf", left), left, "a second time");
+    }
+    for text in [
+        "<use_password>yes</use_password>",
+        "<authorization_pass_path>etc/authd.pass</authorization_pass_path>",
+        "<ssl_manager_key>etc/sslmanager.key</ssl_manager_key>",
+        "<ssl_manager_key>/var/ossec/etc/sslmanager.key</ssl_manager_key>",
+        "<registry_key>HKEY_LOCAL_MACHINE\\Software\\x1</registry_key>",
+        "<public_key>a1b2c3d4e5</public_key>",
+        "<monkey>a1b2c3d4</monkey>",
+        "<bypass>a1b2c3d4</bypass>",
+        "a list of <my-token> and more text that is long\nand goes on",
+        "<extra_args>--zone wan-eth0-2024 --set firewall_drop_v2 203.0.113.5 12345678901234567890</extra_args>",
+        "<extra_args>-t /var/ossec/etc/lists/black-list-2024.cdb</extra_args>",
+    ] {
+        assert_eq!(shown("etc/ossec.conf", text), text);
+    }
+    // What the reader of Wazuh says of such an element.
+    let redactor = Redactor::new();
+    redactor.mark(b"<api_key>ab<a1b2c3d4e5f6</api_key>");
+    assert_eq!(
+        redactor.text("Element 'a1b2c3d4e5f6</api_key' not closed.").as_str(),
+        "Element '************</api_key' not closed."
+    );
+}
+
+#[test]
+fn a_script_of_a_shell_keeps_its_syntax() {
+    for (text, left) in [
+        ("PASSWORD=s3cr3tK3y;read -r A;sleep 1000", "PASSWORD=*********;read -r A;sleep 1000"),
+        ("(PASSWORD=s3cr3tK3y)|cat", "(PASSWORD=*********)|cat"),
+        ("TOKEN=s3cr3tK3y&read X", "TOKEN=*********&read X"),
+        ("TOKEN=s3cr3tK3y>/dev/null", "TOKEN=*********>/dev/null"),
+        ("TOKEN=\"s3cr3tK3y$(cat)\"", "TOKEN=\"*********$(cat)\""),
+        ("TOKEN=s3cr3tK3y`cat`x9", "TOKEN=*********`cat`**"),
+        ("TOKEN=\"s3cr3tK3y${HOME}\"; read X", "TOKEN=\"*********${HOME}\"; read X"),
+        ("TOKEN=ab\"s3cr3tK3y$(cat x)\"'ef'; x", "TOKEN=**\"*********$(cat x)\"'**'; x"),
+        ("TOKEN='pa$(x)s3cr3t'; read X", "TOKEN='************'; read X"),
+        ("PASSWORD=\"pa$$w0rd19\"", "PASSWORD=\"**********\""),
+        ("TOKEN=\"${TOKEN:-s3cr3tK3y}\"", "TOKEN=\"${TOKEN:-*********}\""),
+        ("TOKEN=${TOKEN:-s3cr3tK3y}; read", "TOKEN=${TOKEN:-*********}; read"),
+        (
+            "curl -d '{\"password\":\"s3cr3tK3y\",\"a\":1}' u; read X",
+            "curl -d '{\"password\":\"*********\",\"a\":1}' u; read X",
+        ),
+        (
+            "curl -d \"token=s3cr3tK3y&ip=$(jq -r .srcip)\" u \"$X\"",
+            "curl -d \"token=*********&ip=$(jq -r .srcip)\" u \"$X\"",
+        ),
+        (
+            "curl -d \"token=s3cr3tK3y\" https://x \"y\"; read -r Z",
+            "curl -d \"token=*********\" https://x \"y\"; read -r Z",
+        ),
+        ("curl -u \"admin:s3cr3tK3y$(cat)\" u", "curl -u \"admin:*********$(cat)\" u"),
+        ("case $x in --password=s3cr3tK3y) read x;; esac", "case $x in --password=*********) read x;; esac"),
+    ] {
+        assert_eq!(shown("bin/x", &format!("#!/bin/sh\n{text}\n")), format!("#!/bin/sh\n{left}\n"));
+        assert_eq!(shown("bin/x.sh", text), left);
+        assert_eq!(shown("bin/x.sh", left), left, "a second time");
+    }
+}
+
+#[test]
+fn secrets_are_known_as_scripts_and_logs_write_them() {
+    const KEY: &str = "Zx81kQpL0vTnE4sWbR7u";
+    for text in [
+        "curl -su a:KEY https://x",
+        "curl -sku \"a:KEY\" https://x",
+        "curl -uadmin:KEY https://x",
+        "curl -X POST \\\n  -Uadmin:KEY https://x",
+        "[\"curl\",\"-sSu\",\"a:KEY\"]",
+        r"/usr/bin/curl\u0000-ku\u0000a:KEY\u0000x",
+        "curl -b 'session=KEY' https://x",
+        "curl --oauth2-bearer KEY https://x",
+        "api_key = f\"KEY\"",
+        "api_key = rb'KEY'",
+        "SECRET_KEY = \"\"\"KEY\"\"\"",
+        "api_key = (\"KEY\")",
+        "API_KEY = os.getenv(\"API_KEY\", \"KEY\")",
+        "k = os.environ.get('API_KEY', 'KEY')",
+        "token = cfg.get('x', 'token', fallback='KEY')",
+        "H = {\n  \"X-Api-Key\":\n     \"KEY\",\n}",
+        "requests.get(u, auth=(\"svc\", \"KEY\"))",
+        "requests.get(u, auth=HTTPBasicAuth(user, 'KEY'))",
+        "smtp.login('svc', 'KEY')",
+        "MISP_KEY=KEY",
+        "export ABUSEIPDB_KEY='KEY'",
+        "PW=KEY",
+        "a0=\"curl\" a1=\"-u\" a2=\"adm:KEY\"",
+        "a0=\"x\" a1=\"--token\" a2=\"KEY\"",
+        "Environment=\"DB_PASS=ab cd KEY\"",
+        "Environment=\"A=1\" \"DB_PASS=ab cd KEY\"",
+        "Environment=MISP_KEY=KEY",
+        "docker run -e \"DB_PASS=ab cd KEY\" x",
+        "-H \"Authorization: Splunk KEY\"",
+        "Authorization: GenieKey 8f14e45f-KEY",
+        "'Authorization': 'SSWS KEY'",
+        "{\"Authorization\": \"Bot KEY\"}",
+        "{\"Authorization\": f\"Bot KEY\"}",
+        "Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=KEY",
+        "GET /x?redirect=%3Ftoken%3DKEY%26a HTTP/1.1",
+        "%22password%22%3A%22KEY%22",
+        r#"{"url":"https://x?token\u003dKEY\u0026a=1"}"#,
+        "https://api.telegram.org/file/bot12345678:KEY/x",
+        "https://hooks.slack-gov.com/services/T0/B0/KEY",
+        "https://chat.corp.org/hooks/64f0a/KEY",
+        "aws_secret_access_key KEYKEY",
+        "the bot 123456789:AAFKEYABCDEFGHIJKL is",
+    ] {
+        for path in ["x.log", "x.py", "x.sh"] {
+            let out = shown(
+                path,
+                &text
+                    .replace("KEY", KEY)
+                    .replace(&format!("_{KEY}"), "_KEY")
+                    .replace(&format!("A_{KEY}"), "A_KEY"),
+            );
+            let is_of = match path {
+                "x.py" => !text.starts_with("Environment=\"") && !text.starts_with("docker"),
+                "x.sh" => {
+                    !text.contains('(') && !text.starts_with("SECRET_KEY") && !text.starts_with("api_key =")
+                }
+                _ => true,
+            };
+            assert!(!is_of || !out.contains("kQpL0vTn"), "{path}: {out}");
+        }
+    }
+    for text in [
+        "docker run -u 1000:group x",
+        "docker run -u 1000:1000 x",
+        "docker exec --user web:staff x",
+        "chown -u user:name x",
+        "curl -su user https://x:443/a",
+        "curl -b cookies.txt -o x:y https://x",
+        "curl -sk https://x/a:b",
+        "rsync -au host:path x",
+        "token = cfg.get('token', 'default')",
+        "x = cfg.get('section', 'password')",
+        "os.getenv('API_KEY', '')",
+        "auth = (user, password)",
+        "logging.basicConfig(level='x', format='y1y2y3y4')",
+        "public_key = a1b2c3d4e5f6a7b8c9",
+        "cache_key: a1b2c3d4e5f6a7b8c9d0e1f2",
+        "Authorization: access denied for user",
+        "authorization=no --other-thing yes",
+        "authorization: required by the policy of 2024",
+        "pw = pwd.getpwnam(name)",
+        "\"full_log\":\"token=abc and the rest of a line\"",
+        "https://x/hooks/on/after-install",
+        "at 12:34:56:AA and 10:20:AA:BB:CC",
+        "redirect=%3Fpage%3D12",
+        "the token is short",
+        "def f(auth=('a', 'b')): pass",
+    ] {
+        let out = shown("x.log", text);
+        assert!(
+            out == text
+                || text.contains("token=abc") && out.ends_with("and the rest of a line\"")
+                || text.contains("def f"),
+            "{out}"
+        );
+    }
+}
+
 /// Secrets that are known by what they look like.
 #[test]
 fn tokens_are_known_by_how_they_begin() {

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::base_path;
-use super::tree::copy;
 
 /// A family of distributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,6 +250,19 @@ fn to_rhel(host: &mut Value, contents: &Path) {
             }
         } else if let (Some(label), Some(own)) = (file.get("selinux"), files(host).get_mut(path)) {
             own["selinux"] = label.clone();
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap_or_else(|error| panic!("{error}"));
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{error}")) {
+        let entry = entry.unwrap_or_else(|error| panic!("{error}"));
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap_or_else(|error| panic!("{error}"));
         }
     }
 }

@@ -3,7 +3,6 @@
 
 pub mod cases;
 pub mod layouts;
-pub mod tree;
 
 use std::path::{Path, PathBuf};
 

@@ -224,7 +224,13 @@ impl Reading<'_> {
             entry: None,
             reason: match error.kind() {
                 io::ErrorKind::UnexpectedEof => "it is cut off; copy it again".to_owned(),
-                _ => format!("it is no archive, or damaged: {error}"),
+                _ => {
+                    let error = error.to_string();
+                    // Of what is none, bytes of it are quoted.
+                    let is_told = error.len() < 100 && error.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+                    let why = if is_told { format!(": {error}") } else { String::new() };
+                    format!("it is no archive, or damaged{why}")
+                }
             },
         };
         let most = unpacked.most;
