@@ -296,7 +296,7 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<
             return accept(text, value, kind);
         }
     }
-    if mode != Mode::Shell && at(text, here) == Some(b'(') {
+    if at(text, here) == Some(b'(') {
         // `("X")` is one text, `("X", "Y")` none.
         let (value, closes) = quoted(text, here)?;
         let bytes = text.get(value.clone()).unwrap_or_default();
@@ -304,9 +304,7 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Kind, mode: Mode) -> Option<
             closes && is_strong(bytes) && bytes.iter().all(|byte| is_name(*byte) || b"+/=".contains(byte));
         return is_secret.then(|| accept(text, value, kind)).flatten();
     }
-    if let Some((value, closes)) =
-        quoted(text, here).filter(|_| mode != Mode::Shell || at(text, here) != Some(b'('))
-    {
+    if let Some((value, closes)) = quoted(text, here) {
         // A word of a shell may go on behind the quote.
         let goes_on = || {
             let next = at(text, value.end + 1);
@@ -442,6 +440,9 @@ fn quoted_pair(text: &[u8], name: usize, value: usize) -> Option<Range<usize>> {
     let follows = || (line.ends_with(b"\"") || line.ends_with(b"'")) && line.starts_with(b"Environment=");
     let is_pair = line.is_empty() || words.iter().any(|word| line.ends_with(word)) || follows();
     let end = is_pair.then(|| closing(text, value, quote, 0)).flatten()?;
+    if !line.is_empty() {
+        return Some(value..end);
+    }
     // `"token=X&name=Y"` of a URL.
     let mut ends = memchr::memchr_iter(b'&', text.get(value..end)?).map(|and| value + and);
     let ends = ends.find(|and| {
