@@ -14,6 +14,8 @@
     reason = "a benchmark"
 )]
 
+mod support;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write as _};
 use std::path::Path;
@@ -217,13 +219,7 @@ fn time_of_line(line: u64) -> i64 {
 /// is reached; how many.
 fn generate(path: &Path, size: u64) -> u64 {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = |below: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % below
-    };
+    let mut next = support::random();
     let (mut written, mut line) = (0, 0);
     while written < size {
         let text = alert(line, &mut next);

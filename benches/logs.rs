@@ -17,6 +17,8 @@
     reason = "a benchmark"
 )]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -374,13 +376,7 @@ const HITS: [(&str, &str, &str); 5] = [
 /// Writes lines until the size is reached: how many, and how many of them are hits.
 fn generate(path: &Path, size: u64) -> (u64, u64) {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = |below: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % below
-    };
+    let mut next = support::random();
     let (mut written, mut lines, mut hits) = (0_u64, 0_u64, 0);
     let mut text = String::new();
     let mut day = String::new();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ar_doctor::capture::{self, Form, Recorder, Summary, Wanted};
 use ar_doctor::facts::{Facts, install};
-use ar_doctor::host::{Host, open_source};
+use ar_doctor::host::{Host, Sums, open_source};
 use ar_doctor::redact::{Pair, Redactor};
 use ar_doctor::report::{Report, json, show};
 use support::cases::{Case, cases};
@@ -58,23 +58,13 @@ fn said(host: &dyn Host) -> String {
     said.lines().filter(is_about).collect::<Vec<_>>().join("\n")
 }
 
-/// Where two texts differ first, with the lines around.
-fn difference(one: &str, other: &str) -> Option<String> {
-    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
-    let at = one.iter().zip(&other).position(|(one, other)| one != other);
-    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
-    let around =
-        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
-    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
-}
-
 /// Why a capture says something else than its host; none when it does not.
 fn round_trip(name: &str, host: &dyn Host, form: &str) -> Option<String> {
     let directory = tempfile::tempdir().expect("a directory");
     let target = directory.path().join(form);
     capture(host, &target);
     let captured = open_source(&target).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let difference = difference(&said(host), &said(&*captured))?;
+    let difference = support::difference(&said(host), &said(&*captured))?;
     Some(format!("{name}:\n{difference}"))
 }
 
@@ -162,7 +152,7 @@ fn hidden_round_trip(name: &str, host: &dyn Host) -> Result<(Box<dyn Host>, Reda
     redactor.redact_identities([7; 32]);
     write(host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let captured = open_source(&target).unwrap_or_else(|error| panic!("{name}: {error}"));
-    match difference(&found(host), &found(&*captured)) {
+    match support::difference(&found(host), &found(&*captured)) {
         Some(difference) => Err(format!("{name}, identities hidden:\n{difference}")),
         None => Ok((captured, redactor)),
     }
@@ -178,6 +168,36 @@ fn identities_are_hidden_and_the_diagnosis_stays() {
         let machine = captured.machine();
         let hostname = &machine.get().expect("a machine").hostname;
         assert_ne!(Some(hostname), host.machine().get().map(|machine| &machine.hostname), "{base}");
+    }
+}
+
+#[test]
+fn patterns_that_match_other_pseudonyms_are_named() {
+    let mut host = support::base("manager-4.14-debian");
+    let conf = "/var/ossec/etc/ossec.conf";
+    let text = host.read(conf.as_ref(), 1 << 20).get().expect("a configuration").bytes.clone();
+    let text = String::from_utf8(text).expect("text");
+    let (before, behind) = text.split_once("<white_list>").expect("a white list");
+    let line = before.lines().count();
+    host.write(conf, format!("{before}<white_list>.34$</white_list><white_list>{behind}"))
+        .expect("it is there");
+    for (hidden, places) in [(false, vec![]), (true, vec![format!("{conf}:{line}")])] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("x");
+        let redactor = Redactor::new();
+        if hidden {
+            redactor.redact_identities([7; 32]);
+        }
+        let summary = write(&host, &redactor, &options(&target)).unwrap_or_else(|error| panic!("{error}"));
+        let named: Vec<&str> = summary
+            .notes
+            .iter()
+            .filter_map(|note| note.split_once(": a piece"))
+            .map(|(place, _)| place)
+            .collect();
+        assert_eq!(named, places);
+        let ledger = std::fs::read_to_string(target.join("ledger.json")).expect("a ledger");
+        assert!(places.iter().all(|place| ledger.contains(place)), "{ledger}");
     }
 }
 
@@ -538,7 +558,7 @@ fn whoever_reads_it_a_capture_of_root_is_roots() {
     capture(&host, &some);
     let captured = open_source(&some).expect("a capture");
     assert_eq!(captured.reader_uid(), 1000);
-    assert_eq!(difference(&sealed, &said(&*captured)), None);
+    assert_eq!(support::difference(&sealed, &said(&*captured)), None);
     assert!(sealed.contains("denied"));
     assert_eq!(open_source(&all).expect("a capture").reader_uid(), 0);
 }
@@ -590,6 +610,24 @@ fn a_secret_in_arguments_changes_no_sum() {
     assert!(sums(&said) > 0 && !said.contains("5w0rdf1sh"), "{said}");
     let held = std::fs::read_to_string(target.join("files/var/ossec/etc/ossec.conf")).unwrap();
     assert!(held.contains("--api-key *************"), "{held}");
+}
+
+/// From the sum of a script and the rest of its text a short secret could be tried out.
+#[test]
+fn no_sum_tells_a_secret_of_a_script() {
+    let mut host = support::base("agent-4.14-debian");
+    let script = "#!/bin/bash\nread -r line\ncurl -u admin:5w0rdf -d \"$line\" https://siem.example/\n";
+    host.write("/var/ossec/active-response/bin/edge-block.sh", script).unwrap();
+    assert_eq!(round_trip("a secret in a script", &host, "x.tar.gz"), None);
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    capture(&host, &target);
+    let held = ["host.json", "report.json"].map(|name| std::fs::read_to_string(target.join(name)).unwrap());
+    let (real, told) = (Sums::of(script.as_bytes()), Sums::of(script.replace("5w0rdf", "******").as_bytes()));
+    for text in held {
+        assert!(!text.contains(&real.sha256) && !text.contains(&real.md5), "{text}");
+        assert!(text.contains(&told.sha256), "{text}");
+    }
 }
 
 /// Whoever wrote it by another way than the redactor: what was read is looked for in all that is written.
@@ -647,7 +685,8 @@ fn a_signal_while_it_is_written_leaves_nothing_behind() {
         ("x", Signal::SIGINT),
         ("x", Signal::SIGHUP),
     ] {
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        let Some(mut doctor) = support::heeding_signals(env!("CARGO_BIN_EXE_ar-doctor")) else { return };
+        let child = doctor
             .args(["capture", "--from"])
             .arg(&root)
             .arg("-o")
@@ -725,6 +764,26 @@ fn it_is_never_written_below_the_home() {
     }
 }
 
+#[test]
+fn who_asked_for_it_is_told_its_real_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // The host is called so.
+    let target = directory.path().join("web-01.tar.gz");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["capture", "--redact", "identities", "--from"])
+        .arg(support::base_path("../tickets/web-01"))
+        .arg("-o")
+        .arg(&target)
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(target.is_file(), "{said}");
+    let named = target.display().to_string();
+    assert!(said.starts_with(&named) && said.contains(&format!("--from {named}`")), "{said}");
+    let captured = open_source(&target).expect("a capture");
+    assert_ne!(captured.machine().get().expect("a machine").hostname, "web-01");
+}
+
 /// A manager with logs of so many MiB, almost all of it holes between lines, and so many agents.
 fn large(root: &Path, mib: u64, agents: u32) {
     use std::io::{Seek as _, SeekFrom, Write as _};
@@ -791,7 +850,7 @@ fn a_large_manager_costs_what_is_read() {
     assert!(size < 8 << 20, "{size} bytes");
     let host = ar_doctor::host::tree::TreeHost::open(&root).unwrap();
     let captured = open_source(&target).unwrap();
-    assert_eq!(difference(&said(&host), &said(&*captured)), None);
+    assert_eq!(support::difference(&said(&host), &said(&*captured)), None);
 }
 
 /// `cargo test --release --test capture -- --ignored --nocapture large`

@@ -486,57 +486,80 @@ fn what_is_accepted_is_marked_in_every_form_and_decides_nothing() {
     assert!(markdown.contains("<summary>Suppressed: 3 findings</summary>") && markdown.contains("OPS-311"));
 }
 
-/// The first part of the file is on disk when the signal comes.
+/// Several files, so that some are still to be written when the signal comes.
 #[test]
 fn a_signal_while_a_report_is_written_leaves_no_part_of_it() {
     use nix::sys::signal::{Signal, kill};
+    const EARLIER: &str = "last week's";
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("ossec.conf");
-    fs::write(&config, faulty_blocks(500)).expect("it is written");
-    let config = config.display().to_string();
+    fs::write(&config, faulty_blocks(200)).expect("it is written");
     let into = directory.path().join("reports");
     fs::create_dir(&into).expect("it is made");
-    let target = into.join("now.sarif");
-    fs::write(&target, "last week's").expect("it is written");
-    let names = || -> Vec<_> {
+    let targets: Vec<_> = (10..22).map(|number| into.join(format!("{number}.sarif"))).collect();
+    let names = || {
         let entries = fs::read_dir(&into).expect("it is there");
-        entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()
+        entries.filter_map(|entry| Some(into.join(entry.ok()?.file_name()))).collect::<Vec<_>>()
     };
-    let output = format!("sarif={}", target.display());
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // Whoever is too late finds a whole report, and tries again.
-        let stopped = (0..50).any(|_| {
-            let child = Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
-                .args(["check", "--quiet", "--config", &config, "--role", "manager", "-o", &output])
+    // Who is too late tries again.
+    let is_stopped = |signal: Signal, doctor: &dyn Fn() -> Command, tries: usize| {
+        (0..tries).any(|_| {
+            let mut doctor = doctor();
+            for target in &targets {
+                fs::write(target, EARLIER).expect("it is written");
+            }
+            let child = doctor
+                .args(["check", "--quiet", "--role", "manager", "--config"])
+                .arg(&config)
+                .args(targets.iter().map(|target| format!("--output=sarif={}", target.display())))
                 .env_clear()
                 .stdout(std::process::Stdio::piped())
                 .stderr(std::process::Stdio::piped())
                 .spawn()
                 .expect("the binary runs");
             let begun = std::time::Instant::now();
-            while names().len() < 2 {
+            let is_begun = || {
+                let first = fs::metadata(&targets[0]).expect("it is there").len();
+                first > EARLIER.len() as u64 || names().len() > targets.len()
+            };
+            while !is_begun() {
                 assert!(begun.elapsed().as_secs() < 120, "nothing is written");
-                if fs::metadata(&target).expect("it is there").len() > 20 {
-                    break;
-                }
             }
             let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a number"));
             kill(pid, signal).expect("it is there");
             let output = child.wait_with_output().expect("it ends");
-            assert_eq!(names(), ["now.sarif"], "{signal}");
-            let now = fs::read_to_string(&target).expect("it is there");
-            if now != "last week's" {
-                assert_eq!(parsed(&now)["version"], "2.1.0", "a whole one");
-                fs::write(&target, "last week's").expect("it is written");
+            let mut left = names();
+            left.sort();
+            assert_eq!(left, targets, "{signal}");
+            let texts: Vec<String> =
+                targets.iter().map(|target| fs::read_to_string(target).expect("it is there")).collect();
+            let earlier = texts.iter().filter(|text| *text == EARLIER).count();
+            for text in texts.iter().filter(|text| *text != EARLIER) {
+                assert_eq!(parsed(text)["version"], "2.1.0", "a whole one");
+            }
+            if earlier == 0 {
                 return false;
             }
             assert_eq!(output.status.code(), Some(130), "{signal}: {}", said(&output));
-            assert!(said(&output).contains("now.sarif was not written"), "{}", said(&output));
+            assert!(said(&output).contains(".sarif was not written"), "{}", said(&output));
             assert!(output.stdout.is_empty());
             true
-        });
-        assert!(stopped, "{signal} never came in time");
+        })
+    };
+    let Some(_) = support::heeding_signals("true") else { return };
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let doctor = || {
+            let doctor = support::heeding_signals(env!("CARGO_BIN_EXE_ar-doctor"));
+            doctor.expect("env(1) can do it")
+        };
+        assert!(is_stopped(signal, &doctor, 20), "{signal} never came in time");
     }
+    let ignoring = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_ar-doctor")]);
+        shell
+    };
+    assert!(!is_stopped(Signal::SIGHUP, &ignoring, 2), "as under nohup");
 }
 
 #[test]

@@ -13,8 +13,6 @@ mod binary;
 #[path = "logs/live.rs"]
 mod live;
 mod support;
-#[path = "support/week.rs"]
-mod week;
 
 use std::io::Write as _;
 

@@ -2,12 +2,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
+#[path = "support/tree.rs"]
+mod tree;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use tree::copy;
 
 const MANAGER: &str = "fixtures/hosts/manager-4.14-debian";
 
@@ -377,19 +381,6 @@ fn manager(directory: &Path, blocks: &[&str], rules: &str) {
     );
     let text = format!("<group name=\"local,\">{rules}</group>\n");
     fs::write(etc.join("rules/local_rules.xml"), text).expect("rules are written");
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("it is copied");
-        }
-    }
 }
 
 #[test]

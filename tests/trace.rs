@@ -484,6 +484,26 @@ fn check_shows_the_last_alert() {
     assert!(said.contains("despite it: it stands at deliver"), "{said}");
 }
 
+/// Where `check` finds no fault it says who looks at alerts, if there are any.
+#[test]
+fn check_without_a_fault_points_here() {
+    let check = |host: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ar-doctor"));
+        let output = command.args(["check", "--from", host.to_str().expect("a name")]).env_clear().output();
+        text(&output.expect("the binary runs"))
+    };
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts/manager-4.14-debian");
+    let silent = check(&base);
+    assert!(silent.contains("No fault found") && !silent.contains("ar-doctor trace"), "{silent}");
+    let host = tempfile::tempdir().expect("a directory");
+    week::copy(&base, host.path());
+    let alerts = alert(AT, 5402, 1, "192.0.2.7") + "\n";
+    put(host.path(), &[("logs/alerts/alerts.json".to_owned(), alerts.into_bytes())]);
+    let said = check(host.path());
+    assert!(said.contains("No fault found") && said.lines().count() == 3, "{said}");
+    assert!(said.contains("Whether alerts were answered: ar-doctor trace."), "{said}");
+}
+
 /// A gzipped text.
 fn gzip(text: &str) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

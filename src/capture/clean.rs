@@ -9,6 +9,13 @@ use serde_json::{Map, Value};
 use crate::host::capture::{HostFile, MANIFEST};
 use crate::redact::{Entry, Redactor};
 
+/// What is noted where logs tell of more secrets than are remembered.
+const MANY: &str = "logs hold more secrets than are remembered: each is hidden where it stands as one, and those that \
+                    came last are not looked for elsewhere";
+
+/// What is noted of a pattern whose matches pseudonyms change.
+const PIECE: &str = "a piece of an address, which matches other addresses among pseudonyms than on the host";
+
 /// Hides secrets. The ledger is the redactor's own.
 #[derive(Debug)]
 pub(super) struct Cleaner<'r> {
@@ -31,14 +38,10 @@ impl<'r> Cleaner<'r> {
         self.redactor.file(place, bytes)
     }
 
-    /// Bytes that may leave, and are of no file.
+    /// Bytes that may leave, and are of no file, or that passed the redactor once, when not all
+    /// secrets were known to it yet.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         self.redactor.hide(bytes)
-    }
-
-    /// A text that passed the redactor once, when not all secrets were known to it yet.
-    pub(super) fn document(&self, text: &str) -> Vec<u8> {
-        self.redactor.hide(text.as_bytes())
     }
 
     /// The state of a host that may leave: only texts that are the host's are touched, so that it
@@ -76,9 +79,12 @@ impl<'r> Cleaner<'r> {
         self.redactor.ledger()
     }
 
-    /// Whether logs told of more secrets than are remembered.
-    pub(super) fn is_full(&self) -> bool {
-        self.redactor.is_full()
+    /// What else is to be known of what leaves.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let changed = self.redactor.changed_patterns();
+        let changed =
+            changed.iter().map(|(path, line)| format!("{}:{line}: {PIECE}", self.path(path).display()));
+        changed.chain(self.redactor.is_full().then(|| MANY.to_owned())).collect()
     }
 
     /// A path that may leave.

@@ -94,7 +94,7 @@ pub struct Summary {
     /// What was left out that was read.
     pub left_out: Vec<Left>,
     /// What else is to be known of it.
-    pub notes: Vec<&'static str>,
+    pub notes: Vec<String>,
 }
 
 /// Why there is no capture. Nothing is left behind.
@@ -323,13 +323,9 @@ struct Ledger<'a> {
     /// What was read and is not in it.
     left_out: &'a [Left],
     /// What else is to be known of it.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    notes: &'a [&'static str],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
-
-/// What is noted where logs tell of more secrets than are remembered.
-const MANY: &str = "logs hold more secrets than are remembered: each is hidden where it stands as one, and those that \
-                    came last are not looked for elsewhere";
 
 /// So much of a cleaned content stays in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -410,13 +406,13 @@ impl Packing<'_, '_> {
         let text = self.cleaner.state(&described.file)?;
         self.add(MANIFEST, text.as_bytes())?;
         drop(text);
-        self.add(REPORT, &self.cleaner.document(&documents.report))?;
-        self.add(TICKET, &self.cleaner.document(&documents.ticket))?;
+        self.add(REPORT, &self.cleaner.bytes(documents.report.as_bytes()))?;
+        self.add(TICKET, &self.cleaner.bytes(documents.ticket.as_bytes()))?;
         for left in &mut left_out {
             left.path = self.cleaner.path(Path::new(&left.path)).display().to_string();
         }
         let redacted = self.cleaner.ledger();
-        let notes: Vec<&'static str> = self.cleaner.is_full().then_some(MANY).into_iter().collect();
+        let notes = self.cleaner.notes();
         let mut ledger =
             serde_json::to_vec_pretty(&Ledger { redacted: &redacted, left_out: &left_out, notes: &notes })?;
         ledger.push(b'\n');

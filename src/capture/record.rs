@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -551,6 +552,10 @@ impl Source for Watched {
             parts.source = Some(Arc::clone(&self.source));
         }
         Ok(read)
+    }
+
+    fn hole(&self, from: u64) -> Option<Range<u64>> {
+        self.source.hole(from)
     }
 }
 

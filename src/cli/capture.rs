@@ -1,7 +1,6 @@
 //! `ar-doctor capture`: everything the commands read on a host, redacted, in one file.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -9,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::interrupt::Held;
 use super::source::Source;
-use super::{Failure, Global, exit, output, since, terminal};
+use super::{Failure, Global, exit, files, since, terminal};
 use crate::capture::{self, Error, Form, Recorder, Summary, Wanted};
 use crate::facts::{Facts, Since, install};
 use crate::redact::Redactor;
@@ -99,7 +98,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let source = Source::of_host(global)?;
     let recorder = Recorder::new(source.host());
     let install = install::find(&recorder, global.home.as_deref()).map_err(Failure::nothing)?;
-    let home = install.home.clone();
+    let homes = files::homes(global.from.as_deref(), &install.home);
     let mut facts = Facts::new(&recorder, redactor, install);
     let made_at = jiff::Timestamp::now().as_second();
     let hostname = facts.machine().get().map(|machine| machine.hostname.clone());
@@ -107,16 +106,14 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let name = hostname.as_deref().filter(|_| arguments.redact.is_none()).unwrap_or("host");
     let target = target(arguments.output.as_deref(), name, made_at);
     let form = form(&target)?;
-    check_target(&target, &home, global)?;
-    let map = arguments.map.as_deref().map(|map| Map::begin(map, &target, &home, global)).transpose()?;
+    check_target(&target, &homes)?;
+    let map = arguments.map.as_deref().map(|map| Map::begin(map, &target, &homes)).transpose()?;
 
-    let watch = facts.watch_logs();
-    let now = move || watch.now().map(|(file, done)| format!("reading {file}, {} MiB", done >> 20));
     let asked_since = arguments.since.as_ref().map(|(_, since)| *since);
     let since = source.since(asked_since);
     facts.look_back(since);
     let wanted = Wanted { since, scripts: arguments.with_scripts };
-    let diagnosis = terminal::watched(redactor, now, || capture::look(&facts, redactor, wanted));
+    let diagnosis = terminal::reading(&facts, redactor, || capture::look(&facts, redactor, wanted));
 
     redactor.keep(facts.responses().iter().map(|response| response.shown()));
     // From here on there is something to be taken away.
@@ -191,18 +188,18 @@ struct Map<'p> {
 }
 
 impl<'p> Map<'p> {
-    fn begin(path: &'p Path, capture: &Path, home: &Path, global: &Global) -> Result<Self, Failure> {
-        check_target(path, home, global)?;
+    fn begin(path: &'p Path, capture: &Path, homes: &[PathBuf]) -> Result<Self, Failure> {
+        check_target(path, homes)?;
         if fs::symlink_metadata(path).is_ok() {
             return Err(Failure::usage(anyhow!("--map: {}", Error::Exists(path.to_owned()))));
         }
-        if output::is_same(path, capture) {
+        if files::is_same(path, capture) {
             let path = path.display();
             return Err(Failure::usage(anyhow!(
                 "--map {path}: the capture has this name; name another file"
             )));
         }
-        let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let parent = files::directory_of(path);
         let file = tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(parent);
         // Its error names a file that the user does not know.
         let failed = |error: std::io::Error| {
@@ -247,29 +244,15 @@ fn target(output: Option<&Path>, hostname: &str, made_at: i64) -> PathBuf {
     }
 }
 
-/// A capture is never written below the home, by whatever name, and its directory must be there.
-fn check_target(target: &Path, home: &Path, global: &Global) -> Result<(), Failure> {
-    let parent = match target.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let real = fs::canonicalize(parent)
-        .map_err(|error| Failure::usage(anyhow!("{} cannot be written to: {error}", parent.display())))?;
-    // Of a directory tree the home is below its root.
-    let home = match &global.from {
-        Some(from) => from.join(home.strip_prefix("/").unwrap_or(home)),
-        None => home.to_owned(),
-    };
-    let Ok(home_meta) = fs::metadata(&home) else { return Ok(()) };
-    let is_home = |directory: &Path| {
-        fs::metadata(directory)
-            .is_ok_and(|meta| (meta.dev(), meta.ino()) == (home_meta.dev(), home_meta.ino()))
-    };
-    if home_meta.is_dir() && real.ancestors().any(is_home) {
+/// A capture is never written below a Wazuh directory, and its directory must be there.
+fn check_target(target: &Path, homes: &[PathBuf]) -> Result<(), Failure> {
+    let directory = files::directory_of(target);
+    fs::canonicalize(directory)
+        .map_err(|error| Failure::usage(anyhow!("{} cannot be written to: {error}", directory.display())))?;
+    if files::is_below_home(target, homes) {
         return Err(Failure::usage(anyhow!(
-            "{} lies in the Wazuh directory {}, where nothing is written; name another place with -o",
-            parent.display(),
-            home.display()
+            "{} lies in a Wazuh directory, where nothing is written; name another place with -o",
+            directory.display()
         )));
     }
     Ok(())
@@ -278,7 +261,8 @@ fn check_target(target: &Path, home: &Path, global: &Global) -> Result<(), Failu
 /// What was done, and what to do next.
 fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor, global: &Global) -> String {
     let visible = |text: String| escape::visible(&redactor.text(text)).to_string();
-    let path = visible(target.display().to_string());
+    // As the one who asked for it called it: it may hold a name that is hidden in it.
+    let path = escape::visible(&Redactor::new().text(target.display().to_string())).to_string();
     if global.quiet {
         return format!("{path}\n");
     }
@@ -307,7 +291,8 @@ fn said(target: &Path, summary: &Summary, facts: &Facts<'_>, redactor: &Redactor
         out.push_str(&format!("left out: {} more, see ledger.json\n", summary.left_out.len() - 10));
     }
     for note in &summary.notes {
-        out.push_str(&format!("note: {note}\n"));
+        out.push_str(&visible(format!("note: {note}")));
+        out.push('\n');
     }
     if facts.reader_uid() != 0 {
         out.push_str("read without root: what root alone may see is not in it; run it with sudo\n");

@@ -10,7 +10,7 @@ use super::output::{self, Form, Output};
 use super::signatures::Signatures;
 use super::source::{self, Bare, Source};
 use super::suppressions::Suppressions;
-use super::{Failure, Global, exit, since, terminal};
+use super::{Failure, Global, exit, files, since, terminal};
 use crate::baseline::Baseline;
 use crate::engine::{self, Diagnosis, Options};
 use crate::facts::{Facts, Response, Since};
@@ -105,7 +105,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     let begin = Instant::now();
     let source = Source::open(global, &arguments.bare)?;
     let mut facts = source.facts(global, redactor)?;
-    arguments.output.refuse_unfit(&output::homes(global.from.as_deref(), &facts.install.home))?;
+    arguments.output.refuse_unfit(&files::homes(global.from.as_deref(), &facts.install.home))?;
     if let Some(path) = &arguments.baseline {
         let bytes = source::read(path).context("--baseline").map_err(Failure::usage)?;
         let shown = path.display().to_string();
@@ -121,9 +121,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments, redactor: &Redactor) -
     facts.with_signatures(arguments.signatures.load(redactor)?);
     let opened = begin.elapsed();
     let options = Options { response: arguments.response.clone() };
-    let watch = facts.watch_logs();
-    let now = move || watch.now().map(|(file, done)| format!("reading {file}, {} MiB", done >> 20));
-    let diagnosis = terminal::watched(redactor, now, || engine::run(&facts, &options));
+    let diagnosis = terminal::reading(&facts, redactor, || engine::run(&facts, &options));
     let total = begin.elapsed();
     if let Some(name) = &arguments.response {
         refuse_unknown_name(&facts, &diagnosis, name)?;

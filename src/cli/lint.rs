@@ -31,7 +31,8 @@ Examples:
   ar-doctor lint bin/* -o sarif=lint.sarif     for code scanning, and the text as ever
 
 A comment switches a finding off: `# ar-doctor: ignore[read-without-r]` for its line and the next,
-`# ar-doctor: ignore-file[AR105]` for the whole script.
+`# ar-doctor: ignore-file[AR105]` for the whole script. check heeds both. What it finds on a host is
+accepted in ar-doctor.toml, which lint does not read.
 
 Exit status: 0 fine, 1 findings at or above --fail-on, 2 usage or a file that cannot be read,
 3 a file of --output that cannot be written, 70 internal error, 130 interrupted.";

@@ -6,6 +6,7 @@ mod capture;
 mod check;
 mod completions;
 mod explain;
+mod files;
 mod interrupt;
 mod lint;
 mod list;

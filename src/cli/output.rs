@@ -2,21 +2,17 @@
 //! any number to files. The form never changes the exit status.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::interrupt::Held;
-use super::{Failure, Global, exit, source, terminal};
+use super::{Failure, Global, exit, files, terminal};
 use crate::redact::Redactor;
 use crate::report::escape;
 use crate::report::markdown::Markdown;
 use crate::report::page::{Page, Text};
-
-/// Bytes that are written before a signal is looked for again.
-const PART: usize = 256 << 10;
 
 /// The form of a report of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,14 +99,14 @@ impl Output {
         for (at, Target { file, .. }) in self.output.iter().enumerate() {
             let shown = file.display();
             let unfit = |why: &str| Err(Failure::usage(anyhow!("--output {shown}: {why}")));
-            if self.output[..at].iter().any(|other| is_same(&other.file, file)) {
+            if self.output[..at].iter().any(|other| files::is_same(&other.file, file)) {
                 return unfit("is named twice");
             }
             match fs::symlink_metadata(file) {
                 Ok(meta) if !meta.is_file() => return unfit("is there and is no regular file"),
                 Ok(_) | Err(_) => {}
             }
-            if is_below_home(file, homes) {
+            if files::is_below_home(file, homes) {
                 return unfit("is inside of a Wazuh directory, where ar-doctor writes nothing");
             }
         }
@@ -130,7 +126,7 @@ impl Output {
         let interrupted = |said: String| Failure { status: exit::INTERRUPTED, error: anyhow!(said) };
         for Target { form, file } in &self.output {
             let text = render(*form, Place::File)?;
-            if let Err(error) = replace(file, text.as_bytes(), &is_stopped) {
+            if let Err(error) = files::write(file, text.as_bytes(), &is_stopped) {
                 if is_stopped() {
                     return Err(interrupted(format!("interrupted; {} was not written", file.display())));
                 }
@@ -166,73 +162,10 @@ pub(super) fn worse(status: u8, other: Option<u8>) -> u8 {
     }
 }
 
-/// Whether two names are of one file, which need not be there.
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |file: &Path| {
-        let parent = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
-        file.file_name().map_or_else(|| file.to_owned(), |name| parent.join(name))
-    };
-    real(one) == real(other)
-}
-
-/// Whether a file would lie below a Wazuh directory: one of `homes`, or one that has the
-/// directories of one.
-fn is_below_home(file: &Path, homes: &[PathBuf]) -> bool {
-    let parent = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // Without the directory nothing can be written.
-    let Ok(parent) = parent.canonicalize() else { return false };
-    let homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
-    parent.ancestors().any(|directory| {
-        homes.iter().any(|home| home == directory)
-            || directory.join("active-response/bin").is_dir() && directory.join("etc").is_dir()
-    })
-}
-
-/// Writes a file whole or not at all, readable by its owner only.
-fn replace(file: &Path, bytes: &[u8], is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
-    let parent = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    // What is left of it when something fails is of no use to anybody: it is removed.
-    let scratch = tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(parent);
-    // Its error names a file that the user does not know.
-    let mut scratch = scratch.map_err(|error| io::Error::from(error.kind()))?;
-    for part in bytes.chunks(PART) {
-        if is_stopped() {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        scratch.as_file_mut().write_all(part)?;
-    }
-    scratch.as_file().sync_all()?;
-    // It may have become something else meanwhile; a link is replaced, never followed.
-    if fs::symlink_metadata(file).is_ok_and(|meta| !meta.is_file()) {
-        return Err(io::Error::other("is no regular file"));
-    }
-    if is_stopped() {
-        return Err(io::ErrorKind::Interrupted.into());
-    }
-    scratch.persist(file)?;
-    Ok(())
-}
-
-/// The Wazuh directories that a source has on this machine.
-pub(super) fn homes(from: Option<&Path>, home: &Path) -> Vec<PathBuf> {
-    match from {
-        None => vec![home.to_owned()],
-        Some(root) if source::is_stdin(root) => Vec::new(),
-        Some(root) => {
-            let inside = home.strip_prefix("/").unwrap_or(home);
-            vec![root.join(inside), root.join("files").join(inside)]
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
 
     use super::*;
 
@@ -254,38 +187,16 @@ mod tests {
         fs::create_dir(top.join("a")).unwrap();
         std::os::unix::fs::symlink(top.join("a"), top.join("link")).unwrap();
         for (one, other) in [("a/x", "a/./x"), ("a/x", "a/../a/x"), ("a/x", "link/x"), ("x", "./x")] {
-            assert!(is_same(&top.join(one), &top.join(other)), "{one} {other}");
+            assert!(files::is_same(&top.join(one), &top.join(other)), "{one} {other}");
         }
-        assert!(is_same(Path::new("x"), Path::new("./x")));
-        assert!(!is_same(&top.join("a/x"), &top.join("x")) && !is_same(Path::new("x"), Path::new("y")));
+        assert!(files::is_same(Path::new("x"), Path::new("./x")));
+        assert!(
+            !files::is_same(&top.join("a/x"), &top.join("x"))
+                && !files::is_same(Path::new("x"), Path::new("y"))
+        );
         let twice = ["json=x", "sarif=./x"].map(|text| target(text).unwrap()).to_vec();
         let output = Output { format: Form::Text, output: twice };
         assert!(output.refuse_unfit(&[]).unwrap_err().error.to_string().contains("named twice"));
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_and_only_its_owner_reads_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("report.json");
-        fs::write(&file, "old").unwrap();
-        replace(&file, b"new", &|| false).unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"new");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        // What cannot be replaced leaves nothing behind.
-        let taken = directory.path().join("directory");
-        fs::create_dir(&taken).unwrap();
-        assert!(replace(&taken, b"new", &|| false).is_err());
-        assert!(replace(&directory.path().join("none/file"), b"new", &|| false).is_err());
-        // Nor does one that a signal stops, before or while it is written.
-        for parts in 0..3 {
-            let asked = std::cell::Cell::new(0);
-            let is_stopped = || asked.replace(asked.get() + 1) >= parts;
-            let stopped = replace(&file, &vec![b'x'; 2 * PART], &is_stopped);
-            assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
-            assert_eq!(fs::read(&file).unwrap(), b"new");
-        }
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::output::Place;
 use super::{Color, Failure, Global};
+use crate::facts::Facts;
 use crate::redact::Redactor;
 use crate::report::escape;
 use crate::report::page::Page;
@@ -102,6 +103,13 @@ impl<'a> Progress<'a> {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
+}
+
+/// Does some work, and tells which log it reads when it takes long; only on a terminal.
+pub(super) fn reading<T>(facts: &Facts<'_>, redactor: &Redactor, work: impl FnOnce() -> T) -> T {
+    let watch = facts.watch_logs();
+    let now = move || watch.now().map(|(file, done)| format!("reading {file}, {} MiB", done >> 20));
+    watched(redactor, now, work)
 }
 
 /// Does some work, and tells what it does on standard error when it takes long; only on a terminal.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rank::{Entry, rank};
-use crate::findings::Finding;
+use crate::findings::{Finding, ResponseIndex};
 
 /// A finding that is accepted.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ pub fn accept(
     for entry in ranked {
         let cause = entry.finding.fingerprint();
         let accepted = rules.get(&cause).copied();
-        let responses = entry.finding.responses.clone();
+        let responses: BTreeSet<ResponseIndex> = entry.finding.responses.iter().copied().collect();
         let (named, rest): (Vec<Finding>, Vec<Finding>) =
             entry.folded.into_iter().partition(|finding| rules.contains_key(&finding.fingerprint()));
         let named = named.into_iter().filter_map(|finding| {
@@ -75,15 +75,18 @@ pub fn accept(
         }
     }
     let names: BTreeSet<String> = left.iter().map(|(left, _)| left.finding.fingerprint()).collect();
+    // The one that explains another may itself be folded.
+    let places: BTreeMap<String, usize> = kept
+        .iter()
+        .enumerate()
+        .flat_map(|(at, entry): (usize, &Entry)| {
+            std::iter::once(&entry.finding).chain(&entry.folded).map(move |one| (one.fingerprint(), at))
+        })
+        .collect();
     let mut up = Vec::new();
     for (left, goes) in left {
         let by = explained_by.get(&left.finding.fingerprint()).filter(|by| !names.contains(*by));
-        // The one that explains it may itself be folded.
-        let under = by.and_then(|by| {
-            kept.iter_mut().find(|entry| {
-                std::iter::once(&entry.finding).chain(&entry.folded).any(|one| one.fingerprint() == *by)
-            })
-        });
+        let under = by.and_then(|by| kept.get_mut(*places.get(by)?));
         match under {
             Some(entry) => entry.folded.push(left.finding),
             None if goes => suppressed.push(left),

@@ -230,10 +230,14 @@ fn accepted(
     let Some(suppressions) = facts.suppressions().filter(|all| !all.rules.is_empty()) else {
         return (rank::rank(findings), Vec::new());
     };
+    // Entries name what the report names.
+    rank::settle(&mut findings);
     let today = facts.today();
     let name = |&index: &ResponseIndex| facts.response(index).map(Response::shown);
     let about = |finding: &Finding| {
-        let responses: Vec<String> = finding.responses.iter().filter_map(name).collect();
+        let is_named = suppressions.rules.iter().any(|rule| rule.check == finding.check);
+        let named = finding.responses.iter().filter(|_| is_named);
+        let responses: Vec<String> = named.filter_map(name).collect();
         suppressions.rules.iter().map(move |rule| rule.is_about(finding, &responses)).collect::<Vec<bool>>()
     };
     let mut used = vec![false; suppressions.rules.len()];

@@ -65,14 +65,9 @@ fn number_namesakes(findings: &mut [Finding]) {
     }
 }
 
-/// Folds and sorts. A pure function: the same findings in any order give the
-/// same entries.
-///
-/// A finding is folded under the best ranked one that can explain it and shares
-/// a response, a file or a process with it. One that is worse than its
-/// explanation is never folded: it would be hidden by something milder. What a script does by
-/// itself is folded only under what the same one does.
-pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
+/// Sorts, and gives each finding the name that the report has for it: one fault that was met twice
+/// is one finding, and two faults of one name are told apart. What is settled stays as it is.
+pub(super) fn settle(findings: &mut Vec<Finding>) {
     findings.sort_by_cached_key(Key::of);
     findings.dedup_by(|later, first| {
         let same =
@@ -85,7 +80,18 @@ pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
         }
         same
     });
-    number_namesakes(&mut findings);
+    number_namesakes(findings);
+}
+
+/// Folds and sorts. A pure function: the same findings in any order give the
+/// same entries.
+///
+/// A finding is folded under the best ranked one that can explain it and shares
+/// a response, a file or a process with it. One that is worse than its
+/// explanation is never folded: it would be hidden by something milder. What a script does by
+/// itself is folded only under what the same one does.
+pub fn rank(mut findings: Vec<Finding>) -> Vec<Entry> {
+    settle(&mut findings);
     // By check, since only few checks explain another, and findings may be many.
     let mut by_check: BTreeMap<CheckId, Vec<usize>> = BTreeMap::new();
     for (at, finding) in findings.iter().enumerate() {

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use super::Facts;
+use super::logs::{MAX_RATIO, said_unpacked};
 use crate::host::{Fact, FileType, Gap, GapKind, Source, SourceKind};
 use crate::wazuh::alerts::extract::{Extractor, Fields, Paths, Raw, extract};
 use crate::wazuh::alerts::files::{self, Entry, File};
@@ -43,9 +44,6 @@ pub const DEFAULT_BUDGET: u64 = 64 << 20;
 /// A gzipped day of which only the end fits into the budget is unpacked for it up to this size,
 /// in bytes.
 const UNPACKED: u64 = 256 << 20;
-
-/// The most that deflate packs into one byte.
-const MAX_RATIO: u64 = 1032;
 
 /// Alerts of several threads of analysisd are this much out of order at most, in milliseconds.
 const SLACK: i64 = 60_000;
@@ -284,13 +282,7 @@ fn unpack(
         ahead(packed(), |reader| scanner.read(reader, told))?;
         return Ok(End::Whole);
     };
-    // The size modulo 4 GiB stands at the end.
-    let mut trailer = [0; 4];
-    let at = source.size().saturating_sub(4);
-    let said = match source.read_at(&mut trailer, at)? {
-        4 => u64::from(u32::from_le_bytes(trailer)),
-        _ => 0,
-    };
+    let said = said_unpacked(source)?;
     let possible = source.size()..source.size().saturating_mul(MAX_RATIO);
     // A file that is not whole says nothing at its end; what can be read of it is its beginning.
     let size = if possible.contains(&said) { said } else { source.size() };

@@ -69,7 +69,7 @@ pub const BUDGET: u64 = 256 << 20;
 const ANCHOR_BUDGET: u64 = 256 << 20;
 
 /// The most that deflate packs into one byte.
-const MAX_RATIO: u64 = 1032;
+pub(super) const MAX_RATIO: u64 = 1032;
 
 /// Bytes of a file in which the lines before a place are counted.
 const COUNTED: u64 = 256 << 20;
@@ -855,16 +855,21 @@ fn part(
 }
 
 /// Bytes of a gzip file when it is unpacked, modulo 4 GiB, as it says at its end; of one that is
-/// not whole its own size.
+/// not whole the most there can be.
 pub(crate) fn unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
+    let most = source.size().saturating_mul(MAX_RATIO);
+    let said = said_unpacked(source)?;
+    Ok(if (source.size() / 2..most).contains(&said) { said } else { most })
+}
+
+/// What stands at the end of a gzip file that is whole: the size of what is in it, modulo 4 GiB.
+pub(super) fn said_unpacked(source: &(dyn Source + 'static)) -> io::Result<u64> {
     let mut trailer = [0; 4];
     let at = source.size().saturating_sub(4);
-    let said = match Source::read_at(source, &mut trailer, at)? {
+    Ok(match Source::read_at(source, &mut trailer, at)? {
         4 => u64::from(u32::from_le_bytes(trailer)),
         _ => 0,
-    };
-    let possible = source.size() / 2..source.size().saturating_mul(MAX_RATIO);
-    Ok(if possible.contains(&said) { said } else { source.size().saturating_mul(MAX_RATIO) })
+    })
 }
 
 /// The last start of a daemon, newest file first.

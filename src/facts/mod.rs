@@ -132,10 +132,10 @@ impl TextFile {
         // A long line is cut so that the mark stays inside.
         let mut cut = from.saturating_sub(EXCERPT / 2);
         let mut end = text.len().min(cut + EXCERPT);
-        // No word is cut: half a secret is not recognised when the text leaves.
+        // No word is cut, whatever signs are in it: half a secret is not recognised when the text leaves.
         let is_inside = |at: usize| {
             let is_word = |byte: Option<&u8>| {
-                byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte))
+                byte.is_some_and(|byte| !byte.is_ascii_whitespace() && !b"<>".contains(byte))
             };
             at > 0 && is_word(text.get(at - 1)) && is_word(text.get(at))
         };
@@ -1032,6 +1032,10 @@ impl<'h> Facts<'h> {
 impl ReadAt for dyn Source {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
         Source::read_at(self, buffer, offset)
+    }
+
+    fn hole(&self, from: u64) -> Option<Range<u64>> {
+        Source::hole(self, from)
     }
 }
 

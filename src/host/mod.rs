@@ -29,6 +29,7 @@ mod testing;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -190,6 +191,12 @@ pub trait Source: Send + Sync + fmt::Debug {
     ///
     /// What reading gives.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// The first hole at or behind a place: bytes that were never written and read as zeros. None
+    /// where there is none, or nobody tells.
+    fn hole(&self, _from: u64) -> Option<Range<u64>> {
+        None
+    }
 }
 
 /// A file whose bytes are in memory.

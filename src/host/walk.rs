@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -568,6 +569,24 @@ impl Source for Opened {
             return Ok(0);
         }
         FileExt::read_at(&self.file, buffer, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn hole(&self, from: u64) -> Option<Range<u64>> {
+        use nix::unistd::{Whence, lseek};
+        // Moves a place that nothing here reads from.
+        let seek = |at: u64, whence| {
+            let found = lseek(&self.file, i64::try_from(at).ok()?, whence);
+            Some(found.map(|at| u64::try_from(at).unwrap_or_default()))
+        };
+        let size = self.size();
+        let start = seek(from, Whence::SeekHole)?.ok().filter(|start| *start < size)?;
+        match seek(start, Whence::SeekData)? {
+            Ok(end) => Some(start..end),
+            // Nothing but the hole up to the end.
+            Err(Errno::ENXIO) => Some(start..size),
+            Err(_) => None,
+        }
     }
 }
 

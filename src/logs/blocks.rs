@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
-use crate::wazuh::alerts::lines::{ReadAt, Section};
+use crate::wazuh::alerts::lines::{ReadAt, Section, read_on};
 
 /// Bytes asked for at a time: they stay in the cache while they are searched.
 const BLOCK: usize = 256 * 1024;
@@ -169,21 +169,8 @@ impl<'b, R: Read> Blocks<'b, R> {
         let left = self.until.saturating_sub(self.offset + self.fresh.len() as u64);
         let rest = REST.min(self.block);
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).clamp(rest, self.block);
-        loop {
-            let room = self.fresh.end..(self.fresh.end + wanted).min(self.buffer.len());
-            match self.reader.read(self.buffer.get_mut(room).unwrap_or_default()) {
-                Ok(0) => {
-                    self.end = true;
-                    return Ok(false);
-                }
-                Ok(bytes) => {
-                    self.fresh.end = (self.fresh.end + bytes).min(self.buffer.len());
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        self.end = !read_on(&mut self.reader, self.buffer, &mut self.fresh, wanted)?;
+        Ok(!self.end)
     }
 }
 

@@ -38,25 +38,18 @@ pub fn explain(query: &str, site: &[&'static Signature]) -> Vec<Known> {
     }
     // Without time and level, from the number or the message on.
     let line = Line::read(Log::Ossec, query.as_bytes());
-    let mut phrases = vec![query.as_bytes(), line.message.as_ref()];
-    let mut number = line.number;
-    let rest = query.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    if let Some((digits, rest)) = rest
-        && let Ok(found) = digits.parse()
-    {
-        number = Some(found);
-        phrases.push(rest.trim_start_matches([':', ' ']).as_bytes());
-    }
     // Who says it and at which level stand before the message, if they were pasted.
     let after = ["CRITICAL: ", "ERROR: ", "WARNING: ", "INFO: ", "DEBUG: "];
     let behind = after.iter().find_map(|level| query.split_once(level).map(|(_, rest)| rest));
-    if let Some(behind) = behind {
-        let numbered = behind.strip_prefix('(').and_then(|rest| rest.split_once("): "));
-        if let Some((digits, rest)) = numbered {
-            number = digits.parse().ok().or(number);
-            phrases.push(rest.as_bytes());
+    let (mut phrases, mut number) = (vec![line.message.as_ref()], line.number);
+    for text in [query].into_iter().chain(behind) {
+        phrases.push(text.as_bytes());
+        if let Some((digits, rest)) = text.strip_prefix('(').and_then(|rest| rest.split_once(')'))
+            && let Ok(found) = digits.parse()
+        {
+            number = Some(found);
+            phrases.push(rest.trim_start_matches([':', ' ']).as_bytes());
         }
-        phrases.push(behind.as_bytes());
     }
     let all = site.iter().copied().chain(SIGNATURES);
     let fits = |signature: &&'static Signature| signature.number.is_none_or(|own| number == Some(own));

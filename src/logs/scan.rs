@@ -17,7 +17,7 @@ use super::blocks::{Block, Blocks, Buffer, blocks_of};
 use super::line::{Line, Time};
 use super::set::{Match, Set, SignatureId};
 use crate::wazuh::alerts::ahead;
-use crate::wazuh::alerts::lines::ReadAt;
+use crate::wazuh::alerts::lines::{ReadAt, around_holes};
 
 /// Bytes that a thread takes at a time.
 const RUN: u64 = 4 << 20;
@@ -239,6 +239,7 @@ impl Search<'_> {
         // All but the first begin at multiples.
         let base = start - start % RUN;
         let runs = if start < length { (length - base).div_ceil(RUN) } else { 0 };
+        let parts = around_holes(source, start..length, LINE_CAP);
         let next = AtomicU64::new(0);
         let whole = Mutex::new(InOrder::default());
         let work = || {
@@ -251,7 +252,10 @@ impl Search<'_> {
                 let from = base + run * RUN;
                 let part = from.max(start)..(from + RUN).min(length);
                 let mut found = Found::default();
-                let error = self.part(source, &part, length, &mut buffer, &mut found).err();
+                // No line begins in a hole.
+                let is_there = parts.iter().any(|other| other.start < part.end && part.start < other.end);
+                let mut search = || self.part(source, &part, length, &mut buffer, &mut found).err();
+                let error = if is_there { search() } else { None };
                 done.fetch_add(part.end - part.start, Ordering::Relaxed);
                 lock(&whole).add(run, found, error);
             }

@@ -65,6 +65,7 @@ impl Sort {
         Self::Plain(match extension {
             "py" | "pl" | "pm" | "rb" | "js" | "php" | "ps1" | "psm1" | "lua" => Mode::Code,
             "yml" | "yaml" | "ini" | "properties" | "env" | "cnf" => Mode::Settings,
+            "sh" | "bash" | "ksh" | "zsh" | "dash" if Mode::of(bytes) != Mode::Code => Mode::Shell,
             _ if name == ".env" || name == "environment" => Mode::Settings,
             _ => Mode::of(bytes),
         })

@@ -32,6 +32,15 @@ impl Found {
     pub(super) fn new(range: Range<usize>, kind: Kind) -> Self {
         Self { range, kind, fill: b'*', user: None }
     }
+
+    /// What was looked at, and is none.
+    pub(super) fn vain(range: Range<usize>, kind: Kind) -> Self {
+        Self { fill: 0, ..Self::new(range, kind) }
+    }
+
+    pub(super) fn is_vain(&self) -> bool {
+        self.fill == 0
+    }
 }
 
 /// How a text is to be read.
@@ -43,6 +52,8 @@ pub(super) enum Mode {
     Code,
     /// A file of settings: a value goes to the end of its line.
     Settings,
+    /// A program of a shell: its signs end a value, and what it expands stays.
+    Shell,
 }
 
 impl Mode {
@@ -50,9 +61,16 @@ impl Mode {
     pub(super) fn of(bytes: &[u8]) -> Self {
         let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let languages: [&[u8]; 7] = [b"python", b"perl", b"ruby", b"node", b"php", b"pwsh", b"lua"];
-        let is_code = line.starts_with(b"#!")
-            && languages.iter().any(|language| memchr::memmem::find(line, language).is_some());
-        if is_code { Self::Code } else { Self::Text }
+        let names = |language: &[u8]| memchr::memmem::find(line, language).is_some();
+        if !line.starts_with(b"#!") {
+            return Self::Text;
+        }
+        if languages.iter().any(|language| names(language)) {
+            return Self::Code;
+        }
+        let words = line.split(|byte| byte.is_ascii_whitespace() || b"/!".contains(byte));
+        let shells: [&[u8]; 8] = [b"sh", b"bash", b"dash", b"ksh", b"zsh", b"ash", b"busybox", b"rbash"];
+        if words.into_iter().any(|word| shells.contains(&word)) { Self::Shell } else { Self::Text }
     }
 }
 
@@ -67,6 +85,8 @@ enum Before {
     Edge,
     /// `<` and blanks.
     Tag,
+    /// The same, and the beginning of a name.
+    TagName,
     /// Neither `<`, `/`, `$`, `{` nor a part of a name: an element whose `<` is lost.
     LostTag,
     /// A blank, a quote, or nothing: an option stands alone.
@@ -84,12 +104,26 @@ impl Before {
             Self::Any => true,
             Self::Word => last.is_none_or(|byte| !part_of_name(byte) && byte != b'.'),
             Self::Edge => last.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_'),
-            Self::Tag => before.trim_ascii_end().last() == Some(&b'<'),
+            Self::Tag => blanks_aside(before).last() == Some(&b'<'),
+            Self::TagName => {
+                let near = before.get(before.len().saturating_sub(128)..).unwrap_or_default();
+                let name =
+                    near.iter().rev().take_while(|byte| part_of_name(**byte) || b".:".contains(byte)).count();
+                name > 0
+                    && blanks_aside(before.get(..before.len() - name).unwrap_or_default()).last()
+                        == Some(&b'<')
+            }
             Self::LostTag => last.is_none_or(|byte| !part_of_name(byte) && !b"</${.".contains(&byte)),
             Self::Alone => last.is_none_or(|byte| byte.is_ascii_whitespace() || b"\"'\0`(=>".contains(&byte)),
             Self::Scheme => last.is_some_and(|byte| byte.is_ascii_alphanumeric()),
         }
     }
+}
+
+/// Without the blanks at its end, where they are few.
+fn blanks_aside(text: &[u8]) -> &[u8] {
+    let near = text.get(text.len().saturating_sub(128)..).unwrap_or_default();
+    near.trim_ascii_end()
 }
 
 /// Finds secrets from an anchor on.
@@ -143,6 +177,9 @@ const ELEMENTS: &[(&str, Kind)] = &[
     ("authorization_pass", Kind::EnrollmentPassword),
     ("secret", Kind::Token),
     ("client_secret", Kind::Token),
+    ("secret_value", Kind::Token),
+    ("application_key", Kind::ApiKey),
+    ("account_key", Kind::CloudKey),
     ("secret_key", Kind::ApiKey),
     ("secret_access_key", Kind::CloudKey),
     ("access_key", Kind::CloudKey),
@@ -205,7 +242,7 @@ const NAMES: &[(&str, Kind)] = &[
 ];
 
 /// Names that count only as a word of their own, or behind `_`, `-` or `.`.
-const WORDS: &[(&str, Kind)] = &[("pass", Kind::Password), ("pwd", Kind::Password)];
+const WORDS: &[(&str, Kind)] = &[("pass", Kind::Password), ("pwd", Kind::Password), ("pw", Kind::Password)];
 
 /// Tokens of services: how they begin, and what they are.
 const SERVICES: &[(&[&str], &str)] = &[
@@ -251,6 +288,8 @@ struct Rules {
     /// The rules of each anchor.
     of_anchor: Vec<Vec<u16>>,
     rules: Vec<Rule>,
+    /// The first rule of a name: those of all others follow.
+    first_name: usize,
     /// Literals of the anchors, for tests.
     #[cfg_attr(not(test), allow(dead_code, reason = "the plain search of the tests wants them"))]
     literals: Vec<String>,
@@ -303,8 +342,19 @@ impl Builder {
     fn elements(&mut self) {
         for &(name, kind) in ELEMENTS {
             self.add(kind, &[name], Before::Tag, Take::Hand(element::element));
+            self.add(kind, &[name], Before::TagName, Take::Hand(element::named_alike));
             self.add(kind, &[name], Before::LostTag, Take::Hand(element::lost_start));
         }
+        for name in ["passwd", "passphrase", "apitoken"] {
+            self.add(Kind::Password, &[name], Before::Tag, Take::Hand(element::named_alike));
+            self.add(Kind::Password, &[name], Before::TagName, Take::Hand(element::named_alike));
+        }
+        self.add(
+            Kind::Token,
+            &["extra_args", "extra_arguments"],
+            Before::Any,
+            Take::Hand(element::arguments),
+        );
     }
 
     fn headers(&mut self) {
@@ -331,14 +381,32 @@ impl Builder {
             Kind::AuthorizationHeader,
             &["authorization"],
             Before::Any,
-            &format!(r#"(?i:authorization)\\*["']?[ \t]*[:=][ \t]*\\*["']?(?:(?i:bearer|basic|token|negotiate|apikey|digest|aws4-hmac-sha256)[ \t]+)?{value}"#),
-            |text, range| pair::is_secret_value(text.get(range.clone()).unwrap_or_default()) && !is_followed_by_prose(text, range),
+            &format!(r#"(?i:authorization)\\*["']?[ \t]*[:=][ \t]*(?:[rbfRBF]?\\*["'])?(?:(?i:bearer|basic|token|negotiate|apikey|digest|aws4-hmac-sha256)[ \t]+)?{value}"#),
+            |text, range| {
+                pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
+                    && !is_followed_by_prose(text, range)
+                    && !is_scheme(text, range)
+            },
+        );
+        // A scheme that is not among them.
+        self.checked(
+            Kind::AuthorizationHeader,
+            &["authorization"],
+            Before::Any,
+            &format!(r#"(?i:authorization)\\*["']?[ \t]*[:=][ \t]*(?:[rbfRBF]?\\*["'])?[A-Za-z][A-Za-z0-9_-]{{0,40}}[ \t]+({value}(?:,[ \t]*{value})*)"#, value = r#"[^\s"'<>\\,;]{2,}"#),
+            |text, range| {
+                let value = text.get(range.clone()).unwrap_or_default();
+                // `Digest realm="x"`, `authorization=no --other`
+                let is_value = !value.starts_with(b"-") && (!value.ends_with(b"=") || value.len() >= 16);
+                is_value
+                    && value.len() >= 4 && pair::is_secret_value(value) && !value.iter().all(|byte| byte.is_ascii_lowercase() || b"-.:,!".contains(byte)) && !is_followed_by_prose(text, range)
+            },
         );
         self.checked(
             Kind::Cookie,
             &["cookie"],
             Before::Any,
-            r#"(?i:cookie)\\*["']?[ \t]*[:=][ \t]*\\*["']?([^\s=;"'\\<>]+=[^\r\n"'\\<>\x00]+)"#,
+            r#"(?i:cookie)\\*["']?[ \t]*[:=][ \t]*\\*["']?([^\s=;"'\\<>]{1,128}=[^\r\n"'\\<>\x00]+)"#,
             |text, range| {
                 let value = text.get(range.clone()).unwrap_or_default();
                 !value.starts_with(b"$") && !value.contains(&b'(')
@@ -349,21 +417,23 @@ impl Builder {
     fn urls(&mut self) {
         self.add(Kind::ConnectionString, &["://"], Before::Scheme, Take::Hand(pair::userinfo));
         let path = r#"([^\s<>"'\\`]{4,})"#;
-        for (host, before) in [
-            ("hooks.slack.com/", r""),
-            ("discord.com/api/webhooks/", ""),
-            ("discordapp.com/api/webhooks/", ""),
-            ("webhook.office.com/", ""),
-            ("outlook.office.com/webhook/", ""),
-            ("outlook.office365.com/webhook/", ""),
-            ("hooks.zapier.com/hooks/catch/", ""),
-            ("api.telegram.org/bot", ""),
-            ("chat.googleapis.com/v1/spaces/", ""),
-            ("events.pagerduty.com/integration/", ""),
-            ("hook.integromat.com/", ""),
-            ("hooks.chime.aws/incomingwebhooks/", ""),
+        for host in [
+            "hooks.slack.com/",
+            "hooks.slack-gov.com/",
+            "discord.com/api/webhooks/",
+            "discordapp.com/api/webhooks/",
+            "webhook.office.com/",
+            "outlook.office.com/webhook/",
+            "outlook.office365.com/webhook/",
+            "hooks.zapier.com/hooks/catch/",
+            "api.telegram.org/bot",
+            "api.telegram.org/file/bot",
+            "chat.googleapis.com/v1/spaces/",
+            "events.pagerduty.com/integration/",
+            "hook.integromat.com/",
+            "hooks.chime.aws/incomingwebhooks/",
         ] {
-            let pattern = format!("(?i:{}){before}{path}", regex::escape(host));
+            let pattern = format!("(?i:{}){path}", regex::escape(host));
             self.pattern(Kind::HookUrl, &[host], Before::Any, &pattern);
         }
         // Mattermost and Rocket.Chat.
@@ -373,16 +443,17 @@ impl Builder {
             Before::Any,
             r"/hooks/([A-Za-z0-9]{17,}(?:/[A-Za-z0-9]{20,})?)",
         );
+        self.pattern(
+            Kind::HookUrl,
+            &["/hooks/"],
+            Before::Any,
+            r"/hooks/[A-Za-z0-9_-]{3,64}/([A-Za-z0-9]{16,})",
+        );
         self.pattern(Kind::CloudKey, &["sig="], Before::Word, r"(?i:sig)=([A-Za-z0-9%+/=_-]{20,})");
     }
 
     fn keys(&mut self) {
-        self.pattern(
-            Kind::JsonWebToken,
-            &["eyj"],
-            Before::Edge,
-            r"(eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+)",
-        );
+        self.add(Kind::JsonWebToken, &["eyj"], Before::Edge, Take::Hand(pair::json_web_token));
         self.checked(
             Kind::CloudKey,
             &["akia", "asia"],
@@ -397,7 +468,7 @@ impl Builder {
             Kind::PrivateKey,
             &["-----begin "],
             Before::Any,
-            r"(?s:-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(.*?)-----END)",
+            r"(?s:-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:[^-]|-{1,4}[^-])*)-----END)",
             has_key_lines,
         );
         // Cut off.
@@ -418,7 +489,7 @@ impl Builder {
             Kind::PrivateKey,
             &["begin ssh2 encrypted private key"],
             Before::Any,
-            r"(?is:begin ssh2 encrypted private key ----(.*?)---- END)",
+            r"(?is:begin ssh2 encrypted private key ----((?:[^-]|-{1,3}[^-])*)---- END)",
         );
         let hashes = [
             r"\$(?:1|5|6|apr1|md5|sha1)\$(?:rounds=[0-9]+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22,86}",
@@ -441,12 +512,13 @@ impl Builder {
 
     fn options(&mut self) {
         let value = r#"([^\s"'<>\\]{2,})"#;
-        let gap = r#"(?:[ \t]+|\x00|\\*["'],\s*)\\*["']?"#;
+        // Also `a1="-u" a2="user:X"` of auditd.
+        let gap = r#"(?:[ \t]+|\x00|\\*["'],\s*|\\*"\s+a[0-9]+=)\\*["']?"#;
         self.word(
             Kind::Password,
             &["-u", "--user", "--proxy-user"],
             &format!(r#"(?i:-u|--(?:proxy-)?user)(?:{gap}|=)[^\s:"'<>/\\]+:{value}"#),
-            pair::is_password_of_user,
+            is_password_of_user,
         );
         self.word(Kind::Password, &["-p"], &format!(r#"-p{gap}([^\s"'<>/\\]{{6,}})"#), |text, range| {
             let value = text.get(range.clone()).unwrap_or_default();
@@ -460,6 +532,22 @@ impl Builder {
             pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
                 && is_behind(text, range.start, &[b"sshpass"])
         });
+        self.add(Kind::Password, &["curl"], Before::Edge, Take::Hand(pair::curl));
+        let logins = ["auth", "httpbasicauth", "httpdigestauth", "basicauth", "login"];
+        self.add(Kind::Password, &logins, Before::Edge, Take::Hand(pair::second_argument));
+        self.word(
+            Kind::Token,
+            &["--oauth2-bearer"],
+            &format!(r#"--oauth2-bearer(?:{gap}|=){value}"#),
+            |text, range| pair::is_secret_value(text.get(range.clone()).unwrap_or_default()),
+        );
+        self.pattern(
+            Kind::CloudKey,
+            &["secret_access_key"],
+            Before::Any,
+            r"(?i:secret_access_key)[ \t]+([A-Za-z0-9/+=]{40})",
+        );
+        self.add(Kind::ServiceToken, &[":aa"], Before::Any, Take::Hand(pair::bot_token));
         self.word(Kind::Password, &["pass:"], r#"pass:([^\s"'<>]{4,})"#, |text, range| {
             pair::is_secret_value(text.get(range.clone()).unwrap_or_default())
         });
@@ -487,12 +575,11 @@ impl Builder {
             Before::Any,
             r#"(?i:convertto-securestring)\s+(?i:-string\s+)?\\*["']([^"'$\\]+)"#,
         );
-        self.checked(
+        self.pattern(
             Kind::SnmpCommunity,
             &["rocommunity", "rwcommunity", "trapcommunity", "snmp-server community"],
             Before::Word,
             &format!(r#"(?i:(?:ro|rw|trap)community6?|snmp-server community)[ \t]+["']?{value}"#),
-            |_, _| true,
         );
         self.checked(
             Kind::SnmpCommunity,
@@ -541,6 +628,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     builder.urls();
     builder.keys();
     builder.options();
+    let first_name = builder.rules.len();
     builder.names();
     let anchors = AhoCorasickBuilder::new()
         .match_kind(MatchKind::Standard)
@@ -551,7 +639,13 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let anchors = anchors.or_else(|_| AhoCorasick::new(&builder.literals));
     #[allow(clippy::unwrap_used, reason = "no literals always build")]
     let anchors = anchors.unwrap_or_else(|_| AhoCorasick::new([""; 0]).unwrap());
-    Rules { anchors, of_anchor: builder.of_anchor, rules: builder.rules, literals: builder.literals }
+    Rules {
+        anchors,
+        of_anchor: builder.of_anchor,
+        rules: builder.rules,
+        first_name,
+        literals: builder.literals,
+    }
 });
 
 /// Where the secrets stand in a text, whether or not it is well formed. They may overlap.
@@ -562,11 +656,78 @@ pub(super) fn find(text: &[u8], mode: Mode) -> Vec<Found> {
         return all;
     }
     let rules = &*RULES;
+    let mut nested = Nested::default();
     for anchor in rules.anchors.find_overlapping_iter(text) {
-        try_rules(rules, text, anchor.range(), anchor.pattern().as_usize(), mode, &mut all);
+        try_rules(rules, text, anchor.range(), anchor.pattern().as_usize(), mode, &mut nested, &mut all);
     }
     pair::lines_of_keys(text, &mut all);
+    if mode == Mode::Shell {
+        all = all.into_iter().flat_map(|found| without_syntax(text, found)).collect();
+    }
     all
+}
+
+/// A secret of a shell script without what the shell runs and expands.
+fn without_syntax(text: &[u8], found: Found) -> Vec<Found> {
+    let value = text.get(found.range.clone()).unwrap_or_default();
+    let is_syntax = |byte: &u8| b"$`;&|<>()\"'".contains(byte) || byte.is_ascii_whitespace();
+    if found.kind == Kind::PrivateKey || found.fill != b'*' || !value.iter().any(is_syntax) {
+        return vec![found];
+    }
+    let pieces = super::shell::pieces(text, found.range.clone());
+    pieces.into_iter().map(|range| Found { range, ..found.clone() }).collect()
+}
+
+/// What each rule found, and what it looked at in vain: of what lies in each other only so much
+/// is looked at that a text costs no more than some times its length.
+#[derive(Default)]
+struct Nested {
+    of_rule: Vec<[Region; 2]>,
+}
+
+/// Values that overlap.
+#[derive(Clone, Copy, Default)]
+struct Region {
+    start: usize,
+    end: usize,
+    /// The lengths of all of them.
+    spent: usize,
+}
+
+impl Region {
+    fn add(&mut self, from: usize, to: usize) {
+        if from >= self.end {
+            *self = Self { start: from, end: to, spent: 0 };
+        }
+        self.end = self.end.max(to);
+        self.spent += to.saturating_sub(from);
+    }
+
+    /// A name that ends here has its value in what was looked at so many times.
+    fn is_done(&self, name: usize, times: usize) -> bool {
+        name + 8 < self.end && self.spent > times * (self.end - self.start)
+    }
+}
+
+impl Nested {
+    /// How often what was found is looked at, and what was not.
+    const TIMES: [usize; 2] = [4, 32];
+
+    fn is_done(&self, rule: usize, name: usize) -> bool {
+        let regions = self.of_rule.get(rule);
+        regions.is_some_and(|both| both.iter().zip(Self::TIMES).any(|(one, times)| one.is_done(name, times)))
+    }
+
+    fn add(&mut self, rule: usize, from: usize, to: usize, is_found: bool) {
+        if self.of_rule.len() <= rule {
+            self.of_rule.resize(rule + 1, [Region::default(); 2]);
+        }
+        let [found, vain] = match self.of_rule.get_mut(rule) {
+            Some(both) => both,
+            None => return,
+        };
+        if is_found { found.add(from, to) } else { vain.add(from, to) }
+    }
 }
 
 fn try_rules(
@@ -575,34 +736,61 @@ fn try_rules(
     anchor: Range<usize>,
     literal: usize,
     mode: Mode,
+    nested: &mut Nested,
     all: &mut Vec<Found>,
 ) {
-    for &rule in rules.of_anchor.get(literal).map_or(&[][..], Vec::as_slice) {
-        let Some(rule) = rules.rules.get(usize::from(rule)) else { continue };
+    for &number in rules.of_anchor.get(literal).map_or(&[][..], Vec::as_slice) {
+        let Some(rule) = rules.rules.get(usize::from(number)) else { continue };
         if !rule.before.fits(text, anchor.start) {
+            continue;
+        }
+        // Names that are told from each other by their ends have one rule.
+        let group = usize::from(number).min(rules.first_name);
+        if nested.is_done(group, anchor.end) {
             continue;
         }
         let reach = text.len().min(anchor.start + REACH);
         let Some(rest) = text.get(anchor.start..reach) else { continue };
-        let group = |pattern: &Pattern| {
+        let group_one = |pattern: &Pattern| {
             let group = pattern.group(rest)?;
             Some(anchor.start + group.start..anchor.start + group.end)
         };
+        let already = all.len();
+        // What a pattern takes counts, whether or not it is a secret.
+        let mut matched = None;
         match &rule.take {
             Take::Hand(take) => take(text, anchor.clone(), rule.kind, mode, all),
             Take::Pattern(pattern) => {
-                all.extend(group(pattern).map(|range| Found::new(range, rule.kind)));
+                all.extend(group_one(pattern).map(|range| Found::new(range, rule.kind)));
             }
             Take::Checked(pattern, check) => {
-                let found = group(pattern).filter(|range| check(text, range));
+                matched = group_one(pattern);
+                let found = matched.clone().filter(|range| check(text, range));
                 all.extend(found.map(|range| Found::new(range, rule.kind)));
             }
             Take::Word(pattern, check) => {
-                let found = group(pattern).filter(|range| check(text, range));
+                matched = group_one(pattern);
+                let found = matched.clone().filter(|range| check(text, range));
                 all.extend(found.map(|range| Found::new(pair::quoted_word(text, range), rule.kind)));
             }
         }
+        let end = all.iter().skip(already).map(|found| found.range.end).max();
+        if let Some(end) = end.max(matched.map(|range| range.end)) {
+            let is_found = all.iter().skip(already).any(|found| !found.is_vain());
+            nested.add(group, anchor.start, end, is_found);
+        }
+        if all.iter().skip(already).any(Found::is_vain) {
+            all.retain(|found| !found.is_vain());
+        }
     }
+}
+
+/// A word and blanks in front of something: what it says is how the rest is to be read.
+fn is_scheme(text: &[u8], range: &Range<usize>) -> bool {
+    let value = text.get(range.clone()).unwrap_or_default();
+    let rest = text.get(range.end..).unwrap_or_default();
+    value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
+        && matches!(rest, [b' ' | b'\t', next, ..] if next.is_ascii_alphanumeric() || b"*/+_~".contains(next))
 }
 
 /// Not the rest of a sentence ("basic authentication", "bearer tokens are").
@@ -617,6 +805,13 @@ fn is_credential(text: &[u8], range: &Range<usize>) -> bool {
 fn is_after_authorization(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(48)..at).unwrap_or_default().to_ascii_lowercase();
     memchr::memmem::find(&before, b"authorization").is_some()
+}
+
+/// `-u user:X`, and no group.
+fn is_password_of_user(text: &[u8], range: &Range<usize>) -> bool {
+    let is_word = text.get(range.clone()).is_some_and(|value| value.iter().all(u8::is_ascii_lowercase));
+    let of_accounts: [&[u8]; 6] = [b"docker", b"podman", b"chown", b"install", b"sudo", b"rsync"];
+    pair::is_password_of_user(text, range) && !(is_word && is_behind(text, range.start, &of_accounts))
 }
 
 /// `user:password` in base64.
@@ -674,18 +869,25 @@ mod tests {
         assert!(RULES.anchors.patterns_len() > 100);
     }
 
-    /// Every rule tried at every place that one of its literals stands at.
+    /// Every rule tried at every place that one of its literals ends at.
     fn plain(text: &[u8], mode: Mode) -> Vec<Found> {
         let mut all = Vec::new();
+        let mut nested = Nested::default();
         let lower = text.to_ascii_lowercase();
-        for at in 0..text.len() {
-            for (number, literal) in RULES.literals.iter().enumerate() {
-                if lower[at..].starts_with(literal.as_bytes()) {
-                    try_rules(&RULES, text, at..at + literal.len(), number, mode, &mut all);
+        let mut literals: Vec<_> = RULES.literals.iter().enumerate().collect();
+        literals.sort_by_key(|(_, literal)| std::cmp::Reverse(literal.len()));
+        for end in 1..=text.len() {
+            for (number, literal) in &literals {
+                if lower[..end].ends_with(literal.as_bytes()) {
+                    let anchor = end - literal.len()..end;
+                    try_rules(&RULES, text, anchor, *number, mode, &mut nested, &mut all);
                 }
             }
         }
         pair::lines_of_keys(text, &mut all);
+        if mode == Mode::Shell {
+            all = all.into_iter().flat_map(|found| without_syntax(text, found)).collect();
+        }
         all
     }
 
@@ -693,6 +895,65 @@ mod tests {
         let mut all: Vec<_> = all.drain(..).map(|one| (one.range.start, one.range.end, one.kind)).collect();
         all.sort_unstable();
         all
+    }
+
+    /// How many bytes are looked at, and how many are found again and again.
+    fn work(text: &[u8]) -> u64 {
+        pair::LOOKS.set(0);
+        let all = find(text, Mode::Text);
+        pair::LOOKS.get() + all.iter().map(|found| found.range.len() as u64).sum::<u64>()
+    }
+
+    /// What strangers write costs four times as much when it is four times as long, and no more.
+    #[test]
+    fn long_tokens_cost_no_more_than_their_length() {
+        for piece in [
+            "token=",
+            "token=x;",
+            "password=token=",
+            "a://",
+            "a://b:c@",
+            "token",
+            "token ",
+            "key=",
+            "<key>",
+            "key>",
+            "<key><!--",
+            "<a_key><![CDATA[",
+            "=pass:x",
+            "curl ",
+            "curl -u",
+            "%3Ftoken%3D",
+            "token\\u003d",
+            "x_key=",
+            "cookie:",
+            "cookie=a=",
+            "eyJaaaaaa-",
+            "-----BEGIN PRIVATE KEY-----",
+            "\"token\",",
+            "get(\"token\",\"",
+            "auth=(",
+            "login(\"",
+            "extra_args:[",
+            "-u a:b ",
+            "authorization: a ",
+            "1:AAa",
+            "'token=",
+            "\"token=",
+            "{token:",
+            "token:\n",
+            "secret_access_key ",
+            "--token ",
+            "--token\0",
+            "-token-",
+            " any ",
+            "://hooks/",
+        ] {
+            let of = |size: usize| work(piece.repeat(size / piece.len()).as_bytes());
+            let (small, large) = (of(16 * 1024), of(64 * 1024));
+            assert!(large < 6 * small.max(64 * 1024), "{piece:?}: {small}, {large}");
+            assert!(large < 64 * 1024 * 600, "{piece:?}: {large}");
+        }
     }
 
     proptest::proptest! {
@@ -707,7 +968,7 @@ mod tests {
             ], 0..24),
         ) {
             let text = parts.concat().into_bytes();
-            for mode in [Mode::Text, Mode::Code, Mode::Settings] {
+            for mode in [Mode::Text, Mode::Code, Mode::Settings, Mode::Shell] {
                 proptest::prop_assert_eq!(sorted(find(&text, mode)), sorted(plain(&text, mode)).into_iter().filter(|_| text.len() >= 6).collect::<Vec<_>>());
             }
         }

@@ -4,11 +4,11 @@
 //! words. Names of users that only a log tells are replaced in that place alone: whoever tries to
 //! log in as `active-response` shall not change what the rest of a capture says.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use regex::bytes::{Regex, RegexSet};
@@ -76,10 +76,21 @@ static RESERVED_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| RESERVED.split
 /// The most names that are kept of logs.
 const KEPT: usize = 100_000;
 
-/// Patterns of one form: what group 1 is, and whether it is replaced everywhere.
+/// Where the name that a field holds is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// Wherever it stands.
+    Everywhere,
+    /// In that field: who writes to a host shall not change what else is said of it.
+    Here,
+    /// In that field, in a log.
+    Log,
+}
+
+/// Patterns of one form: what group 1 is, and where it is replaced.
 struct Field {
     what: Identity,
-    everywhere: bool,
+    scope: Scope,
     pattern: Regex,
 }
 
@@ -93,9 +104,7 @@ struct Fields {
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     let all: Vec<Field> = patterns()
         .into_iter()
-        .filter_map(|(what, everywhere, pattern)| {
-            Some(Field { what, everywhere, pattern: Regex::new(pattern).ok()? })
-        })
+        .filter_map(|(what, scope, pattern)| Some(Field { what, scope, pattern: Regex::new(pattern).ok()? }))
         .collect();
     let set = RegexSet::new(all.iter().map(|field| field.pattern.as_str())).ok();
     Fields { all, set }
@@ -119,10 +128,11 @@ impl Fields {
     }
 }
 
-fn patterns() -> Vec<(Identity, bool, &'static str)> {
-    let host = |pattern| (Identity::Host, true, pattern);
-    let agent = |pattern| (Identity::Agent, true, pattern);
-    let user = |pattern| (Identity::User, false, pattern);
+fn patterns() -> Vec<(Identity, Scope, &'static str)> {
+    let host = |pattern| (Identity::Host, Scope::Everywhere, pattern);
+    let agent = |pattern| (Identity::Agent, Scope::Everywhere, pattern);
+    let user = |pattern| (Identity::User, Scope::Log, pattern);
+    let mail = |pattern| (Identity::Mail, Scope::Everywhere, pattern);
     vec![
         // Alerts, archives, events, and what ar-doctor writes of a host.
         agent(r#"(?-u)"agent"\s*:\s*\{[^{}]*?"name"\s*:\s*"([^"\\]+)""#),
@@ -150,18 +160,27 @@ fn patterns() -> Vec<(Identity, bool, &'static str)> {
         user(
             r#"(?-u)\b(?:ruser|user|logname|acct|USER|srcuser|dstuser|auid_name)=\\?"?([A-Za-z_][\w.@$-]+)"#,
         ),
+        // What authd says of those that ask for a key (`src/os_auth/auth.c`, `main-server.c`, `local-server.c`, 4.14).
+        (
+            Identity::Agent,
+            Scope::Here,
+            r"(?-u)(?:new agent \(|generated for (?:agent )?'|old agent '|uplicate name '|Agent '\d+' \()([^()'\s]+)[)']",
+        ),
         // The configuration of Wazuh.
         host(
-            r"(?i-u)<(?:smtp_server|address|server-ip|server-hostname|manager_address|node_name|node|agent_name)>\s*([\w.-]+)\s*</",
+            r"(?i-u)<(?:smtp_server|server|address|server-ip|server-hostname|manager_address|node_name|node|agent_name|host)>\s*([\w.-]+)\s*</",
         ),
+        host(r"(?i-u)<host>\s*https?://(?:[^@/\s<>]*@)?([\w.-]+)"),
+        mail(r"(?i-u)<(?:email_to|email_from|email_reply_to|idsname)>\s*([^<>\s,;]+@[^<>\s,;]+)\s*</"),
+        mail(r#"(?-u)"(?:email|mail|email_to|email_from)"\s*:\s*"([^"\\\s]+@[^"\\\s]+)""#),
+        (Identity::User, Scope::Everywhere, r"(?i-u)<host>\s*([\w.-]+)@[\w.-]+\s*</"),
+        host(r"(?i-u)<host>\s*[\w.-]+@([\w.-]+)\s*</"),
+        // Mail anywhere else, also several in one field: behind what may stand in a field of a user.
         (
             Identity::Mail,
-            true,
-            r"(?i-u)<(?:email_to|email_from|email_reply_to|idsname)>\s*([^<>\s]+@[^<>\s]+)\s*</",
+            Scope::Here,
+            r"(?i-u)(?:^|[^\w./@:+%-])([a-z0-9][\w.+-]*@(?:[a-z0-9-]+\.)+[a-z]{2,24})(?-u:\b)",
         ),
-        (Identity::Mail, true, r#"(?-u)"(?:email|mail|email_to|email_from)"\s*:\s*"([^"\\\s]+@[^"\\\s]+)""#),
-        (Identity::User, true, r"(?i-u)<host>\s*([\w.-]+)@[\w.-]+\s*</"),
-        host(r"(?i-u)<host>\s*[\w.-]+@([\w.-]+)\s*</"),
     ]
 }
 
@@ -176,6 +195,8 @@ pub(super) struct Identities {
     salt: [u8; 32],
     addresses: Addresses,
     names: RwLock<Names>,
+    /// Patterns of addresses whose matches pseudonyms change: the file, and the line from 1.
+    pieces: Mutex<BTreeSet<(PathBuf, usize)>>,
 }
 
 #[derive(Debug, Default)]
@@ -202,13 +223,20 @@ struct Name {
     everywhere: bool,
 }
 
+/// An instance of a systemd unit, which has the form of mail: `getty@tty1.service`.
+fn is_unit(name: &str) -> bool {
+    const UNITS: [&str; 10] =
+        ["service", "socket", "target", "timer", "slice", "scope", "mount", "device", "path", "swap"];
+    name.rsplit_once('.').is_some_and(|(_, last)| UNITS.contains(&last))
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || byte >= 0x80
 }
 
 impl Identities {
     pub(super) fn new(salt: [u8; 32]) -> Self {
-        Self { salt, addresses: Addresses::new(salt), names: RwLock::default() }
+        Self { salt, addresses: Addresses::new(salt), names: RwLock::default(), pieces: Mutex::default() }
     }
 
     /// Words that stay what they are, whoever bears them as a name.
@@ -225,7 +253,7 @@ impl Identities {
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match file.as_str() {
             "hostname" | "mailname" => self.name(Identity::Host, bytes.trim_ascii(), true),
-            "passwd" => {
+            "passwd" | "group" => {
                 for line in lines(bytes) {
                     let mut fields = line.split(|&byte| byte == b':');
                     if let (Some(name), Some(id)) = (fields.next(), fields.nth(1)) {
@@ -256,7 +284,7 @@ impl Identities {
             _ => {}
         }
         FIELDS.each(bytes, |range, field| {
-            if field.everywhere {
+            if field.scope == Scope::Everywhere {
                 self.name(field.what, bytes.get(range).unwrap_or_default(), true);
             }
         });
@@ -268,9 +296,21 @@ impl Identities {
         if let Some(name) = state.pointer("/machine/hostname").and_then(Value::as_str) {
             self.name(Identity::Host, name.as_bytes(), true);
         }
-        for (name, id) in state.get("users").and_then(Value::as_object).into_iter().flatten() {
+        let accounts = ["users", "groups"].iter().filter_map(|of| state.get(of)?.as_object()).flatten();
+        for (name, id) in accounts {
             let id = id.as_u64().or_else(|| id.get("uid").or_else(|| id.get("id")).and_then(Value::as_u64));
             self.account(name.as_bytes(), id);
+        }
+        // `nas:/export`, `//nas/share`
+        let mounts = state.get("mounts").and_then(Value::as_array);
+        for source in mounts.into_iter().flatten().filter_map(|mount| mount.get("source")?.as_str()) {
+            let server = match source.strip_prefix("//") {
+                Some(share) => share.split_once('/').map(|(server, _)| server),
+                None => source.split_once(":/").map(|(server, _)| server),
+            };
+            if let Some(server) = server {
+                self.name(Identity::Host, server.as_bytes(), true);
+            }
         }
     }
 
@@ -323,6 +363,7 @@ impl Identities {
             || lower.starts_with("systemd-")
             || names.taken.contains(&lower)
             || lower.bytes().all(|byte| byte.is_ascii_digit())
+            || what == Identity::Mail && is_unit(&lower)
         {
             return None;
         }
@@ -383,10 +424,35 @@ impl Identities {
         let starts = name == "hosts.deny"
             || name == "hosts.allow"
             || path.parent().is_some_and(|parent| parent.ends_with("etc/lists"));
+        self.note_pieces(path, bytes);
         let is_log = path.components().any(|part| part.as_os_str() == "log" || part.as_os_str() == "logs");
         let is_log =
             is_log || path.extension().is_some_and(|extension| extension == "log" || extension == "json");
         self.replaced(bytes, starts, is_log)
+    }
+
+    /// Notes the patterns of addresses that pseudonyms do not keep.
+    fn note_pieces(&self, path: &Path, bytes: &[u8]) {
+        if !path.extension().is_some_and(|name| name == "conf" || name == "xml") {
+            return;
+        }
+        let found =
+            STARTS.iter().flat_map(|pattern| pattern.captures_iter(bytes)).filter_map(|found| found.get(1));
+        for entry in found {
+            let text = String::from_utf8_lossy(entry.as_bytes());
+            let mut parts = text.split(|letter: char| letter.is_whitespace() || "|,".contains(letter));
+            if parts.any(places::is_piece) {
+                let line =
+                    1 + memchr::memchr_iter(b'\n', bytes.get(..entry.start()).unwrap_or_default()).count();
+                let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+                pieces.insert((path.to_owned(), line));
+            }
+        }
+    }
+
+    /// Where patterns stand whose matches pseudonyms change: the file, and the line from 1.
+    pub(super) fn pieces(&self) -> Vec<(PathBuf, usize)> {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// The pairs so far, addresses last.
@@ -414,8 +480,8 @@ impl Identities {
     fn fields(&self, text: &[u8], logs: bool) -> Vec<u8> {
         let mut places = Vec::new();
         FIELDS.each(text, |range, field| {
-            if field.everywhere || logs {
-                places.push((range, field.what, field.everywhere));
+            if field.scope != Scope::Log || logs {
+                places.push((range, field.what, field.scope == Scope::Everywhere));
             }
         });
         if places.is_empty() {

@@ -147,7 +147,7 @@ impl Index {
         let goes_on = text.get(at + common..)?;
         let is_cut = goes_on.is_empty() || goes_on == b"]" || goes_on.starts_with("…".as_bytes());
         let is_enough = common >= BEGUN || is_cut && common >= LONG;
-        (is_enough && pair::is_strong(behind_host(begun))).then_some(Hit {
+        (is_enough && pair::is_random(behind_host(begun))).then_some(Hit {
             start: at,
             end: at + common,
             kind,

@@ -101,32 +101,33 @@ impl Kind {
             Self::ClusterKey => (
                 "cluster-key",
                 "the key the nodes of a cluster share",
-                "the element `<key>`; the key `key` with a value of 24 or more letters and digits",
+                "the element `<key>`; the key `key` with a value of 24 or more letters and digits, names that end in `_key` with 16 \
+                 or more, variables in capitals (`MISP_KEY`) and options (`--key X`) with 8 or more",
             ),
             Self::Password => (
                 "password",
                 "a password: of the Wazuh API, the indexer, mail, a database, an account",
-                "elements `<password>`, `<pass>`; keys and variables that end in `password`, `passwd`, `passphrase`, `pwd` or \
-                 `_pass`; options `--password X`, `-u user:X`, `-p X`, `mysql -pX`, `pass:X`; `.netrc`, `.pgpass`, \
-                 `IDENTIFIED BY`, `requirepass`, `ConvertTo-SecureString`",
+                "elements `<password>`, `<pass>` and those that end so (`<db_password>`); keys and variables that end in `password`, `passwd`, `passphrase`, `pwd` or \
+                 `_pass`; options `--password X`, `-u user:X`, `-su user:X`, `-p X`, `mysql -pX`, `pass:X`; `.netrc`, `.pgpass`, \
+                 `IDENTIFIED BY`, `requirepass`, `ConvertTo-SecureString`; `auth=(\"user\", \"X\")`, `HTTPBasicAuth`, `login(...)`",
             ),
             Self::ApiKey => (
                 "api-key",
                 "a key to the interface of a service: VirusTotal, PagerDuty, MaltiVerse, Shuffle",
-                "elements, keys, headers and options that end in `api_key`, `access_key`, `secret_key`, `auth_key`, \
+                "elements, keys, headers and options that end in `api_key`, `application_key`, `access_key`, `secret_key`, `auth_key`, \
                  `service_key`, `routing_key`, `integration_key`, `encryption_key` and the like",
             ),
             Self::HookUrl => (
                 "hook-url",
                 "a URL that lets everybody who knows it post",
                 "the element `<hook_url>`; keys `hook_url`, `webhook`, `webhook_url`; the paths of hooks of Slack, Discord, Teams, \
-                 Google Chat, Telegram, Zapier, PagerDuty and Mattermost",
+                 Google Chat, Telegram, Zapier, PagerDuty, Mattermost and Rocket.Chat",
             ),
             Self::Token => (
                 "token",
                 "a token or shared secret that is known by the name it stands under",
-                "elements `<token>`, `<secret>`, `<authorization>` and the like; keys, variables and options that end in \
-                 `token`, `secret`, `credentials`",
+                "elements `<token>`, `<secret>`, `<secret_value>`, `<authorization>`, and those that end so; keys, variables and \
+                 options that end in `token`, `secret`, `credentials`; words of `extra_args` with letters and digits in disorder",
             ),
             Self::ServiceToken => (
                 "service-token",
@@ -146,7 +147,7 @@ impl Kind {
             Self::AuthorizationHeader => (
                 "authorization-header",
                 "the credentials of an HTTP request",
-                "what follows `Bearer`, `Basic` or `Authorization:`",
+                "what follows `Bearer`, `Basic` or `Authorization:`, whatever its scheme",
             ),
             Self::CloudKey => (
                 "cloud-key",
@@ -197,14 +198,17 @@ pub const SECRETS: [&str; 5] = [
      too, and hidden wherever else it turns up, also as JSON, XML and URLs escape it; from 6 bytes on, unless it is a word \
      anybody would guess (`password`, `changeme`).",
     "References are no secrets: variables (`$TOKEN`), calls (`getenv(...)`), paths (`/etc/x.pem`), placeholders (`null`, \
-     `required`) stay, and so does prose. In programs only what is quoted, or looks like a key, is taken for one.",
+     `required`) stay, and so does prose. In programs only what is quoted, or looks like a key, is taken for one. What a shell \
+     runs or expands (`$(...)`, `${X}`), its signs, and the tags inside of an element stay, so that a script and a \
+     configuration keep their faults.",
     "A ledger says what was hidden in which file, of which kind and how often, never the value. Before a capture is handed \
      over it is searched for every secret of 8 bytes or more that was seen; one that is found fails it.",
     "Checksums of a script in which a secret stands are of its text with `*` in place of it, in reports and captures: from \
      the sum of the whole, who knows the rest could try out a short secret. Only a file just as its package brought it keeps \
      its own.",
-    "Secrets that look like ordinary text, in a place that does not say so, are not recognised: read a capture before you \
-     pass it on.",
+    "Secrets that look like ordinary text, in a place that does not say so, are not recognised: `the password is X` in a \
+     sentence, `echo X | sudo -S`, and what only one command takes for a password (`ipmitool -P X`, `7z -pX`, `zip -P X`, \
+     `smbclient -U user%X`), unless it looks like a key. Read a capture before you pass it on.",
 ];
 
 /// How identities are treated, in paragraphs.
@@ -222,7 +226,8 @@ pub const IDENTITIES: [&str; 5] = [
      their range, and link-local ones of IPv6 in fe80::/64: behind it stands what tells a network card from all others.",
     "To keep these ranges apart, bits that lead to one are never changed: up to the first eight bits of most public IPv4 \
      addresses, and more next to a special range, are what they were. What is compared letter by letter in the middle of an \
-     address, or in a part of a number (`^192.16`), may no longer match.",
+     address, or in a part of a number (`^192.16`), may no longer match: the ledger and the last lines of `capture` name \
+     each `<white_list>`, `<srcip>` and `<dstip>` with such a pattern.",
     "The salt is new for each capture: pseudonyms of two captures have nothing in common. Only `--map FILE` writes which \
      name is whose.",
 ];

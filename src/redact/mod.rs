@@ -16,6 +16,7 @@ mod kind;
 mod pair;
 mod places;
 mod scanner;
+mod shell;
 mod vocabulary;
 
 use std::collections::BTreeMap;
@@ -189,6 +190,12 @@ impl Redactor {
         self.identities.get().map(Identities::map).unwrap_or_default()
     }
 
+    /// Patterns of addresses, in the files written so far, that match others among pseudonyms than
+    /// they did: the file, and the line from 1.
+    pub fn changed_patterns(&self) -> Vec<(PathBuf, usize)> {
+        self.identities.get().map(Identities::pieces).unwrap_or_default()
+    }
+
     /// The path that stands for a path: identities in it replaced as in a text.
     pub fn path(&self, path: &Path) -> PathBuf {
         use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -254,7 +261,7 @@ impl Redactor {
         let mut add = |secret: &[u8]| {
             if !is_told {
                 index.insert(secret, kind);
-            } else if is_random(secret) {
+            } else if has_strong_run(secret) {
                 index.insert_told(secret, kind);
             }
         };
@@ -262,7 +269,7 @@ impl Redactor {
             add(secret);
             return;
         }
-        if is_told && !is_random(secret) {
+        if is_told && !has_strong_run(secret) {
             return;
         }
         for form in forms(secret) {
@@ -274,19 +281,33 @@ impl Redactor {
                 }
             }
             // Of what is taken for a path or a command a part alone may be told. No host, no date.
-            let is_part = |part: &&[u8]| {
-                let is_plain = match kind {
-                    Kind::HookUrl => !part.contains(&b'.'),
-                    Kind::Cookie => !secret.contains(&b';'),
-                    _ => true,
-                };
-                is_plain && pair::is_strong(part)
-            };
             let separators: [&[u8]; 2] = [b"/\\", b"/\\&|;<>\"'"];
             for by in separators {
-                let parts = form.split(|byte| by.contains(byte)).filter(is_part);
-                parts.for_each(|part| add(part.trim_ascii()));
+                let parts = || form.split(|byte| by.contains(byte));
+                // Beside a part that is no word even one that could be a word is none.
+                let is_broken = kind != Kind::HookUrl && parts().any(pair::is_strong);
+                let is_part = |part: &[u8]| {
+                    let is_plain = match kind {
+                        Kind::HookUrl => !part.contains(&b'.'),
+                        Kind::Cookie => !secret.contains(&b';'),
+                        _ => true,
+                    };
+                    is_plain && (pair::is_random(part) || is_broken && pair::is_capitalised(part))
+                };
+                for part in parts() {
+                    // What ends a path, and is too short alone.
+                    let named = [b"/", part].concat();
+                    let part = if named.len() == LONG { &named } else { part };
+                    if is_part(part) {
+                        add(part.trim_ascii());
+                    }
+                }
             }
+        }
+        drop(index);
+        let path = index::behind_host(secret);
+        if kind == Kind::HookUrl && path.len() < secret.len() && pair::is_random(path) {
+            self.remember_of(author, kind, path.trim_ascii_start().strip_prefix(b"/").unwrap_or(path));
         }
     }
 
@@ -570,7 +591,7 @@ fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Letters and digits in a row, as in no name, path, date or label.
-fn is_random(secret: &[u8]) -> bool {
+fn has_strong_run(secret: &[u8]) -> bool {
     let runs = secret.split(|byte| !byte.is_ascii_alphanumeric());
     runs.into_iter().any(pair::is_strong)
 }

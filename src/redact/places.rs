@@ -76,12 +76,11 @@ impl Run<'_> {
 
     fn v6(&self, addresses: &Addresses, starts: bool) -> Found {
         let run = self.text.get(self.start..self.end)?;
-        if run.iter().filter(|byte| **byte == b':').count() < 2
-            || self.before(self.start).is_some_and(is_word)
-        {
+        let text = std::str::from_utf8(run).ok()?;
+        let may_be = memchr::memchr_iter(b':', run).count() > 1 || starts && is_v6_start(text);
+        if !may_be || self.before(self.start).is_some_and(is_word) {
             return None;
         }
-        let text = std::str::from_utf8(run).ok()?;
         let trimmed = text.trim_end_matches(['.', ':']);
         let whole = [text, trimmed, trimmed.trim_start_matches(':')].into_iter().find_map(|text| {
             let address: Ipv6Addr = text.parse().ok()?;
@@ -111,15 +110,21 @@ impl Run<'_> {
             .map(|group| u16::from_str_radix(group, 16).ok().filter(|_| group.len() <= 4))
             .collect();
         let groups = groups.filter(|groups| (2..8).contains(&groups.len()))?;
-        let is_start = starts && text.len() == trimmed.len() + 1 && text.ends_with(':');
+        let ends = text.len() == trimmed.len() + 1 && text.ends_with(':');
+        // `2A00:1450`: a group of four digits ends by itself.
+        let is_full = text.len() == trimmed.len() && is_v6_start(trimmed);
         let is_address = groups.first().is_some_and(|first| *first >= 0x100);
-        if !is_start || !is_address {
+        if !starts || !(ends || is_full && !self.at(self.end).is_some_and(is_word)) || !is_address {
             return None;
         }
         let mapped = addresses.v6_start(&groups);
         let mut with = String::new();
-        for group in mapped {
-            let _ = write!(with, "{group:x}:");
+        for (number, group) in mapped.iter().enumerate() {
+            let _ = match (is_full, number) {
+                (true, 0) => write!(with, "{group:x}"),
+                (true, _) => write!(with, ":{group:x}"),
+                (false, _) => write!(with, "{group:x}:"),
+            };
         }
         Some((
             self.start,
@@ -261,6 +266,38 @@ impl Run<'_> {
     }
 }
 
+/// The first groups of a public address, the last of them with all its digits.
+fn is_v6_start(text: &str) -> bool {
+    let groups: Vec<&str> = text.split(':').collect();
+    (2..8).contains(&groups.len())
+        && groups.iter().all(|group| (1..=4).contains(&group.len()))
+        && groups.last().is_some_and(|last| last.len() == 4 && !last.starts_with('0'))
+        && groups.first().is_some_and(|first| first.len() == 4 && first.starts_with(['2', '3']))
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// A pattern of addresses that is neither a whole one, a network nor the first numbers of one:
+/// `.34$`, `93.18`, `^192.0.2.3\d`. What it matches among pseudonyms is another matter.
+pub(super) fn is_piece(pattern: &str) -> bool {
+    let text = pattern.trim_start_matches(['!', '^']).trim_end_matches(['$', '*']);
+    let is_pattern = text.bytes().all(|byte| is_shape(byte) || b"/-\\".contains(&byte));
+    if !is_pattern || !text.contains(['.', ':']) || !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let first = text.split(['/', '-']).next().unwrap_or_default();
+    if first.parse::<std::net::IpAddr>().is_ok() {
+        return false;
+    }
+    let is_octets = |text: &str| text.split('.').all(|octet| octet.parse::<u8>().is_ok());
+    let is_groups = |text: &str| {
+        text.contains(':') && text.split(':').all(|group| u16::from_str_radix(group, 16).is_ok())
+    };
+    let is_start = text.strip_suffix('.').is_some_and(is_octets)
+        || text.strip_suffix(':').is_some_and(is_groups)
+        || is_v6_start(text);
+    !is_start
+}
+
 fn is_v4(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| text.trim_end_matches('.').parse::<Ipv4Addr>().is_ok())
 }
@@ -315,6 +352,53 @@ mod tests {
 
     fn rewritten(text: &str, starts: bool) -> String {
         String::from_utf8(rewrite(&Addresses::new([9; 32]), text.as_bytes(), starts)).unwrap()
+    }
+
+    #[test]
+    fn pieces_of_addresses_are_told() {
+        for text in [".34$", "216.34", "93.18", "^93.184.216.3\\d", "^192.16", "2001:", "2a00:145", ":1450:"]
+        {
+            assert!(is_piece(text), "{text}");
+        }
+        for text in [
+            "192.0.2.1",
+            "!192.0.2.1",
+            "^192.0.2.1$",
+            "192.0.2.0/24",
+            "192.0.2.0/255.255.255.0",
+            "192.0.2.1-192.0.2.9",
+            "^192.0.2.",
+            "10.",
+            "192.0.2.*",
+            "2001:db8::7",
+            "2001:db8::/32",
+            "^2001:db8:",
+            "2A00:1450",
+            "::ffff:192.0.2.1",
+            "example.com",
+            "face.example",
+            "any",
+            "web-01",
+            "",
+        ] {
+            assert!(!is_piece(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_groups_of_an_address_need_no_colon_behind() {
+        let whole = rewritten("2a00:1450:4001:81b::200e", true);
+        for (start, text) in
+            [("2a00:1450", "2a00:1450"), ("2A00:1450", "2A00:1450"), ("^2a00:1450", "2a00:1450")]
+        {
+            let mapped = rewritten(start, true);
+            assert!(whole.starts_with(&mapped.trim_start_matches('^').to_lowercase()), "{mapped} {whole}");
+            assert_ne!(mapped.trim_start_matches('^'), text);
+        }
+        // A key and its value, a part of a group.
+        for text in ["2024:1234", "2a00:145", "12:30"] {
+            assert_eq!(rewritten(text, true), text);
+        }
     }
 
     #[test]

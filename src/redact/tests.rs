@@ -136,6 +136,214 @@ fn every_form_hides_its_secret_there_and_elsewhere() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), FORMS.len(), wrong.join("\n"));
 }
 
+/// What is left of a text when its secrets are hidden, as if it stood in a file of this name.
+fn shown(path: &str, text: &str) -> String {
+    String::from_utf8(Redactor::new().file(Path::new(path), text.as_bytes())).unwrap()
+}
+
+#[test]
+fn an_element_is_hidden_up_to_its_end_and_stays_one() {
+    for (text, left) in [
+        ("<api_key>ab<KEYa1b2c3d4</api_key>", "<api_key>**<***********</api_key>"),
+        ("<api_key>ab<K a1=\"b2\">c3</api_key>", "<api_key>**<* **=\"**\">**</api_key>"),
+        ("<api_key>ab\\<a1b2c3d4</api_key>", "<api_key>**\\<********</api_key>"),
+        (r"<api_key>C:\a1b2\</api_key>", r"<api_key>*******\</api_key>"),
+        (
+            "<hook_url><![CDATA[https://h.corp/x?k=1]]></hook_url>",
+            "<hook_url><![CDATA[********************]]></hook_url>",
+        ),
+        ("<api_key><!-- new -->a1b2c3d4</api_key>", "<api_key><!-- *** -->********</api_key>"),
+        ("<api_key><!-- new -->a1b2c3d4\n</integration>", "<api_key><!-- *** -->********\n</integration>"),
+        ("<api_key>a1</b2c3</api_key>", "<api_key>**</****</api_key>"),
+        ("<key>a1b2<name>web</name></key>", "<key>****<name>web</name></key>"),
+        ("<key>a1b2c3\n<key>d4", "<key>******\n<key>**"),
+        (
+            "<key>a1b2c3</kye>\n  <port>1516</port>\n</cluster>",
+            "<key>******</kye>\n  <port>1516</port>\n</cluster>",
+        ),
+        ("<account_key>a1b2c3==</account_key>", "<account_key>********</account_key>"),
+        ("<application_key>a1b2c3</application_key>", "<application_key>******</application_key>"),
+        ("<secret_value>a1b2c3</secret_value>", "<secret_value>******</secret_value>"),
+        ("<db_password>a1b2c3</db_password>", "<db_password>******</db_password>"),
+        ("<smtp.pass>a1b2c3</smtp.pass>", "<smtp.pass>******</smtp.pass>"),
+        ("<accessToken>a1b2c3</accessToken>", "<accessToken>******</accessToken>"),
+        ("<misp_key>a1b2c3d4</misp_key>", "<misp_key>********</misp_key>"),
+        (
+            "<extra_args>--key Zx81kQpL0vTnE4sW -v</extra_args>",
+            "<extra_args>--key **************** -v</extra_args>",
+        ),
+        ("<extra_args>Zx81kQpL0vTnE4sW</extra_args>", "<extra_args>****************</extra_args>"),
+        ("<extra_args>--key s3cr3tK3y</extra_args>", "<extra_args>--key *********</extra_args>"),
+        (
+            r#"{\"extra_args\":[\"-x\",\"Zx81kQpL0vTnE4sW\"]}"#,
+            r#"{\"extra_args\":[\"-x\",\"****************\"]}"#,
+        ),
+    ] {
+        assert_eq!(shown("etc/ossec.conf", text), left);
+        assert_eq!(shown("etc/ossec.conf", left), left, "a second time");
+    }
+    for text in [
+        "<use_password>yes</use_password>",
+        "<authorization_pass_path>etc/authd.pass</authorization_pass_path>",
+        "<ssl_manager_key>etc/sslmanager.key</ssl_manager_key>",
+        "<ssl_manager_key>/var/ossec/etc/sslmanager.key</ssl_manager_key>",
+        "<registry_key>HKEY_LOCAL_MACHINE\\Software\\x1</registry_key>",
+        "<public_key>a1b2c3d4e5</public_key>",
+        "<monkey>a1b2c3d4</monkey>",
+        "<bypass>a1b2c3d4</bypass>",
+        "a list of <my-token> and more text that is long\nand goes on",
+        "<extra_args>--zone wan-eth0-2024 --set firewall_drop_v2 203.0.113.5 12345678901234567890</extra_args>",
+        "<extra_args>-t /var/ossec/etc/lists/black-list-2024.cdb</extra_args>",
+    ] {
+        assert_eq!(shown("etc/ossec.conf", text), text);
+    }
+    // What the reader of Wazuh says of such an element.
+    let redactor = Redactor::new();
+    redactor.mark(b"<api_key>ab<a1b2c3d4e5f6</api_key>");
+    assert_eq!(
+        redactor.text("Element 'a1b2c3d4e5f6</api_key' not closed.").as_str(),
+        "Element '************</api_key' not closed."
+    );
+}
+
+#[test]
+fn a_script_of_a_shell_keeps_its_syntax() {
+    for (text, left) in [
+        ("PASSWORD=s3cr3tK3y;read -r A;sleep 1000", "PASSWORD=*********;read -r A;sleep 1000"),
+        ("(PASSWORD=s3cr3tK3y)|cat", "(PASSWORD=*********)|cat"),
+        ("TOKEN=s3cr3tK3y&read X", "TOKEN=*********&read X"),
+        ("TOKEN=s3cr3tK3y>/dev/null", "TOKEN=*********>/dev/null"),
+        ("TOKEN=\"s3cr3tK3y$(cat)\"", "TOKEN=\"*********$(cat)\""),
+        ("TOKEN=s3cr3tK3y`cat`x9", "TOKEN=*********`cat`**"),
+        ("TOKEN=\"s3cr3tK3y${HOME}\"; read X", "TOKEN=\"*********${HOME}\"; read X"),
+        ("TOKEN=ab\"s3cr3tK3y$(cat x)\"'ef'; x", "TOKEN=**\"*********$(cat x)\"'**'; x"),
+        ("TOKEN='pa$(x)s3cr3t'; read X", "TOKEN='************'; read X"),
+        ("PASSWORD=\"pa$$w0rd19\"", "PASSWORD=\"**********\""),
+        ("TOKEN=\"${TOKEN:-s3cr3tK3y}\"", "TOKEN=\"${TOKEN:-*********}\""),
+        ("TOKEN=${TOKEN:-s3cr3tK3y}; read", "TOKEN=${TOKEN:-*********}; read"),
+        (
+            "curl -d '{\"password\":\"s3cr3tK3y\",\"a\":1}' u; read X",
+            "curl -d '{\"password\":\"*********\",\"a\":1}' u; read X",
+        ),
+        (
+            "curl -d \"token=s3cr3tK3y&ip=$(jq -r .srcip)\" u \"$X\"",
+            "curl -d \"token=*********&ip=$(jq -r .srcip)\" u \"$X\"",
+        ),
+        (
+            "curl -d \"token=s3cr3tK3y\" https://x \"y\"; read -r Z",
+            "curl -d \"token=*********\" https://x \"y\"; read -r Z",
+        ),
+        ("curl -u \"admin:s3cr3tK3y$(cat)\" u", "curl -u \"admin:*********$(cat)\" u"),
+        ("case $x in --password=s3cr3tK3y) read x;; esac", "case $x in --password=*********) read x;; esac"),
+    ] {
+        assert_eq!(shown("bin/x", &format!("#!/bin/sh\n{text}\n")), format!("#!/bin/sh\n{left}\n"));
+        assert_eq!(shown("bin/x.sh", text), left);
+        assert_eq!(shown("bin/x.sh", left), left, "a second time");
+    }
+}
+
+#[test]
+fn secrets_are_known_as_scripts_and_logs_write_them() {
+    const KEY: &str = "Zx81kQpL0vTnE4sWbR7u";
+    for text in [
+        "curl -su a:KEY https://x",
+        "curl -sku \"a:KEY\" https://x",
+        "curl -uadmin:KEY https://x",
+        "curl -X POST \\\n  -Uadmin:KEY https://x",
+        "[\"curl\",\"-sSu\",\"a:KEY\"]",
+        r"/usr/bin/curl\u0000-ku\u0000a:KEY\u0000x",
+        "curl -b 'session=KEY' https://x",
+        "curl --oauth2-bearer KEY https://x",
+        "api_key = f\"KEY\"",
+        "api_key = rb'KEY'",
+        "SECRET_KEY = \"\"\"KEY\"\"\"",
+        "api_key = (\"KEY\")",
+        "API_KEY = os.getenv(\"API_KEY\", \"KEY\")",
+        "k = os.environ.get('API_KEY', 'KEY')",
+        "token = cfg.get('x', 'token', fallback='KEY')",
+        "H = {\n  \"X-Api-Key\":\n     \"KEY\",\n}",
+        "requests.get(u, auth=(\"svc\", \"KEY\"))",
+        "requests.get(u, auth=HTTPBasicAuth(user, 'KEY'))",
+        "smtp.login('svc', 'KEY')",
+        "MISP_KEY=KEY",
+        "export ABUSEIPDB_KEY='KEY'",
+        "PW=KEY",
+        "a0=\"curl\" a1=\"-u\" a2=\"adm:KEY\"",
+        "a0=\"x\" a1=\"--token\" a2=\"KEY\"",
+        "Environment=\"DB_PASS=ab cd KEY\"",
+        "Environment=\"A=1\" \"DB_PASS=ab cd KEY\"",
+        "Environment=MISP_KEY=KEY",
+        "docker run -e \"DB_PASS=ab cd KEY\" x",
+        "-H \"Authorization: Splunk KEY\"",
+        "Authorization: GenieKey 8f14e45f-KEY",
+        "'Authorization': 'SSWS KEY'",
+        "{\"Authorization\": \"Bot KEY\"}",
+        "{\"Authorization\": f\"Bot KEY\"}",
+        "Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=KEY",
+        "GET /x?redirect=%3Ftoken%3DKEY%26a HTTP/1.1",
+        "%22password%22%3A%22KEY%22",
+        r#"{"url":"https://x?token\u003dKEY\u0026a=1"}"#,
+        "https://api.telegram.org/file/bot12345678:KEY/x",
+        "https://hooks.slack-gov.com/services/T0/B0/KEY",
+        "https://chat.corp.org/hooks/64f0a/KEY",
+        "aws_secret_access_key KEYKEY",
+        "the bot 123456789:AAFKEYABCDEFGHIJKL is",
+    ] {
+        for path in ["x.log", "x.py", "x.sh"] {
+            let out = shown(
+                path,
+                &text
+                    .replace("KEY", KEY)
+                    .replace(&format!("_{KEY}"), "_KEY")
+                    .replace(&format!("A_{KEY}"), "A_KEY"),
+            );
+            let is_of = match path {
+                "x.py" => !text.starts_with("Environment=\"") && !text.starts_with("docker"),
+                "x.sh" => {
+                    !text.contains('(') && !text.starts_with("SECRET_KEY") && !text.starts_with("api_key =")
+                }
+                _ => true,
+            };
+            assert!(!is_of || !out.contains("kQpL0vTn"), "{path}: {out}");
+        }
+    }
+    for text in [
+        "docker run -u 1000:group x",
+        "docker run -u 1000:1000 x",
+        "docker exec --user web:staff x",
+        "chown -u user:name x",
+        "curl -su user https://x:443/a",
+        "curl -b cookies.txt -o x:y https://x",
+        "curl -sk https://x/a:b",
+        "rsync -au host:path x",
+        "token = cfg.get('token', 'default')",
+        "x = cfg.get('section', 'password')",
+        "os.getenv('API_KEY', '')",
+        "auth = (user, password)",
+        "logging.basicConfig(level='x', format='y1y2y3y4')",
+        "public_key = a1b2c3d4e5f6a7b8c9",
+        "cache_key: a1b2c3d4e5f6a7b8c9d0e1f2",
+        "Authorization: access denied for user",
+        "authorization=no --other-thing yes",
+        "authorization: required by the policy of 2024",
+        "pw = pwd.getpwnam(name)",
+        "\"full_log\":\"token=abc and the rest of a line\"",
+        "https://x/hooks/on/after-install",
+        "at 12:34:56:AA and 10:20:AA:BB:CC",
+        "redirect=%3Fpage%3D12",
+        "the token is short",
+        "def f(auth=('a', 'b')): pass",
+    ] {
+        let out = shown("x.log", text);
+        assert!(
+            out == text
+                || text.contains("token=abc") && out.ends_with("and the rest of a line\"")
+                || text.contains("def f"),
+            "{out}"
+        );
+    }
+}
+
 /// Secrets that are known by what they look like.
 #[test]
 fn tokens_are_known_by_how_they_begin() {
@@ -417,6 +625,46 @@ fn what_is_left_of_a_secret_is_hidden() {
     }
 }
 
+/// A sign of a shell, of XML or of a path cuts a secret where it is shown in parts.
+#[test]
+fn parts_of_a_secret_are_hidden_unless_they_are_words() {
+    let redactor = Redactor::new();
+    redactor.mark(b"password: 'Fr6x91Tex8&TSHACdlZ;qLwErTyU|s5pTfhhw<Qzfkbcde/readable'");
+    redactor.mark(br#"password: "Fa6843glNIfs\"%ySNotHdxnaDL""#);
+    redactor.mark(b"<hook_url>https://x.example/Zk4Vt9Lp2xQ8Rm3H/IncomingWebhook/WEBHOOKS</hook_url>");
+    redactor.mark(b"<hook_url>https://x.example/Gp521C9UQh%5C%25LQxcQvdP</hook_url>");
+    redactor.mark(b"x:$6$5Ay6PShq$40GQKWh9G4n21EtWH3lw/p36vaIjwWKX/AItES.jvKaYWb.:1");
+    redactor.mark(b"x:$6$IIL20bAx$LgLOI3M0VzZhi.CD8Zr41hSwJE.i3A.2qrCsA5G./Gu8.4f63s60sN67/.i7Xhfs:1");
+    for part in [
+        "TSHACdlZ",
+        "qLwErTyU",
+        "s5pTfhhw",
+        "Fr6x91Tex8",
+        "Qzfkbcde",
+        "%ySNotHdxnaDL",
+        "Zk4Vt9Lp2xQ8Rm3H",
+        r"Gp521C9UQh\\%LQxcQvdP",
+        "AItES.jvKaYWb.",
+        "/.i7Xhfs",
+    ] {
+        let said = redactor.text(format!("{part}: not found"));
+        assert_eq!(said.as_str().trim_start_matches('*'), ": not found");
+    }
+    for word in ["IncomingWebhook", "WEBHOOKS", "readable"] {
+        assert_eq!(redactor.text(word).as_str(), word);
+    }
+}
+
+/// Nobody has to be kept from stars.
+#[test]
+fn what_was_hidden_is_no_secret() {
+    let redactor = Redactor::new();
+    for text in [r#"["--password", "'********************'"]"#, "password: '********\\\"********'"] {
+        redactor.mark(text.as_bytes());
+        assert_eq!((redactor.len(), redactor.text(text).as_str()), (0, text));
+    }
+}
+
 #[test]
 fn the_ledger_counts_and_tells_no_value() {
     let redactor = Redactor::new();
@@ -562,6 +810,79 @@ fn names_that_mean_something_stay() {
     assert!(!String::from_utf8_lossy(&out).contains("edge-unblock"), "{}", String::from_utf8_lossy(&out));
     assert_eq!(redactor.text("edge-unblock is a script").as_str(), "edge-unblock is a script");
     assert_eq!(redactor.file(Path::new("/var/lib/dpkg/status"), b"Version: 4.14.2.1"), b"Version: 4.14.2.1");
+}
+
+#[test]
+fn mail_and_machines_are_known_by_their_fields() {
+    let redactor = with_identities();
+    let host = r#"{"users":{"carol":1001},"groups":{"webteam":1005,"ssl-cert":110},"mounts":[
+        {"target":"/a","source":"nas7:/export","type":"nfs4"},{"target":"/b","source":"//filer2/share","type":"cifs"},
+        {"target":"/c","source":"10.0.0.9:/x","type":"nfs"},{"target":"/d","source":"/dev/sda1","type":"ext4"}]}"#;
+    let config = "<email_to>ann@acme.example, dave@acme.example</email_to>\n<email_to>Bob &lt;bob@acme.example&gt;</email_to>\n\
+        <hosts>\n<host>https://idx4.acme.example:9200</host>\n</hosts><server>collector9</server>\n";
+    redactor.learn(Path::new("host.json"), host.as_bytes());
+    redactor.learn(Path::new("etc/ossec.conf"), config.as_bytes());
+    let config = String::from_utf8(redactor.file(Path::new("etc/ossec.conf"), config.as_bytes())).unwrap();
+    let log = "carol.danvers@acme.example nas7 filer2 webteam idx4 collector9 <x@mail.acme.example>";
+    let all = [config, redactor.text(log).to_string(), redactor.text(host).to_string()].concat();
+    for name in [
+        "ann",
+        "dave",
+        "bob",
+        "carol",
+        "danvers",
+        "idx4",
+        "collector9",
+        "nas7",
+        "filer2",
+        "webteam",
+        "x@mail",
+    ] {
+        assert!(!all.contains(name), "{name}: {all}");
+    }
+    let told = redactor.text("ann@acme.example Ann@acme.example").to_string();
+    let (one, other) = told.split_once(' ').unwrap();
+    assert!(one.starts_with("mail-") && one.eq_ignore_ascii_case(other), "{told}");
+    // Units, keys of SSH, addresses of services and paths are no mail.
+    for text in [
+        "getty@tty1.service",
+        "user@1000.service",
+        "/run/x@y.example",
+        "https://u@h.example/",
+        "@foo.bar",
+        "/dev/sda1",
+    ] {
+        assert!(!redactor.text(text).as_str().contains("mail-"), "{text}");
+    }
+}
+
+#[test]
+fn agents_that_ask_for_a_key_are_hidden_in_their_lines_alone() {
+    let redactor = with_identities();
+    let log = "wazuh-authd: INFO: Received request for a new agent (web-99) from: 192.0.2.7\n\
+        wazuh-authd: INFO: Agent key generated for 'web-99' (requested by any)\n\
+        wazuh-authd: INFO: Agent key generated for agent 'processes' (requested locally)\n\
+        wazuh-authd: WARNING: Duplicate name 'web-99', rejecting enrollment. \n\
+        wazuh-authd: INFO: Removing old agent 'web-98' (id '007').\n\
+        wazuh-authd: INFO: Agent '007' (web-98) deleted (requested locally)\n";
+    let path = Path::new("logs/ossec.log");
+    redactor.learn(path, log.as_bytes());
+    let out = String::from_utf8(redactor.file(path, log.as_bytes())).unwrap();
+    assert!(!out.contains("web-9") && !out.contains("processes") && out.contains("'007'"), "{out}");
+    let names: Vec<&str> =
+        out.split(['(', ')', '\'', ' ']).filter(|word| word.starts_with("agent-")).collect();
+    assert!(names.len() == 6 && names[0] == names[1] && names[4] == names[5], "{names:?}");
+    assert_eq!(redactor.text("\"processes\": []").as_str(), "\"processes\": []");
+}
+
+#[test]
+fn patterns_that_match_others_are_named() {
+    let redactor = with_identities();
+    let config = "<x/>\n<white_list>192.0.2.0/24</white_list>\n<white_list>.34$</white_list>\n<white_list>^10.|93.18</white_list>\n";
+    redactor.file(Path::new("/var/ossec/etc/ossec.conf"), config.as_bytes());
+    redactor.file(Path::new("/var/ossec/logs/x.log"), config.as_bytes());
+    let places = redactor.changed_patterns();
+    assert_eq!(places, [3, 4].map(|line| ("/var/ossec/etc/ossec.conf".into(), line)));
 }
 
 #[test]

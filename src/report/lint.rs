@@ -75,13 +75,7 @@ pub fn write(scripts: &[Script], options: Options, redactor: &Redactor, page: &m
         }
     }
     let counts = Counts::of(scripts);
-    let mut text = Text::new()
-        .counted(counts.errors, "error")
-        .own(", ")
-        .counted(counts.warnings, "warning")
-        .own(", ")
-        .count(counts.advice)
-        .own(" advice");
+    let mut text = Text::new().severities(counts.errors, counts.warnings, counts.advice);
     if counts.advice > 0 && !options.verbose {
         text = text.own(" (-v shows them)");
     }
@@ -191,15 +185,8 @@ fn write_fault(script: &Script, fault: &Fault, redactor: &Redactor, page: &mut P
 pub fn markdown(scripts: &[Script], unreadable: &[(String, String)], redactor: &Redactor) -> String {
     let mut out = Markdown::new();
     let counts = Counts::of(scripts);
-    let text = Text::new()
-        .own("ar-doctor lint: ")
-        .counted(counts.errors, "error")
-        .own(", ")
-        .counted(counts.warnings, "warning")
-        .own(", ")
-        .count(counts.advice)
-        .own(" advice");
-    out.heading(2, &text);
+    let text = Text::new().own("ar-doctor lint: ");
+    out.heading(2, &text.severities(counts.errors, counts.warnings, counts.advice));
     out.list([
         Text::new().own("ar-doctor: ").own(super::VERSION),
         Text::new().own("Scripts: ").count(scripts.len()),

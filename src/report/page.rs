@@ -85,6 +85,17 @@ impl Text {
         if count == 1 { text } else { text.own("s") }
     }
 
+    /// Adds how many findings there are of each severity.
+    #[must_use]
+    pub fn severities(self, errors: usize, warnings: usize, advice: usize) -> Self {
+        self.counted(errors, "error")
+            .own(", ")
+            .counted(warnings, "warning")
+            .own(", ")
+            .count(advice)
+            .own(" advice")
+    }
+
     /// Adds a character of an excerpt.
     #[must_use]
     pub fn cell(mut self, tone: Tone, cell: &escape::Cell) -> Self {

@@ -20,25 +20,6 @@ use crate::wazuh::rules::{Bound, Message as RulesMessage};
 use crate::wazuh::version::Contract;
 use crate::wazuh::xml::Span;
 
-/// Above this many lines two versions of `ar.conf` are not compared line by line;
-/// execd's table ends at 64.
-const DIFF_LINES: usize = 20_000;
-
-/// Lines around a difference.
-const DIFF_CONTEXT: usize = 3;
-
-/// Rules of a response named in JSON.
-const BOUND_LISTED: usize = 1000;
-
-/// The same as text.
-const BOUND_SHOWN: usize = 8;
-
-/// Rules of a response that never fire, named as text.
-const BOUND_REASONS: usize = 4;
-
-/// Rules not loaded as they are written, named as text.
-const CHANGES_SHOWN: usize = 20;
-
 /// What `show --format json` writes.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "ar-doctor show")]
@@ -706,6 +687,8 @@ impl<'a, 'h> View<'a, 'h> {
     }
 
     fn bound(&self, block: &ResponseBlock) -> Option<BoundRules> {
+        /// Rules of a response named in JSON.
+        const BOUND_LISTED: usize = 1000;
         let rules = self.known_rules().filter(|rules| !rules.set.is_fatal())?;
         if !matches!(block.outcome, Outcome::Active | Outcome::CrashesWhenFired) {
             return None;
@@ -951,6 +934,10 @@ impl<'a, 'h> View<'a, 'h> {
     }
 
     fn write_bound(page: &mut Page, bound: &BoundRules) {
+        /// Rules of a response that never fire, named as text.
+        const BOUND_REASONS: usize = 4;
+        /// Rules of a response named as text.
+        const BOUND_SHOWN: usize = 8;
         let numbers = |ids: &[u32], count: usize| {
             let shown = ids.iter().take(BOUND_SHOWN).map(|id| Text::new().number(*id));
             let text = Text::new().list(shown, " ");
@@ -997,6 +984,8 @@ impl<'a, 'h> View<'a, 'h> {
     }
 
     fn write_rules(page: &mut Page, show: &Show) {
+        /// Rules not loaded as they are written, named as text.
+        const CHANGES_SHOWN: usize = 20;
         if show.rules.is_none() && show.rules_unread.is_none() {
             return;
         }
@@ -1232,6 +1221,13 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     }
     lines
 }
+
+/// Above this many lines two versions of `ar.conf` are not compared line by line;
+/// execd's table ends at 64.
+const DIFF_LINES: usize = 20_000;
+
+/// Lines around a difference.
+const DIFF_CONTEXT: usize = 3;
 
 /// A unified diff that turns the file on disk into what analysisd would write.
 fn diff(page: &mut Page, redactor: &Redactor, file: &Redacted, actual: &[u8], expected: &[u8]) {

@@ -603,13 +603,7 @@ impl Writer<'_, '_> {
 
     pub(super) fn totals(&self) -> Text {
         let counts = self.report.counts();
-        let text = Text::new()
-            .counted(counts.errors, "error")
-            .own(", ")
-            .counted(counts.warnings, "warning")
-            .own(", ")
-            .count(counts.advice)
-            .own(" advice");
+        let text = Text::new().severities(counts.errors, counts.warnings, counts.advice);
         let text = match self.report.diagnosis.suppressed.len() {
             0 => text,
             suppressed => text.own(", ").count(suppressed).own(" suppressed"),
@@ -652,6 +646,10 @@ impl Writer<'_, '_> {
         }
         for note in self.notes() {
             parts.push(Text::new().own("note: ").and(self.host(note)).own("."));
+        }
+        // What became of alerts is only looked at beside a fault.
+        if self.report.facts.alerts_if_read().is_some_and(|alerts| alerts.reading.alerts > 0) {
+            parts.push(Text::new().own("Whether alerts were answered: ar-doctor trace."));
         }
         if let Some(timings) = self.report.timings {
             parts.push(self.host(format!("{:.1} ms.", timings.total)));

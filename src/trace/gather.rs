@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
+use std::ops::Range;
 
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ use crate::simulate::Ground;
 use crate::simulate::alerts::{Filter, Started, Tally, Totals};
 use crate::wazuh::alerts::extract::{Extractor, Fields, Paths, Raw, Slot};
 use crate::wazuh::alerts::histogram::Window;
-use crate::wazuh::alerts::lines::{Lines, Section};
+use crate::wazuh::alerts::lines::{Lines, Section, around_holes};
 use crate::wazuh::alerts::time::unix_millis;
 use crate::wazuh::alerts::{LINE_CAP, Stats};
 use crate::wazuh::ossec_conf::Role;
@@ -224,11 +225,10 @@ impl<'a> Feed<'a> {
             start = start.max(length.saturating_sub(*left));
             *left = left.saturating_sub(size);
         }
-        let section = Section::new(source, start..length);
-        let reader: Box<dyn Read + 'a> =
-            if gzip { Box::new(MultiGzDecoder::new(section)) } else { Box::new(section) };
         let cap = if self.log == Log::Ossec { DAEMON_CAP } else { LINE_CAP };
-        self.files.push_front((file.shown.clone(), Lines::new(reader, cap)));
+        for lines in lines_from(source, gzip, start, cap).into_iter().rev() {
+            self.files.push_front((file.shown.clone(), lines));
+        }
         Some(start)
     }
 
@@ -713,16 +713,38 @@ fn writes_the_log(executable: &[u8]) -> bool {
 
 /// The first time in a file of a log of responses, from a place of it on.
 fn first_time(source: &(dyn Source + 'static), gzip: bool, start: u64) -> Option<i64> {
-    let section = Section::new(source, start..source.size());
-    let reader: Box<dyn Read + '_> =
-        if gzip { Box::new(MultiGzDecoder::new(section)) } else { Box::new(section) };
-    let mut lines = Lines::new(reader, LINE_CAP);
-    for _ in 0..FIRST_LINES {
-        let line = lines.next_line().ok()??;
-        let time = local_time(line.text).or_else(|| time_of(Log::ActiveResponses, line.text));
-        if time.is_some() {
-            return time;
+    let mut left = FIRST_LINES;
+    for mut lines in lines_from(source, gzip, start, LINE_CAP) {
+        while left > 0
+            && let Some(line) = lines.next_line().ok()?
+        {
+            left -= 1;
+            let time = local_time(line.text).or_else(|| time_of(Log::ActiveResponses, line.text));
+            if time.is_some() {
+                return time;
+            }
         }
     }
     None
+}
+
+/// The lines of a file from a place on, one part of it after the other.
+fn lines_from<'a>(
+    source: &'a (dyn Source + 'static),
+    gzip: bool,
+    start: u64,
+    cap: usize,
+) -> Vec<Lines<Box<dyn Read + 'a>>> {
+    let range = start..source.size();
+    if gzip {
+        let packed: Box<dyn Read + 'a> = Box::new(MultiGzDecoder::new(Section::new(source, range)));
+        return vec![Lines::new(packed, cap)];
+    }
+    let lines = |(number, part): (usize, Range<u64>)| {
+        let begin = part.start;
+        let plain: Box<dyn Read + 'a> = Box::new(Section::new(source, part));
+        let lines = Lines::new(plain, cap);
+        if number == 0 { lines } else { lines.behind(begin) }
+    };
+    around_holes(source, range, cap).into_iter().enumerate().map(lines).collect()
 }

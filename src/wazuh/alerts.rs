@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::{Mutex, mpsc};
 
 use extract::{Bad, Extractor, Fields};
-use lines::{Line, Lines, ReadAt};
+use lines::{Line, Lines, ReadAt, Section, around_holes, lines_of};
 
 /// Bytes of one alert that are looked at. A message of at most 64 KiB is in `full_log`, once
 /// more in its decoded fields, and each byte of it may be escaped by another.
@@ -123,12 +123,17 @@ impl Scanner {
         length: u64,
         mut each: impl FnMut(&Fields<'_>),
     ) -> io::Result<()> {
-        let mut lines = lines::lines_of(source, part, length, self.cap);
-        while let Some(line) = lines.next_line()? {
-            if line.offset >= part.end {
-                break;
+        for (number, range) in around_holes(source, part.start..length, self.cap).into_iter().enumerate() {
+            let mut lines = match number {
+                0 => lines_of(source, part, range.end, self.cap),
+                _ => Lines::new(Section::new(source, range.clone()), self.cap).behind(range.start),
+            };
+            while let Some(line) = lines.next_line()? {
+                if line.offset >= part.end {
+                    return Ok(());
+                }
+                self.line(&line, &mut each);
             }
-            self.line(&line, &mut each);
         }
         Ok(())
     }

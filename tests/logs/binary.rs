@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{AGENT, gzip, support, unknown_name, week};
+use super::{AGENT, gzip, support, unknown_name};
 
 const HOME: &str = "/var/ossec";
 
@@ -38,6 +38,28 @@ fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     }
     let directory = tempfile::tempdir().unwrap();
     host.materialise(directory.path()).unwrap();
+    directory
+}
+
+/// The capture of an agent, with these files below its home.
+fn capture(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    support::tree::copy(&support::base_path(AGENT), directory.path());
+    let list = directory.path().join("host.json");
+    let mut document: Value = serde_json::from_str(&fs::read_to_string(&list).unwrap()).unwrap();
+    for (name, bytes) in files {
+        let path = format!("{HOME}/{name}");
+        let file = directory.path().join(format!("files{path}"));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+        let entry = &mut document["files"][path];
+        match entry.as_object_mut() {
+            // Its text may stand in the list itself.
+            Some(entry) => drop(entry.remove("text")),
+            None => *entry = serde_json::json!({}),
+        }
+    }
+    fs::write(list, document.to_string()).unwrap();
     directory
 }
 
@@ -93,9 +115,7 @@ fn without_a_start_silence_says_nothing() {
     let says = |log: &str, day: &str, bytes: &[u8], options: &[&str]| {
         let day = format!("logs/wazuh/2026/{day}.log.gz");
         let files = [(STATE, state.as_bytes()), ("logs/ossec.log", log.as_bytes()), (day.as_str(), bytes)];
-        let host = tempfile::tempdir().unwrap();
-        week::copy(&support::base_path(AGENT), host.path());
-        week::put(host.path(), &files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())));
+        let host = capture(&files);
         let report = check(host.path(), options);
         let found = report["findings"].as_array().unwrap().iter();
         let mut found = found.filter(|finding| finding["slug"] == "agent-not-connected");

@@ -334,15 +334,15 @@ fn growing_while_it_is_read() {
     );
 }
 
-/// A log with a hole of many bytes.
+/// A log of many bytes, most of them in holes that are too small to be passed over.
 fn with_hole(home: &Path, size: u64) -> u64 {
     let file = File::create(home.join("logs/ossec.log")).unwrap();
     let first = "2026/11/18 10:05:12 wazuh-execd: ERROR: (1311): Invalid command name 'first' provided.\n";
     let last = unknown_name(20, "last");
     file.write_all_at(first.as_bytes(), 0).unwrap();
     let line = b"\n2026/11/19 10:05:12 wazuh-db: INFO: Nothing.\n";
-    for at in 1..8 {
-        file.write_all_at(line, size / 8 * at).unwrap();
+    for at in (1..).map(|number| number * (size / 8).min(128 << 20)).take_while(|at| at + (1 << 20) < size) {
+        file.write_all_at(line, at).unwrap();
     }
     file.write_all_at(b"\n", size - 1).unwrap();
     file.write_all_at(last.as_bytes(), size).unwrap();
@@ -358,6 +358,32 @@ fn what_does_not_fit_is_counted() {
         assert!(log.left_out);
         assert_eq!(log.left_out_bytes, length - (256 << 20));
     });
+}
+
+/// Nobody has the time to read a tebibyte; where the file system does not tell of holes it has to be.
+#[test]
+#[cfg(target_os = "linux")]
+fn holes_are_not_read() {
+    const SIZE: u64 = 1 << 40;
+    let (_temp, home) = tree();
+    for name in ["ossec.log", "active-responses.log"] {
+        let log = File::create(home.join("logs").join(name)).unwrap();
+        let whole = log.write_all_at(unknown_name(18, "first").as_bytes(), 0);
+        let line = "\n".to_owned() + &unknown_name(20, "last");
+        if whole.and_then(|()| log.write_all_at(line.as_bytes(), SIZE)).is_err() {
+            return support::skip("the file system has no room for a large hole");
+        }
+        let hole = nix::unistd::lseek(&log, 0, nix::unistd::Whence::SeekHole).unwrap();
+        if u64::try_from(hole).unwrap() > SIZE {
+            return support::skip("the file system does not tell of holes");
+        }
+    }
+    read(&home, Since::All, |log| {
+        assert_eq!(names(log), ["first 1", "last 1"]);
+        assert_eq!(log.stats().long, 1, "the line that the hole is of");
+    });
+    let mut trace = Command::new(env!("CARGO_BIN_EXE_ar-doctor"));
+    finish(trace.args(["trace", "--since", "all", "--home"]).arg(&home));
 }
 
 #[test]

@@ -39,7 +39,34 @@ pub(crate) const FORMS: &[(&str, &str)] = &[
     ("password", "x.sh -p S y"),
     ("password", "Server=db;Database=x;User Id=sa;Password=S;Encrypt=true"),
     ("password", "Server=db;Pwd=S;"),
+    ("password", "<db_password>S</db_password>"),
+    ("password", "curl -sku admin:S https://x"),
+    ("password", "[\"curl\", \"-su\", \"admin:S\"]"),
+    ("password", "requests.get(u, auth=('svc', 'S'))"),
+    ("password", "HTTPBasicAuth(\"svc\", \"S\")"),
+    ("password", "Environment=\"DB_PASS=S\""),
+    ("password", "a0=\"curl\" a1=\"-u\" a2=\"adm:S\""),
+    ("password", "PASSWORD=S;read -r A"),
+    ("password", "DB_PASSWORD=\"S$(cat)\""),
+    ("password", "PW=S"),
     ("api-key", "<api_key>S</api_key>"),
+    ("api-key", "<api_key><![CDATA[S]]></api_key>"),
+    ("api-key", "<api_key>ab\\<S</api_key>"),
+    ("api-key", "<api_key><!-- new -->S</api_key>"),
+    ("api-key", "<application_key>S</application_key>"),
+    ("cloud-key", "<account_key>S</account_key>"),
+    ("token", "<secret_value>S</secret_value>"),
+    ("token", "<extra_args>S</extra_args>"),
+    ("token", "\"extra_args\":[\"S\"]"),
+    ("cluster-key", "--key S"),
+    ("cluster-key", "MISP_KEY=S"),
+    ("api-key", "os.getenv('API_KEY', 'S')"),
+    ("api-key", "api_key = f\"S\""),
+    ("api-key", "api_key = ('S')"),
+    ("token", "cfg.get('token', \"S\")"),
+    ("token", "?redirect=%3Ftoken%3DS%26a"),
+    ("token", "https://x?token\\u003dS\\u0026a=1"),
+    ("token", "curl --oauth2-bearer S https://x"),
     ("api-key", "x-api-key: S"),
     ("api-key", "curl -H 'X-Api-Key: S' https://x"),
     ("api-key", "https://x.example/report?apikey=S&resource=1"),
@@ -48,6 +75,9 @@ pub(crate) const FORMS: &[(&str, &str)] = &[
     ("api-key", "VT_API_KEY=S"),
     ("hook-url", "<hook_url>https://x.example/S</hook_url>"),
     ("hook-url", "https://hooks.slack.com/services/T0/B0/S"),
+    ("hook-url", "https://hooks.slack-gov.com/services/T0/B0/S"),
+    ("hook-url", "https://chat.example/hooks/64f0a/S"),
+    ("hook-url", "https://api.telegram.org/file/bot12345:S/x"),
     ("hook-url", "https://discord.com/api/webhooks/1/S"),
     ("hook-url", "https://x.webhook.office.com/webhookb2/S"),
     ("hook-url", "https://api.telegram.org/bot12345:S/sendMessage"),
@@ -76,6 +106,10 @@ pub(crate) const FORMS: &[(&str, &str)] = &[
     ("authorization-header", "Authorization: S"),
     ("authorization-header", "{\"Authorization\": \"Bearer S\"}"),
     ("authorization-header", "curl -H \"authorization: token S\" u"),
+    ("authorization-header", "Authorization: Splunk S"),
+    ("authorization-header", "{\"Authorization\": \"Bot S\"}"),
+    ("authorization-header", "-H 'Authorization: SSWS S'"),
+    ("cookie", "curl -b 'session=S' https://x"),
     ("cookie", "Cookie: session=S; theme=1"),
     ("cookie", "Set-Cookie: sid=S; HttpOnly"),
     ("snmp-community", "rocommunity S 10.0.0.0/8"),
@@ -101,7 +135,9 @@ pub(crate) fn planted(form: &str, secret: &str) -> String {
         let after = bytes.get(at + 1).copied().unwrap_or(b' ');
         let escape = at >= 2 && bytes[at - 2] == b'\\' && before == b'n';
         let attached = form.get(at.saturating_sub(2)..at) == Some("-p");
-        let alone = (!before.is_ascii_alphanumeric() || escape || attached) && !after.is_ascii_alphanumeric();
+        let encoded = ["%3D", "u003d"].iter().any(|sign| form[..at].ends_with(sign));
+        let alone = (!before.is_ascii_alphanumeric() || escape || attached || encoded)
+            && !after.is_ascii_alphanumeric();
         if letter == 'S' && alone { out.push_str(secret) } else { out.push(letter) }
     }
     out

@@ -38,6 +38,23 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
+/// A program that signals end, as one started from a terminal: what a shell runs in the background
+/// ignores some, and so does what that starts. None where env(1) cannot do it.
+pub fn heeding_signals(program: &str) -> Option<std::process::Command> {
+    let env = || {
+        let mut command = std::process::Command::new("env");
+        command.arg("--default-signal=HUP,INT,TERM");
+        command
+    };
+    if !env().arg("true").output().is_ok_and(|output| output.status.success()) {
+        skip("env(1) knows no --default-signal");
+        return None;
+    }
+    let mut command = env();
+    command.arg(program);
+    Some(command)
+}
+
 /// A temporary directory in which files may be immutable or append-only.
 pub struct Scratch(tempfile::TempDir);
 
@@ -77,6 +94,16 @@ fn thaw(path: &Path) {
             thaw(&entry.path());
         }
     }
+}
+
+/// Where two texts differ first, with the lines around.
+pub fn difference(one: &str, other: &str) -> Option<String> {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let at = one.iter().zip(&other).position(|(one, other)| one != other);
+    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+    let around =
+        |lines: &[&str]| lines[at.saturating_sub(8).min(lines.len())..lines.len().min(at + 5)].join("\n");
+    Some(format!("{}\n    --- becomes ---\n{}", around(&one), around(&other)))
 }
 
 /// Where a base host lies.

@@ -3,11 +3,16 @@
 #![allow(dead_code, unreachable_pub, reason = "a test and a benchmark use their own part")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "tree.rs"]
+mod tree;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+
+pub use tree::copy;
 
 /// The clock of the base host, 2026-11-20T14:10:00Z in milliseconds.
 pub const NOW: i64 = 1_795_183_800_000;
@@ -411,17 +416,4 @@ pub fn manager(directory: &Path) {
     ]
     .concat();
     fs::write(directory.join(HOME).join("etc/ossec.conf"), text).expect("it is written");
-}
-
-pub fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("it is copied");
-        }
-    }
 }

@@ -117,20 +117,29 @@ impl<R: Read> Lines<R> {
             self.buffer.copy_within(self.fresh.clone(), 0);
             self.fresh = 0..self.fresh.len();
         }
-        loop {
-            let room = self.fresh.end..(self.fresh.end + self.block).min(self.buffer.len());
-            match self.reader.read(self.buffer.get_mut(room).unwrap_or_default()) {
-                Ok(0) => {
-                    self.end = true;
-                    return Ok(false);
-                }
-                Ok(bytes) => {
-                    self.fresh.end = (self.fresh.end + bytes).min(self.buffer.len());
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        self.end = !read_on(&mut self.reader, &mut self.buffer, &mut self.fresh, self.block)?;
+        Ok(!self.end)
+    }
+}
+
+/// Reads up to so many bytes into a buffer, behind those that are `fresh` there and to them; false
+/// at the end.
+pub(crate) fn read_on(
+    reader: &mut impl Read,
+    buffer: &mut [u8],
+    fresh: &mut Range<usize>,
+    most: usize,
+) -> io::Result<bool> {
+    let room = fresh.end..(fresh.end + most).min(buffer.len());
+    let room = buffer.get_mut(room).unwrap_or_default();
+    loop {
+        match reader.read(room) {
+            Ok(bytes) => {
+                fresh.end += bytes.min(room.len());
+                return Ok(bytes > 0);
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -139,6 +148,12 @@ impl<R: Read> Lines<R> {
 pub trait ReadAt: Sync {
     /// Reads from `offset`; 0 bytes at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// The first hole at or behind a place: bytes that were never written and read as zeros. None
+    /// where there is none, or nobody tells.
+    fn hole(&self, _from: u64) -> Option<Range<u64>> {
+        None
+    }
 }
 
 #[cfg(unix)]
@@ -206,6 +221,41 @@ fn lines_from<S: ReadAt + ?Sized>(
         // From one byte before, which is a line feed when a line begins at the part.
         Some(before) => Lines::with_block(Section::new(source, before..length), cap, block).behind(before),
     }
+}
+
+/// Holes that are passed over, in bytes. Smaller ones are read in no time, and a capture holds what
+/// was read of them.
+const LARGE: u64 = 256 << 20;
+
+/// Holes that are asked for.
+const MAX_HOLES: usize = 10_000;
+
+/// The parts of a range of a source without what lies in large holes: no line feed is there, so
+/// lines of up to `cap` bytes are those of the whole. All but the first begin with the rest of a
+/// line, to be read [`behind`](Lines::behind) their beginning.
+pub(crate) fn around_holes<S: ReadAt + ?Sized>(source: &S, range: Range<u64>, cap: usize) -> Vec<Range<u64>> {
+    around(source, range, cap, LARGE)
+}
+
+fn around<S: ReadAt + ?Sized>(source: &S, range: Range<u64>, cap: usize, large: u64) -> Vec<Range<u64>> {
+    let (mut parts, mut start, mut from) = (Vec::new(), range.start, range.start);
+    // So much of a hole shows that a line which reaches it is longer than the cap.
+    let shown = cap as u64 + 2;
+    for _ in 0..MAX_HOLES {
+        let Some(hole) = source.hole(from).filter(|hole| hole.start < range.end) else { break };
+        if hole.end.saturating_sub(hole.start) >= large.max(shown) {
+            let end = hole.start + shown;
+            parts.push(start..end.min(range.end));
+            // With its last byte.
+            start = hole.end - 1;
+            if hole.end >= range.end {
+                return parts;
+            }
+        }
+        from = hole.end;
+    }
+    parts.push(start..range.end);
+    parts
 }
 
 /// Where to begin reading a log for what is not older than some time.
@@ -468,6 +518,18 @@ mod tests {
             self.read.fetch_add(length as u64, std::sync::atomic::Ordering::Relaxed);
             Ok(length)
         }
+
+        fn hole(&self, from: u64) -> Option<Range<u64>> {
+            let end = |(place, text): &(u64, Vec<u8>)| place + text.len() as u64;
+            let next = self.places.iter().position(|place| end(place) > from);
+            let (place, _) = self.places.get(next?)?;
+            if *place > from {
+                return Some(from..*place);
+            }
+            let start = end(&self.places[next?]);
+            let until = self.places.get(next? + 1).map_or(HUGE, |(place, _)| *place);
+            (start < until).then_some(start..until)
+        }
     }
 
     #[test]
@@ -503,6 +565,71 @@ mod tests {
                 assert!(read < 150 << 20, "{every} {since}: {read} bytes");
             }
         }
+    }
+
+    /// Bytes of which some are holes.
+    #[derive(Debug)]
+    struct Holed(Vec<u8>, Vec<Range<u64>>);
+
+    impl ReadAt for Holed {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            ReadAt::read_at(&self.0[..], buffer, offset)
+        }
+
+        fn hole(&self, from: u64) -> Option<Range<u64>> {
+            let hole = self.1.iter().find(|hole| hole.end > from)?;
+            Some(hole.start.max(from)..hole.end)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn holes_change_no_line(
+            parts in proptest::collection::vec((text(), 0..60_usize), 0..6),
+            cap in 1..20_usize,
+            start in 0..200_u64,
+        ) {
+            let mut source = Holed(Vec::new(), Vec::new());
+            for (text, hole) in parts {
+                source.0.extend_from_slice(&text);
+                let at = source.0.len();
+                source.0.resize(at + hole, 0);
+                if hole > 0 {
+                    source.1.push(at as u64..(at + hole) as u64);
+                }
+            }
+            let length = source.0.len() as u64;
+            let start = start.min(length);
+            let whole = all(Lines::new(Section::new(&source, start..length), cap), u64::MAX);
+            let mut lines = Vec::new();
+            for (number, range) in around(&source, start..length, cap, 1).into_iter().enumerate() {
+                prop_assert!(range.end <= length);
+                let (from, reader) = (range.start, Section::new(&source, range));
+                let part = Lines::new(reader, cap);
+                let base = if number == 0 { start } else { 0 };
+                let part = if number == 0 { part } else { part.behind(from) };
+                let part = all(part, u64::MAX).into_iter();
+                lines.extend(part.map(|(text, offset, cut, ended)| (text, offset + base, cut, ended)));
+            }
+            let whole: Vec<Owned> =
+                whole.into_iter().map(|(text, offset, cut, ended)| (text, offset + start, cut, ended)).collect();
+            prop_assert_eq!(lines, whole);
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_hole_is_not_read() {
+        let places = vec![(0, b"first\nsecond".to_vec()), (HUGE - 9, b"end\nlast\n".to_vec())];
+        let source = Sparse { places, read: Default::default() };
+        let mut found = Vec::new();
+        for range in around_holes(&source, 0..HUGE, 1000) {
+            let begin = range.start;
+            let lines = Lines::new(Section::new(&source, range), 1000);
+            let lines = if begin == 0 { lines } else { lines.behind(begin) };
+            found.extend(all(lines, u64::MAX).into_iter().map(|(text, at, cut, _)| (text.len(), at, cut)));
+        }
+        assert_eq!(found, [(5, 0, false), (1000, 6, true), (4, HUGE - 5, false)]);
+        assert!(source.read.load(std::sync::atomic::Ordering::Relaxed) < 1 << 20);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ar_doctor::findings::checks;
 
-use super::{AGENT, Case, MANAGER, fault, near};
+use super::{AGENT, Case, MANAGER, config, fault, near};
 
 const SCRIPT: &str = "/var/ossec/active-response/bin/edge-block.sh";
 
@@ -41,6 +41,14 @@ pub const CASES: &[Case] = &[
     })
     .accepting(
         "[[suppress]]\nid = 'AR061'\nsubject = 'file:/var/ossec/active-response/bin/*'\nreason = 'r'\n",
+    ),
+    near(checks::SUPPRESSION_UNMATCHED, "two faults of one name, which the report numbers", MANAGER, |host| {
+        let block = "  <active-response>\n    <command>quarantine</command><location>local</location><level>12</level>\n  </active-response>\n";
+        config(host, "  <!-- Brute force over ssh", &format!("{block}{block}  <!-- Brute force over ssh"))
+    })
+    .accepting(
+        "[[suppress]]\nid = 'AR010'\nsubject = 'config:etc/ossec.conf:active-response[quarantine]/command'\nreason = 'r'\n\n\
+         [[suppress]]\nid = 'AR010'\nsubject = '*:active-response[quarantine]/command~2'\nreason = 'r'\n",
     ),
     near(checks::SUPPRESSION_UNMATCHED, "a check of managers, on an agent", AGENT, |_| Ok(()))
         .accepting("[[suppress]]\nid = 'AR010'\nsubject = '*'\nreason = 'r'\n"),
