@@ -262,7 +262,10 @@ fn no_document_shows_a_name_or_an_address_that_is_hidden() {
         text.lines().filter(is_excerpt).map(str::to_owned).collect()
     };
     let again = json::to_text(&json::check(&report)).expect("JSON");
-    assert_eq!(difference(&excerpts(of("report.json")).join("\n"), &excerpts(&again).join("\n")), None);
+    assert_eq!(
+        support::difference(&excerpts(of("report.json")).join("\n"), &excerpts(&again).join("\n")),
+        None
+    );
 
     let pairs = redactor.map();
     for original in ["siem-01", "web-01", "203.0.113.77", "198.51.100.9", "198.51.100.7"] {
