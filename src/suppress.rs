@@ -52,16 +52,16 @@ pub struct Fault {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    suppress: Vec<toml::Spanned<toml::Value>>,
+    suppress: Vec<toml::Spanned<Entry>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    id: String,
-    subject: String,
-    reason: String,
-    expires: Option<toml::Value>,
+    id: toml::Spanned<String>,
+    subject: toml::Spanned<String>,
+    reason: toml::Spanned<String>,
+    expires: Option<toml::Spanned<toml::Value>>,
 }
 
 impl Suppressions {
@@ -83,9 +83,7 @@ impl Suppressions {
         let mut rules = Vec::with_capacity(file.suppress.len());
         for value in file.suppress {
             let at = value.span().start;
-            let entry: Entry =
-                value.into_inner().try_into().map_err(|error: toml::de::Error| fault(at, error.message()))?;
-            rules.push(rule(entry, line(at)).map_err(|why| fault(at, &why))?);
+            rules.push(rule(value.into_inner(), line(at)).map_err(|(at, why)| fault(at, &why))?);
         }
         Ok(Self { shown: shown.to_owned(), rules, today: None })
     }
@@ -96,38 +94,43 @@ impl Suppressions {
     }
 }
 
-fn rule(entry: Entry, line: u64) -> Result<Rule, String> {
-    let check = CheckId::parse(&entry.id).ok_or_else(|| {
-        format!("no check is called '{}'; `ar-doctor list` shows all ids and slugs", entry.id)
+/// The entry as it is used; else where in the file it is wrong, and why.
+fn rule(entry: Entry, line: u64) -> Result<Rule, (usize, String)> {
+    let id = entry.id.span().start;
+    let check = CheckId::parse(entry.id.get_ref()).ok_or_else(|| {
+        (id, format!("no check is called '{}'; `ar-doctor list` shows all ids and slugs", entry.id.get_ref()))
     })?;
     if !check.check().is_found_by(FoundBy::Check) {
-        return Err(format!(
-            "{} is not found by `ar-doctor check`, which alone reads this file",
-            check.check().id
-        ));
+        let shown = check.check().id;
+        return Err((id, format!("{shown} is not found by `ar-doctor check`, which alone reads this file")));
     }
     if [checks::SUPPRESSION_EXPIRED, checks::SUPPRESSION_UNMATCHED].contains(&check) {
-        return Err(format!("{} is about this file: mend the entry it names", check.check().id));
+        return Err((id, format!("{} is about this file: mend the entry it names", check.check().id)));
     }
-    if entry.subject.trim().is_empty() {
-        return Err("`subject` is empty; `*` is anything".to_owned());
+    let is_empty = |text: &toml::Spanned<String>| text.get_ref().trim().is_empty();
+    if is_empty(&entry.subject) {
+        return Err((entry.subject.span().start, "`subject` is empty; `*` is anything".to_owned()));
     }
-    if entry.reason.trim().is_empty() {
-        return Err("`reason` is empty: say why the finding is accepted, and by whom".to_owned());
+    if is_empty(&entry.reason) {
+        let why = "`reason` is empty: say why the finding is accepted, and by whom";
+        return Err((entry.reason.span().start, why.to_owned()));
     }
     let expires = match &entry.expires {
         None => None,
         Some(value) => {
-            let text = match value {
+            let text = match value.get_ref() {
                 toml::Value::Datetime(date) => date.to_string(),
                 toml::Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
             let date = text.parse::<Date>().ok().filter(|_| text.len() == 10);
-            Some(date.ok_or_else(|| format!("`expires` is '{text}'; write a day like 2027-03-31"))?)
+            let wrong =
+                || (value.span().start, format!("`expires` is '{text}'; write a day like 2027-03-31"));
+            Some(date.ok_or_else(wrong)?)
         }
     };
-    Ok(Rule { line, check, subject: entry.subject, reason: entry.reason.trim().to_owned(), expires })
+    let subject = entry.subject.into_inner();
+    Ok(Rule { line, check, subject, reason: entry.reason.get_ref().trim().to_owned(), expires })
 }
 
 impl Rule {
@@ -211,18 +214,18 @@ mod tests {
     fn one_fault_is_named_with_its_line() {
         for (from, to, line, words) in [
             ("[[suppress]]\nid = 'AR061'", "[[suppress]\nid = 'AR061'", 2, "]"),
-            ("id = 'AR061'", "id = 'AR999'", 2, "'AR999'"),
-            ("id = 'AR061'", "id = 'AR235'", 2, "about this file"),
+            ("id = 'AR061'", "id = 'AR999'", 3, "'AR999'"),
+            ("id = 'AR061'", "id = 'AR235'", 3, "about this file"),
             ("id = 'tool-missing'\n", "", 7, "id"),
             ("subject = '*'\n", "", 7, "subject"),
-            ("subject = '*'", "subject = ''", 7, "`*` is anything"),
+            ("subject = '*'", "subject = ''", 9, "`*` is anything"),
             ("reason = 'SEC-12'\n", "", 2, "reason"),
-            ("reason = 'SEC-12'", "reason = '  '", 2, "say why"),
+            ("reason = 'SEC-12'", "reason = '  '", 5, "say why"),
             ("2027-03-31", "2027-02-30", 11, ""),
-            ("2027-03-31", "'soon'", 7, "'soon'"),
-            ("2027-03-31", "2027-03-31T10:00:00Z", 7, "a day"),
-            ("2027-03-31", "7", 7, "'7'"),
-            ("reason", "resaon", 2, "resaon"),
+            ("2027-03-31", "'soon'", 11, "'soon'"),
+            ("2027-03-31", "2027-03-31T10:00:00Z", 11, "a day"),
+            ("2027-03-31", "7", 11, "'7'"),
+            ("reason", "resaon", 5, "resaon"),
             ("[[suppress]]", "[[ignore]]", 2, "ignore"),
         ] {
             assert!(GOOD.contains(from), "{from}");

@@ -446,6 +446,97 @@ fn logs_that_tell_of_very_many_secrets_cost_little_memory() {
     assert!(of("ledger.json").contains("more secrets than are remembered"), "{}", of("ledger.json"));
 }
 
+/// What the command says of a host, with its status.
+fn run(host: &Path, arguments: &[&str], directory: &Path) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ar-doctor"))
+        .args(["capture", "--from"])
+        .arg(host)
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("the binary runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn a_packed_log_that_does_not_fit_is_named() {
+    let mut host = support::base("agent-4.14-debian");
+    let line = "Nov 21 10:00:00 web-01 kernel: audit: type=1400 audit(1795255200.000:1): nothing\n";
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packer, line.repeat(40_000).as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    assert!(packed.len() < 1 << 20);
+    let path = "/var/ossec/logs/active-responses.log.1.gz";
+    host.write(Path::new(path), packed).unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
+    let target = directory.path().join("x");
+    let recorder = Recorder::new(&host);
+    // Whatever reads it: it is read as a whole.
+    let source = host.open(Path::new(path));
+    assert!(source.get().is_some());
+    let read = recorder.open(Path::new(path));
+    let mut buffer = vec![0; 1 << 20];
+    read.get().unwrap().read_at(&mut buffer, 0).unwrap();
+    let redactor = Redactor::new();
+    let documents = || Ok(capture::Documents::default());
+    let options = capture::Options { max_size: 1 << 20, ..options(&target) };
+    let summary = capture::write(&recorder, &redactor, &documents, &options).unwrap();
+    let left = summary.left_out.iter().find(|left| left.path == path).expect("it is named");
+    assert!(left.why.contains("--max-size (1 MiB)"), "{left:?}");
+    let held = std::fs::read(target.join("files").join(path.trim_start_matches('/'))).unwrap();
+    let mut unpacked = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(held.as_slice()), &mut unpacked);
+    assert!(unpacked.len() <= 1 << 20 && unpacked.len() > 900 << 10, "{}", unpacked.len());
+    assert!(unpacked.ends_with(line.as_bytes()));
+}
+
+#[test]
+fn a_map_that_cannot_be_written_makes_no_capture() {
+    let host = support::base_path("agent-4.14-debian");
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = || std::fs::read_dir(directory.path()).unwrap().count();
+    let hidden = ["--redact", "identities", "-o", "x.tar.gz", "--map"];
+    let with = |map| [hidden.as_slice(), &[map]].concat();
+    for (map, words) in [
+        ("x.tar.gz", "the capture has this name"),
+        ("./x.tar.gz", "the capture has this name"),
+        ("none/map.json", "No such file"),
+        ("/proc/map.json", "--map /proc/map.json: "),
+    ] {
+        let (status, said) = run(&host, &with(map), directory.path());
+        assert_eq!(status, Some(2), "{map}: {said}");
+        assert!(said.contains(words) && !said.contains(".partial"), "{map}: {said}");
+        assert_eq!(left(), 0, "{map}");
+    }
+    let (status, said) = run(&host, &with("map.json"), directory.path());
+    assert_eq!((status, left()), (Some(0), 2), "{said}");
+}
+
+#[test]
+fn names_of_what_it_cannot_write_are_refused() {
+    let host = support::base_path("agent-4.14-debian");
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["-", "x.tar", "x.zip"] {
+        let (status, said) = run(&host, &["-o", name], directory.path());
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("file"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_no_archive_is_said_in_few_words() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("x.tar.gz");
+    let bytes: Vec<u8> =
+        (0..4096_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 23) as u8 | 0x80).collect();
+    std::fs::write(&path, bytes).unwrap();
+    let Err(error) = open_source(&path) else { panic!("it is none") };
+    let said = error.to_string();
+    assert!(said.contains("it is no archive, or damaged") && said.is_ascii() && said.len() < 250, "{said}");
+}
+
 fn write(
     host: &dyn Host,
     redactor: &Redactor,
@@ -647,6 +738,7 @@ fn a_full_disk_leaves_nothing_behind() {
     }
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("No space left") && said.contains("nothing was left behind"), "{said}");
+    assert!(said.matches("No space left").count() == 1 && !said.contains(".partial"), "{said}");
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 

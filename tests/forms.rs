@@ -586,8 +586,8 @@ fn one_file_of_accepted_findings_counts_and_its_fault_is_one_clear_error() {
     fs::set_permissions(&here, fs::Permissions::from_mode(0o644)).expect("it is there");
     for (text, words) in [
         (ACCEPTED.replace("reason = \"by design\"\n", ""), "ar-doctor.toml:7: "),
-        (ACCEPTED.replace("AR061", "AR999"), "ar-doctor.toml:7: no check is called 'AR999'"),
-        (ACCEPTED.replace("2027-03-31", "\"next year\""), "ar-doctor.toml:1: `expires`"),
+        (ACCEPTED.replace("AR061", "AR999"), "ar-doctor.toml:8: no check is called 'AR999'"),
+        (ACCEPTED.replace("2027-03-31", "\"next year\""), "ar-doctor.toml:5: `expires`"),
         ("[[suppress]\n".to_owned(), "ar-doctor.toml:1: "),
     ] {
         fs::write(&here, text).expect("it is written");
