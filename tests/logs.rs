@@ -13,6 +13,8 @@ mod binary;
 #[path = "logs/live.rs"]
 mod live;
 mod support;
+#[path = "support/tree.rs"]
+mod tree;
 
 use std::io::Write as _;
 

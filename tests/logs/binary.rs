@@ -1,8 +1,5 @@
 //! The same through the binary: what `ar-doctor check` says of a log.
 
-#[path = "../support/tree.rs"]
-mod copies;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -47,7 +44,7 @@ fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 /// The capture of an agent, with these files below its home.
 fn capture(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    copies::copy(&support::base_path(AGENT), directory.path());
+    crate::tree::copy(&support::base_path(AGENT), directory.path());
     let list = directory.path().join("host.json");
     let mut document: Value = serde_json::from_str(&fs::read_to_string(&list).unwrap()).unwrap();
     for (name, bytes) in files {
