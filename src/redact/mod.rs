@@ -174,6 +174,11 @@ impl Redactor {
         if vocabulary::is_fixed(text) {
             return true;
         }
+        // A key that stands in a name is no word of it.
+        let is_plain = text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte));
+        if !is_plain || pair::is_bare_key(text) {
+            return false;
+        }
         let spared = self.spared.read().unwrap_or_else(PoisonError::into_inner);
         let lower = text.to_ascii_lowercase();
         spared.iter().any(|word| word.len() >= lower.len() && memchr::memmem::find(word, &lower).is_some())

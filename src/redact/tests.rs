@@ -687,6 +687,20 @@ fn the_ledger_counts_and_tells_no_value() {
     );
 }
 
+#[test]
+fn a_key_in_the_name_of_a_response_is_no_word_of_it() {
+    let redactor = Redactor::new();
+    redactor
+        .spare(["it-was-Zx81kQpL0vTnE4sWbR7u-then", "x-a\"b1cdefgh-y", "edge-block600"].map(str::as_bytes));
+    for secret in ["Zx81kQpL0vTnE4sWbR7u", "a\"b1cdefgh", "block600"] {
+        redactor.remember(Kind::Password, secret.as_bytes());
+    }
+    assert_eq!(
+        redactor.text("it-was-Zx81kQpL0vTnE4sWbR7u-then x-a\"b1cdefgh-y edge-block600").as_str(),
+        "it-was-********************-then x-**********-y edge-block600"
+    );
+}
+
 // ---- identities ----
 
 fn with_identities() -> Redactor {
