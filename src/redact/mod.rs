@@ -175,8 +175,7 @@ impl Redactor {
             return true;
         }
         // A key that stands in a name is no word of it.
-        let is_plain = text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte));
-        if !is_plain || pair::is_bare_key(text) {
+        if pair::is_bare_key(text) {
             return false;
         }
         let spared = self.spared.read().unwrap_or_else(PoisonError::into_inner);
