@@ -192,9 +192,13 @@ pub(super) fn arguments(text: &[u8], name: Range<usize>, kind: Kind, _: Mode, al
     reader.here += 1;
     let inside = reader.take(|byte| !b"<]\n\0".contains(byte));
     let mut start = inside.start;
-    for word in reader.value(&inside).split(|byte| is_space(byte) || b"\\\"',=[".contains(byte)) {
-        if pair::is_bare_key(word) {
-            all.push(Found::new(start..start + word.len(), kind));
+    for word in reader.value(&inside).split(|byte| is_space(byte) || b"\\\"',[".contains(byte)) {
+        // `--key=X`; a sign in the middle of a key parts no name from it.
+        let name = memchr::memchr(b'=', word)
+            .filter(|name| word.get(..*name).is_some_and(|name| !pair::is_strong(name)));
+        let from = name.map_or(0, |name| name + 1);
+        if word.get(from..).is_some_and(pair::is_bare_key) {
+            all.push(Found::new(start + from..start + word.len(), kind));
         }
         start += word.len() + 1;
     }

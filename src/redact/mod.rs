@@ -262,15 +262,16 @@ impl Redactor {
             return;
         }
         let mut index = self.secrets();
-        let mut add = |secret: &[u8]| {
+        // A part of what is strong is remembered when it is no word.
+        let mut add = |secret: &[u8], is_part: bool| {
             if !is_told {
                 index.insert(secret, kind);
-            } else if has_strong_run(secret) {
+            } else if has_strong_run(secret) || is_part && pair::is_random(secret) {
                 index.insert_told(secret, kind);
             }
         };
         if secret.iter().all(|byte| byte.is_ascii_alphanumeric()) {
-            add(secret);
+            add(secret, false);
             return;
         }
         if is_told && !has_strong_run(secret) {
@@ -281,7 +282,7 @@ impl Redactor {
             for line in form.split(|&byte| byte == b'\n') {
                 let line = line.trim_ascii();
                 if line.len() >= SHORTEST && !pair::is_masked(line) {
-                    add(line);
+                    add(line, false);
                 }
             }
             // Of what is taken for a path or a command a part alone may be told. No host, no date.
@@ -303,7 +304,7 @@ impl Redactor {
                     let named = [b"/", part].concat();
                     let part = if named.len() == LONG { &named } else { part };
                     if is_part(part) {
-                        add(part.trim_ascii());
+                        add(part.trim_ascii(), true);
                     }
                 }
             }

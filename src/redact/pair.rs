@@ -228,7 +228,9 @@ fn quoted(text: &[u8], here: usize) -> Option<(Range<usize>, bool)> {
         here
     };
     let letters = skip(text, open, |byte| b"uUbBrRfF$@".contains(&byte));
-    let is_quote = |at_: usize| matches!(at(text, at_), Some(b'"' | b'\''));
+    // In JSON the quote is escaped.
+    let is_quote =
+        |from: usize| matches!(at(text, skip(text, from, |byte| byte == b'\\')), Some(b'"' | b'\''));
     let here = if letters - open <= 2 && is_quote(letters) { letters } else { open };
     let slashes = skip(text, here, |byte| byte == b'\\') - here;
     let quote = at(text, here + slashes).filter(|quote| b"\"'".contains(quote))?;
@@ -432,6 +434,9 @@ fn starts_line(text: &[u8], name: usize) -> bool {
 fn quoted_pair(text: &[u8], name: usize, value: usize) -> Option<Range<usize>> {
     let open = back(text, name, is_name).checked_sub(1)?;
     let quote = at(text, open).filter(|quote| b"\"'".contains(quote))?;
+    // In JSON the quote is escaped.
+    let slashes = open - back(text, open, |byte| byte == b'\\');
+    let open = open - slashes;
     let before = text.get(open.saturating_sub(LONGEST_NAME)..open)?;
     let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
     let words: [&[u8]; 9] =
@@ -439,7 +444,7 @@ fn quoted_pair(text: &[u8], name: usize, value: usize) -> Option<Range<usize>> {
     // One more of them.
     let follows = || (line.ends_with(b"\"") || line.ends_with(b"'")) && line.starts_with(b"Environment=");
     let is_pair = line.is_empty() || words.iter().any(|word| line.ends_with(word)) || follows();
-    let end = is_pair.then(|| closing(text, value, quote, 0)).flatten()?;
+    let end = is_pair.then(|| closing(text, value, quote, slashes)).flatten()?;
     if !line.is_empty() {
         return Some(value..end);
     }
@@ -832,7 +837,7 @@ pub(super) fn second_argument(text: &[u8], anchor: Range<usize>, kind: Kind, _: 
     }
     here = space(here + 1);
     here = match quoted(text, here) {
-        Some((user, true)) => user.end + 1,
+        Some((user, true)) => skip(text, user.end, |byte| byte == b'\\') + 1,
         Some(_) => return,
         None => skip(text, here, |byte| is_name(byte) || b"[]\"'".contains(&byte)),
     };

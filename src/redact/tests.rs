@@ -688,6 +688,50 @@ fn the_ledger_counts_and_tells_no_value() {
 }
 
 #[test]
+fn secrets_in_json_are_known_as_those_outside() {
+    const KEY: &str = "Zx81kQpL0vTnE4sWbR7u";
+    for text in [
+        "api_key = f\"KEY\"",
+        "api_key = (\"KEY\")",
+        "HTTPBasicAuth(\"svc\", \"KEY\")",
+        "requests.get(u, auth=('svc', \"KEY\"))",
+        "Environment=\"DB_PASS=KEY\"",
+        "Environment=\"DB_PASS=a b KEY\"",
+        "Environment=\"DB_PASS=x\\\"y<KEY\\\"KEY\"",
+        "docker run -e \"DB_PASS=ab cd KEY\" x",
+        "curl -sku \"a:KEY\" https://x",
+        "-H \"Authorization: Splunk KEY\"",
+        "smtp.login(\"svc\", \"KEY\")",
+    ] {
+        let line = serde_json::json!({ "full_log": text.replace("KEY", KEY), "location": "x" }).to_string();
+        let out = shown("logs/alerts/alerts.json", &line);
+        assert!(!out.contains(KEY) && out.ends_with("\"location\":\"x\"}"), "{out}");
+        assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{out}");
+    }
+}
+
+#[test]
+fn arguments_that_are_keys_are_hidden_as_a_whole() {
+    let text =
+        "<extra_args>it was Bc72o16HWnjG=IC599cyBeK+xr944QV7 --key=Zx81kQpL0vTnE4sWbR7u -v</extra_args>";
+    let left =
+        "<extra_args>it was ******************************** --key=******************** -v</extra_args>";
+    assert_eq!(shown("etc/ossec.conf", text), left);
+}
+
+#[test]
+fn parts_of_what_a_log_tells_are_hidden_when_they_are_no_words() {
+    let redactor = Redactor::new();
+    let log = "<password>Lp7N7Gk7r/vlrFnegwcY</password>\n$6$lk0YjKzp$eca/gzq.C4k..glq9qlu6O67m8TC1kAe0mzASb6HWLmzqQ1yTvyo2MM86LJwioTCCLGrb2MQXC70e2/Xc8Tdwp\n\
+        token=Ab1cdefgh2/IncomingWebhook/processes\n";
+    redactor.learn(Path::new("/var/ossec/logs/ossec.log"), log.as_bytes());
+    assert_eq!(
+        redactor.text("bin/vlrFnegwcY bin/Xc8Tdwp bin/processes bin/IncomingWebhook").as_str(),
+        "bin/********** bin******** bin/processes bin/IncomingWebhook"
+    );
+}
+
+#[test]
 fn a_key_in_the_name_of_a_response_is_no_word_of_it() {
     let redactor = Redactor::new();
     redactor
