@@ -193,7 +193,7 @@ impl std::fmt::Display for Kind {
 }
 
 /// How secrets are treated, in paragraphs.
-pub const SECRETS: [&str; 5] = [
+pub const SECRETS: [&str; 6] = [
     "A secret is overwritten with `*`, byte for byte: lengths, line breaks and what stands around it stay. It is remembered \
      too, and hidden wherever else it turns up, also as JSON, XML and URLs escape it; from 6 bytes on, unless it is a word \
      anybody would guess (`password`, `changeme`).",
@@ -201,6 +201,11 @@ pub const SECRETS: [&str; 5] = [
      `required`) stay, and so does prose. In programs only what is quoted, or looks like a key, is taken for one. What a shell \
      runs or expands (`$(...)`, `${X}`), its signs, and the tags inside of an element stay, so that a script and a \
      configuration keep their faults.",
+    "Anybody may write to a log: `Invalid user password=wazuh-execd` hides the word there, and nowhere else. Of what only a \
+     log tells it is remembered when letters and digits make it no word, 20,000 secrets at most (the ledger says so when \
+     there were more). The words that captures and reports are made of, names of daemons, files and fields, and of this \
+     host's responses, commands and executables, are never hidden because of a secret of the same name elsewhere. Agent \
+     keys are hidden in base64, too, as `manage_agents -e` prints them.",
     "A ledger says what was hidden in which file, of which kind and how often, never the value. Before a capture is handed \
      over it is searched for every secret of 8 bytes or more that was seen; one that is found fails it.",
     "Checksums of a script in which a secret stands are of its text with `*` in place of it, in reports and captures: from \
@@ -219,7 +224,8 @@ pub const IDENTITIES: [&str; 5] = [
      and replaced wherever it stands as a whole word, in capitals where it stands in capitals. Names of users that only a log \
      tells are replaced in that place alone.",
     "Names that Wazuh's logic or every host has stay: `root`, `wazuh`, `any`, `server`, `localhost`, accounts below 1000, \
-     names of responses; and names of one or two letters.",
+     names of responses; and names of one or two letters. Mail is replaced wherever it stands; agents that ask for a key are, in \
+     the lines that tell of them.",
     "Addresses keep their prefixes: two addresses have as many leading bits in common as their pseudonyms, so networks, \
      netmasks, beginnings such as `^192.0.2.` and white lists match what they matched. Loopback, multicast, reserved and \
      unspecified addresses and link-local ones of IPv4 stay; private, shared, documentation and unique local ones stay in \
