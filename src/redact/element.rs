@@ -60,9 +60,9 @@ impl<'t> Reader<'t> {
         self.rest().starts_with(word).then(|| self.here += word.len())
     }
 
-    /// A range without blanks at its end; none when nothing else is in it.
+    /// A range without blanks and NULs at its end; none when nothing else is in it.
     fn trimmed(&self, range: Range<usize>) -> Option<Range<usize>> {
-        let last = self.text.get(range.clone())?.iter().rposition(|byte| !is_space(byte))?;
+        let last = self.text.get(range.clone())?.iter().rposition(|byte| *byte != 0 && !is_space(byte))?;
         Some(range.start..range.start + last + 1)
     }
 

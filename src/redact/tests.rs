@@ -657,6 +657,15 @@ fn parts_of_a_secret_are_hidden_unless_they_are_words() {
 
 /// Nobody has to be kept from stars.
 #[test]
+fn blanks_and_nuls_are_no_secret() {
+    for text in
+        [&b"<key \r\0\0\0\0\0\0\0"[..], b"<password>\0\0\0\0\0\0\0\0</password>", b"<key> \n\0\0\0\0\0\0\0\0"]
+    {
+        assert!(secrets(text).is_empty(), "{}", text.escape_ascii());
+    }
+}
+
+#[test]
 fn what_was_hidden_is_no_secret() {
     let redactor = Redactor::new();
     for text in [r#"["--password", "'********************'"]"#, "password: '********\\\"********'"] {
