@@ -92,7 +92,7 @@ impl Diagnosis {
         !self.unknown.is_empty()
             || !self.failed_probes.is_empty()
             || facts.install.sealed.is_some()
-            || collector_gaps(facts).next().is_some()
+            || is_blind(facts)
     }
 }
 
@@ -101,6 +101,11 @@ pub fn collector_gaps<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Gap> + '
     // Whoever gives a bare file asks about that file; the rest is not missing.
     let asked = if facts.is_bare() { &COLLECTORS[..1] } else { COLLECTORS };
     asked.iter().filter_map(|(_, gap)| gap(facts))
+}
+
+/// Whether something that every report reads was not read.
+fn is_blind(facts: &Facts<'_>) -> bool {
+    collector_gaps(facts).next().is_some()
 }
 
 /// Runs every probe.
@@ -199,7 +204,7 @@ pub fn run_probes(facts: &Facts<'_>, options: &Options, probes: &[Probe]) -> Dia
         // Of the other responses nothing is known.
         Some(_) => Vec::new(),
         // What every check looks at was not seen whole: probes know no more of what is missing.
-        None if collector_gaps(facts).next().is_some() => Vec::new(),
+        None if is_blind(facts) => Vec::new(),
         None => suppressions::unmatched(facts, &made, &unknown, used),
     });
     let standing: BTreeSet<ResponseIndex> = entries
@@ -262,7 +267,7 @@ fn compared(facts: &Facts<'_>, options: &Options, baseline: &Baseline, diagnosis
     let suppressed = diagnosis.suppressed.iter().map(|suppressed| &suppressed.finding);
     let today = diagnosis.findings().chain(suppressed).map(|finding| facts.redacted(finding.fingerprint()));
     // Which responses and executables there are was not seen whole: no check was made for all of them.
-    let is_blind = collector_gaps(facts).next().is_some();
+    let is_blind = is_blind(facts);
     let unknown =
         |id: &str| is_blind || diagnosis.unknown.iter().any(|unknown| unknown.check.check().id == id);
     let is_asked = |responses: &[String]| {
