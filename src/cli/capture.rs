@@ -199,13 +199,9 @@ impl<'p> Map<'p> {
                 "--map {path}: the capture has this name; name another file"
             )));
         }
-        let parent = files::directory_of(path);
-        let file = tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(parent);
-        // Its error names a file that the user does not know.
-        let failed = |error: std::io::Error| {
-            Failure::usage(anyhow!("--map {}: {}", path.display(), std::io::Error::from(error.kind())))
-        };
-        Ok(Self { path, file: file.map_err(failed)? })
+        let file = files::scratch(path)
+            .map_err(|error| Failure::usage(anyhow!("--map {}: {error}", path.display())))?;
+        Ok(Self { path, file })
     }
 
     /// Without it the capture is taken away.

@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use super::source;
 
 /// Bytes that are written before a signal is looked for again.
@@ -55,13 +57,18 @@ pub(super) fn is_below_home(file: &Path, homes: &[PathBuf]) -> bool {
     })
 }
 
-/// Writes a file, in place of a regular one of its name, unless `is_stopped` says that there is to be none.
-pub(super) fn write(file: &Path, bytes: &[u8], is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
-    // When something fails, what is there of it is removed.
+/// An unfinished file beside the one it is to become. When something fails, what is there of it is
+/// removed.
+pub(super) fn scratch(file: &Path) -> io::Result<NamedTempFile> {
     let scratch =
         tempfile::Builder::new().prefix(".ar-doctor-").suffix(".partial").tempfile_in(directory_of(file));
     // Its error names a file that the user does not know.
-    let mut scratch = scratch.map_err(|error| io::Error::from(error.kind()))?;
+    scratch.map_err(|error| io::Error::from(error.kind()))
+}
+
+/// Writes a file, in place of a regular one of its name, unless `is_stopped` says that there is to be none.
+pub(super) fn write(file: &Path, bytes: &[u8], is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
+    let mut scratch = scratch(file)?;
     for part in bytes.chunks(PART) {
         if is_stopped() {
             return Err(io::ErrorKind::Interrupted.into());
