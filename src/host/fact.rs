@@ -145,6 +145,11 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// A fact that may not be read.
+    pub fn denied(source: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { kind: GapKind::Denied, source: source.into(), why: why.into() }
+    }
+
     /// A fact that could not be found out.
     pub fn failed(source: impl Into<String>, why: impl Into<String>) -> Self {
         Self { kind: GapKind::Failed, source: source.into(), why: why.into() }

@@ -4,7 +4,7 @@ use super::{Probe, Sink, quote, restart, under_home};
 use crate::facts::change::instant;
 use crate::facts::{Daemon, Facts, Response};
 use crate::findings::{CheckId, Confidence, Finding, ResponseIndex, Subject, checks};
-use crate::host::{Gap, GapKind, Process};
+use crate::host::{Gap, Process};
 use crate::wazuh::daemon_log::{self, Event, Line};
 use crate::wazuh::install::Kind;
 use crate::wazuh::ossec_conf::Role;
@@ -191,11 +191,8 @@ fn twice(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
         }
         // Who may not look at a program knows it by a name that another installation has too.
         if let Some(hidden) = alive.iter().find(|process| process.exe.is_none()) {
-            let gap = Gap {
-                kind: GapKind::Denied,
-                source: format!("/proc/{}/exe", hidden.pid),
-                why: format!("whose {} it is may be told to root only", daemon.name),
-            };
+            let why = format!("whose {} it is may be told to root only", daemon.name);
+            let gap = Gap::denied(format!("/proc/{}/exe", hidden.pid), why);
             sink.unknown(checks::DAEMON_TWICE, facts.indices(Response::is_here), gap);
             continue;
         }

@@ -281,11 +281,8 @@ fn replaced_programs(facts: &Facts<'_>, sink: &mut Sink<'_, '_>) {
     }
     let mut running = facts.daemons().iter().filter_map(Daemon::process);
     if let Some(hidden) = running.find(|process| process.exe.is_none()) {
-        let gap = Gap {
-            kind: GapKind::Denied,
-            source: format!("/proc/{}/exe", hidden.pid),
-            why: "which program a process runs may be told to root only".to_owned(),
-        };
+        let why = "which program a process runs may be told to root only";
+        let gap = Gap::denied(format!("/proc/{}/exe", hidden.pid), why);
         sink.unknown(CHECK, facts.all_responses(), gap);
     }
     let stale = |daemon: &Daemon| -> Option<(u32, i64)> {

@@ -1209,7 +1209,7 @@ mod tests {
             unknown: vec![engine::Unknown {
                 check: checks::EXECD_NOT_RUNNING,
                 responses: vec![0],
-                gap: Gap { kind: GapKind::Denied, source: "/proc".into(), why: "permission denied".into() },
+                gap: Gap::denied("/proc", "permission denied"),
             }],
             checks: 92,
             failed_probes: Vec::new(),

@@ -1150,7 +1150,7 @@ mod tests {
         diagnosis.unknown.push(Unknown {
             check: checks::EXECD_NOT_RUNNING,
             responses: vec![0],
-            gap: Gap { kind: GapKind::Denied, source: "/proc/7/exe".into(), why: "permission denied".into() },
+            gap: Gap::denied("/proc/7/exe", "permission denied"),
         });
         let text = report(&diagnosis, Options::default());
         assert!(
