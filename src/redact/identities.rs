@@ -425,9 +425,7 @@ impl Identities {
             || name == "hosts.allow"
             || path.parent().is_some_and(|parent| parent.ends_with("etc/lists"));
         self.note_pieces(path, bytes);
-        let is_log = path.components().any(|part| part.as_os_str() == "log" || part.as_os_str() == "logs");
-        let is_log =
-            is_log || path.extension().is_some_and(|extension| extension == "log" || extension == "json");
+        let is_log = super::is_log(path) || path.extension().is_some_and(|extension| extension == "json");
         self.replaced(bytes, starts, is_log)
     }
 

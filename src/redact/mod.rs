@@ -113,10 +113,14 @@ enum Author {
 
 impl Author {
     fn of(path: &Path) -> Self {
-        let is_log = path.components().any(|part| part.as_os_str() == "log" || part.as_os_str() == "logs")
-            || path.extension().is_some_and(|extension| extension == "log");
-        if is_log { Self::Anyone } else { Self::Owner }
+        if is_log(path) { Self::Anyone } else { Self::Owner }
     }
+}
+
+/// Whether a file is a log, by its name or where it lies.
+fn is_log(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "log" || part.as_os_str() == "logs")
+        || path.extension().is_some_and(|extension| extension == "log")
 }
 
 /// Remembers the secrets of one run and hides them in all text that leaves.
@@ -225,18 +229,27 @@ impl Redactor {
 
     /// Remembers the secrets in a file of this name: all of it may be one.
     pub fn learn(&self, path: &Path, bytes: &[u8]) {
+        self.learned(path, bytes);
+    }
+
+    /// The same; what sort of file it is, and the secrets in a plain one.
+    fn learned(&self, path: &Path, bytes: &[u8]) -> (files::Sort, Vec<Found>) {
         if let Some(identities) = self.identities.get() {
             identities.learn(path, bytes);
         }
-        match files::Sort::of(path, bytes) {
+        let sort = files::Sort::of(path, bytes);
+        let mut found = Vec::new();
+        match sort {
             files::Sort::Plain(mode) => {
-                self.remember_all(bytes, &formats::find(bytes, mode), Author::of(path));
+                found = formats::find(bytes, mode);
+                self.remember_all(bytes, &found, Author::of(path));
             }
             files::Sort::Opaque => {}
             files::Sort::Fields(sort) => sort.each(bytes, &mut |range, kind| {
                 self.remember(kind, bytes.get(range).unwrap_or_default());
             }),
         }
+        (sort, found)
     }
 
     /// Remembers a secret as a whole, and the forms it takes in JSON, XML and URLs.
@@ -368,10 +381,10 @@ impl Redactor {
     /// A file that may leave, by what is known of files of this name. What was hidden is entered
     /// in the ledger.
     pub fn file(&self, path: &Path, bytes: &[u8]) -> Vec<u8> {
-        self.learn(path, bytes);
+        let (sort, mut found) = self.learned(path, bytes);
         let mut hidden = bytes.to_vec();
-        let found = match files::Sort::of(path, bytes) {
-            files::Sort::Plain(mode) => formats::find(bytes, mode),
+        match sort {
+            files::Sort::Plain(_) => {}
             files::Sort::Opaque => {
                 // What kind of file it is stays, and with its NULs that it is no text.
                 let packed = hidden.get_mut(files::magic(bytes)..).unwrap_or_default();
@@ -391,11 +404,10 @@ impl Redactor {
                     self.enter(path, kind, count);
                 }
                 // What stands in a field of its own is hidden; the rest is looked at as it is now.
-                formats::find(&hidden, Mode::Text)
+                found = formats::find(&hidden, Mode::Text);
             }
-        };
+        }
         let seen = hidden.clone();
-        let mut found = found;
         if !is_public(path) {
             self.again(&seen, &mut found);
         }
